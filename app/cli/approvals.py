@@ -1,0 +1,123 @@
+"""`bursar approvals`: calls that wait at a cap, and their answers."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.cli import console, places
+from app.cli.choosing import choose, short_id
+from app.core.money import format_call_usd, format_exact_usd, format_usd
+
+if TYPE_CHECKING:
+    from app.ledger.approval_store import Approval
+    from app.ledger.engine import Ledger
+
+app = typer.Typer(help="See and answer calls that wait at a cap.", no_args_is_help=True)
+APPROVAL = typer.Argument("", help="The id as listed; may be left out when one call waits.")
+
+
+@app.command("list")
+def list_approvals(
+    answered: bool = typer.Option(False, "--answered", help="The last 50 answers, not those that wait."),
+    as_json: bool = typer.Option(False, "--json", help="For scripts: exact amounts."),
+) -> None:
+    """Show who waits, oldest first."""
+    from app.ledger import approval_store
+
+    with places.opened_ledger() as ledger:
+        found = approval_store.answered(ledger) if answered else approval_store.waiting(ledger)
+    if as_json:
+        console.print_json([_as_values(approval) for approval in found])
+    elif not found:
+        console.say("Nothing was answered yet." if answered else "Nobody waits.")
+    else:
+        headers = ["Id", "Agent", "Project", "Model", "Up to", "Cap", "Spent", "Limit", "State", "Asked"]
+        console.print_table(headers, [_cells(approval) for approval in found], numbers=(4, 6, 7))
+
+
+@app.command("approve")
+def approve_call(approval: str = APPROVAL) -> None:
+    """Let one waiting call go, at most at the amount shown."""
+    from app.ledger.approval_store import approve
+
+    with places.opened_ledger() as ledger:
+        chosen = _find(ledger, approval)
+        approve(ledger, chosen.approval_id, by=places.user_name())
+    console.say(f"Approved, up to {format_call_usd(chosen.worst_nano_usd)}: {_who(chosen)}.")
+
+
+@app.command("refuse")
+def refuse_call(approval: str = APPROVAL) -> None:
+    """Refuse one waiting call; its agent is told so."""
+    from app.ledger.approval_store import refuse
+
+    with places.opened_ledger() as ledger:
+        chosen = _find(ledger, approval)
+        refuse(ledger, chosen.approval_id, by=places.user_name())
+    console.say(f"Refused: {_who(chosen)}.")
+
+
+app.command("deny", hidden=True, help="Same as refuse.")(refuse_call)
+
+
+def _find(ledger: "Ledger", text: str) -> "Approval":
+    from app.ledger.approval_store import waiting
+
+    return choose(
+        waiting(ledger),
+        text,
+        lambda approval: (approval.approval_id,),
+        kind="waiting call",
+        listing="bursar approvals list",
+    )
+
+
+def _who(approval: "Approval") -> str:
+    agent = approval.tags.agent or "an agent"
+    return f"{agent} in {approval.tags.project}" if approval.tags.project else agent
+
+
+def _cells(approval: "Approval") -> list[str]:
+    return [
+        short_id(approval.approval_id),
+        approval.tags.agent,
+        approval.tags.project,
+        approval.model,
+        format_call_usd(approval.worst_nano_usd),
+        approval.cap_name,
+        format_usd(approval.spent_nano_usd),
+        format_usd(approval.limit_nano_usd),
+        approval.state,
+        f"{approval.asked_at.astimezone():%H:%M:%S}",
+    ]
+
+
+def _as_values(approval: "Approval") -> dict[str, Any]:
+    worst = approval.worst_nano_usd
+    return {
+        "id": approval.approval_id,
+        "call_id": approval.call_id,
+        "agent": approval.tags.agent,
+        "project": approval.tags.project,
+        "user": approval.tags.user,
+        "task": approval.tags.task,
+        "session": approval.tags.session,
+        "provider": approval.provider,
+        "model": approval.model,
+        "worst_usd": None if worst is None else format_exact_usd(worst),
+        "cap": approval.cap_name,
+        "cap_id": approval.cap_id,
+        "window_key": approval.window_key,
+        "spent_usd": format_exact_usd(approval.spent_nano_usd),
+        "limit_usd": format_exact_usd(approval.limit_nano_usd),
+        "state": approval.state,
+        "asked_at": _instant(approval.asked_at),
+        "expires_at": _instant(approval.expires_at),
+        "answered_at": _instant(approval.answered_at),
+        "answered_by": approval.answered_by,
+    }
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None

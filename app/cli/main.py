@@ -1,0 +1,40 @@
+"""The `bursar` command: its groups put together, and its errors told."""
+
+import io
+import sys
+
+import typer
+
+from app.cli import approvals, caps, demo, env, keys, pause, proxy, run, spend, tray
+from app.cli.console import show_error
+from app.core.errors import AppError
+
+app = typer.Typer(
+    name="bursar",
+    help="Meters, caps and explains what coding agents spend.",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback(invoke_without_command=True)(tray.show_tray)
+app.command("run", context_settings={"allow_interspersed_args": False})(run.run_agent)
+app.command("env")(env.print_exports)
+app.command("proxy")(proxy.serve)
+app.command("spend")(spend.show_spend)
+app.add_typer(caps.app, name="caps")
+app.add_typer(keys.app, name="keys")
+app.add_typer(approvals.app, name="approvals")
+app.command("pause")(pause.pause_calls)
+app.command("resume")(pause.resume_calls)
+app.command("demo")(demo.show_demo)
+
+
+def run_command() -> None:
+    """Run what was typed, then leave with its exit status: 1 for an error that is told, 2 for a wrong command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a table must not fail where a terminal has no lines to draw
+    try:
+        app()
+    except AppError as error:
+        show_error(error)
+        sys.exit(1)

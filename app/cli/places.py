@@ -1,0 +1,70 @@
+"""What every command begins with: the person's ledger, settings and name."""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import paths
+from app.core.errors import InvalidInput
+from app.log import set_up_logging
+from app.services.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from app.ledger.engine import Ledger
+
+
+def ledger_file() -> Path:
+    """The person's ledger file; its folder is made if missing. Raises InvalidInput."""
+    try:
+        return paths.ledger_path()
+    except OSError as error:
+        raise _no_folder(error) from None
+
+
+def read_settings() -> Settings:
+    """The person's settings. Raises InvalidInput."""
+    try:
+        file = paths.settings_path()
+    except OSError as error:
+        raise _no_folder(error) from None
+    return load_settings(file)
+
+
+def keep_log(name: str) -> None:
+    """Send this process's log to a file of that name. For commands that stay; short ones have nothing to log.
+
+    Raises InvalidInput.
+    """
+    try:
+        set_up_logging(paths.log_folder() / f"{name}.log")
+    except OSError as error:
+        raise _no_folder(error) from None
+
+
+@contextmanager
+def opened_ledger() -> "Iterator[Ledger]":
+    """The person's ledger, closed at the end. Raises LedgerError."""
+    from app.ledger.engine import open_ledger  # loads the database library, which --help does not need
+
+    ledger = open_ledger(ledger_file())
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def user_name() -> str:
+    """The name of the person at this machine; `unknown` when the system does not tell."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"
+
+
+def _no_folder(error: OSError) -> InvalidInput:
+    reason = error.strerror or type(error).__name__
+    return InvalidInput(
+        "Bursar has no folder to write in", f"{error.filename}: {reason}. Make it yours, or set BURSAR_HOME."
+    )

@@ -1,0 +1,96 @@
+"""`bursar proxy`: the meter in the foreground, without a tray."""
+
+import json
+import signal
+import sys
+import threading
+from dataclasses import replace
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.cli import console, places
+from app.core.errors import InvalidInput, MeterError
+from app.services.settings import MAX_PORT
+
+if TYPE_CHECKING:
+    from app.ledger.engine import Ledger
+    from app.services.kept_meter import KeptMeter
+
+_LOOK_S = 0.2
+
+
+def serve(
+    gateway_port: int | None = typer.Option(None, min=0, max=MAX_PORT, help="Port for base URLs; 0 takes a free one."),
+    forward_port: int | None = typer.Option(
+        None, min=0, max=MAX_PORT, help="Port for HTTPS_PROXY; 0 takes a free one."
+    ),
+    keys_from_stdin: bool = typer.Option(
+        False, "--keys-from-stdin", help='Read {"anthropic": "…"} from the first line of input, not the keyring.'
+    ),
+) -> None:
+    """Run the meter in the foreground until Ctrl-C. Needs no screen."""
+    from app.services.jobs import start_jobs
+    from app.services.kept_meter import KeptMeter
+
+    places.keep_log("proxy")
+    settings = places.read_settings()
+    settings = replace(
+        settings,
+        gateway_port=settings.gateway_port if gateway_port is None else gateway_port,
+        forward_port=settings.forward_port if forward_port is None else forward_port,
+    )
+    keys = _read_keys() if keys_from_stdin else None
+    stop = _stop_on_signals()
+    with places.opened_ledger() as ledger:
+        _require_none_running(ledger)
+        meter = KeptMeter(settings, ledger.path, keys)
+        jobs = start_jobs(ledger)
+        try:
+            _say_where(meter)
+            while not stop.is_set() and not meter.wait(_LOOK_S):
+                pass
+        finally:
+            jobs.stop()
+            meter.stop()
+    console.tell("The meter has stopped.")
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C and a polite end of the process set."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    return stop
+
+
+def _require_none_running(ledger: "Ledger") -> None:
+    from app.ledger.meter_state import running_meter
+
+    running = running_meter(ledger)
+    if running is not None:
+        raise MeterError(
+            "A meter is running already", f"It listens at {running.gateway_url} (process {running.pid}); agents use it."
+        )
+
+
+def _read_keys() -> dict[str, str]:
+    """The keys on the first line of input. The text itself never stands in an error."""
+    try:
+        keys = json.loads(sys.stdin.readline())
+    except ValueError:
+        keys = None
+    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
+        raise InvalidInput("No keys on standard input", 'The first line must be like {"anthropic": "…"}.')
+    return keys
+
+
+def _say_where(meter: "KeptMeter") -> None:
+    console.say(f"The meter listens at {meter.gateway_url} (base URL) and {meter.forward_url} (HTTPS proxy).")
+    console.say("Set an agent up with: bursar env. Ctrl-C stops the meter.")
+    sys.stdout.flush()

@@ -1,0 +1,37 @@
+"""Errors that a person may read.
+
+Each carries a `title` (what happened, a few words) and a `message` (what it means and what to do next). Anything else
+that escapes is a bug of ours and is logged with a trace. Neither text ever holds a key, a prompt or an answer.
+"""
+
+
+class AppError(Exception):
+    """Root of the errors meant for people.
+
+    `title`: what happened, without a full stop. `message`: what to do next, whole sentences.
+    """
+
+    def __init__(self, title: str, message: str) -> None:
+        super().__init__(f"{title}. {message}")
+        self.title = title
+        self.message = message
+
+
+class LedgerError(AppError):
+    """The ledger cannot be opened, read or written: locked, full, damaged, of a newer version."""
+
+
+class VaultError(AppError):
+    """The system keyring is absent, locked, or refused."""
+
+
+class KeyRejected(AppError):
+    """A virtual key is missing, unknown, expired or revoked."""
+
+
+class InvalidInput(AppError):
+    """What a person typed or a file holds cannot be used as it stands."""
+
+
+class MeterError(AppError):
+    """The meter cannot start or cannot be reached: port in use, no such file, not running."""

@@ -1,0 +1,64 @@
+"""What a shape reads out of one exchange: facts of the request before it is sent, facts of the answer as it arrives.
+
+These values cross from the wire (`proxy_addon/shapes`) to pricing and the ledger. They hold counts, names and limits,
+never content.
+"""
+
+from dataclasses import dataclass, field
+
+from app.core.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What decides the most a call can cost.
+
+    `model` as asked for. `body_bytes` is the length of the decoded body: with a byte-level tokenizer a text has no more
+    tokens than bytes. `is_input_bounded` is False when the input holds things whose tokens the body's bytes do not
+    bound (a file by URL or id, a stored conversation, cached content, server tools): then only the context window
+    does. `output_limit` in tokens, None when the request sets none. `choices` is how many answers are asked for.
+    `cache_write` is "", "5m" or "1h": the dearest cache write the request allows. `service_tier` and `speed` as asked.
+    `session` is the agent's own session id where the body or headers tell it. `region` is where the model may run, as
+    asked for.
+    """
+
+    model: str
+    is_stream: bool
+    body_bytes: int
+    is_input_bounded: bool = True
+    output_limit: int | None = None
+    choices: int = 1
+    cache_write: str = ""
+    service_tier: str = ""
+    speed: str = ""
+    max_web_searches: int = 0
+    session: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SideInference:
+    """An inference billed on top of an answer's totals, such as an advisor. An empty `model` is the answer's own."""
+
+    model: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFacts:
+    """What is known of an answer so far. `is_final` turns True when the usage cannot change any more.
+
+    `output_bytes` counts the bytes of generated text, thinking and tool arguments seen: an upper bound of the output
+    tokens where a cut stream never told them. `error_type` is the provider's own word for a failure in the answer.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    response_model: str = ""
+    response_id: str = ""
+    service_tier: str = ""
+    speed: str = ""
+    error_type: str = ""
+    output_bytes: int = 0
+    is_final: bool = False
+    region: str = ""
+    side_inferences: tuple[SideInference, ...] = ()

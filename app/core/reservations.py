@@ -1,0 +1,94 @@
+"""Money held before a call is sent: what is asked for, and what the ledger answers.
+
+A reservation is `held` until the call's cost is known (`posted`), the call turned out to cost nothing (`voided`), or
+nobody can tell any more (`uncertain`: the caps carry the worst case).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.core.call import ApiShape
+from app.core.caps import Payer
+from app.core.money import MAX_CALL_NANO_USD
+from app.core.tags import Tags, clean_name
+
+CapWindow = tuple[str, str]
+"""A cap's id and the key of one of its windows."""
+
+
+class ReservationState(StrEnum):
+    """Where a reservation stands. Only `held` can change."""
+
+    HELD = "held"
+    POSTED = "posted"
+    VOIDED = "voided"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A call about to be sent. `worst_nano_usd` is the most it can cost, None when its model has no price.
+
+    `at` is the instant it is charged to; windows are chosen by it. As in `Call`, the amount is 0 to a million dollars
+    and the model's name is cleaned.
+    """
+
+    call_id: str
+    at: datetime
+    provider: str
+    api_shape: ApiShape
+    operation: str
+    request_model: str
+    is_stream: bool
+    tags: Tags
+    worst_nano_usd: int | None
+
+    def __post_init__(self) -> None:
+        if self.worst_nano_usd is not None:
+            if self.worst_nano_usd < 0:
+                raise ValueError("a call cannot cost less than nothing")
+            object.__setattr__(self, "worst_nano_usd", min(self.worst_nano_usd, MAX_CALL_NANO_USD))
+        object.__setattr__(self, "request_model", clean_name(self.request_model))
+
+    @property
+    def payer(self) -> Payer:
+        """What caps are matched against."""
+        return Payer(self.tags, self.provider, self.request_model)
+
+
+class Refusal(StrEnum):
+    """Why a call may not go now. Contended passes by itself; the others need a person or a new window."""
+
+    EXHAUSTED = "exhausted"
+    CONTENDED = "contended"
+    UNPRICED = "unpriced"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One cap that stands in the way, as it was at that moment. Amounts in nano-dollars."""
+
+    refusal: Refusal
+    cap_id: str
+    cap_name: str
+    window_key: str
+    asks_person: bool
+    spent_nano_usd: int
+    held_nano_usd: int
+    limit_nano_usd: int
+    resets_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The ledger's answer: admitted and held, or what stands in the way (never both)."""
+
+    obstacles: tuple[Obstacle, ...] = ()
+    is_paused: bool = False
+
+    @property
+    def is_admitted(self) -> bool:
+        """The money is held; the call may go."""
+        return not self.obstacles and not self.is_paused

@@ -1,0 +1,58 @@
+"""Who a call is charged to."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+MAX_LABEL_LENGTH = 120
+MAX_NAME_LENGTH = 200
+
+
+class Scope(StrEnum):
+    """What a cap can apply to and spend can be grouped by. `everything` is the person's own total."""
+
+    EVERYTHING = "everything"
+    USER = "user"
+    TEAM = "team"
+    PROJECT = "project"
+    AGENT = "agent"
+    TASK = "task"
+    SESSION = "session"
+    VIRTUAL_KEY = "virtual_key"
+    PROVIDER = "provider"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Labels of one call. All but task and session come from the virtual key, so that an agent cannot choose who pays.
+
+    An empty string means: not told.
+    """
+
+    project: str = ""
+    agent: str = ""
+    user: str = ""
+    team: str = ""
+    task: str = ""
+    session: str = ""
+    virtual_key_id: str = ""
+
+    def labelled(self, task: str = "", session: str = "") -> "Tags":
+        """The same payer with the labels an agent may add; labels already set by the key stay."""
+        return replace(self, task=self.task or clean_label(task), session=self.session or clean_label(session))
+
+
+def clean_label(text: str, max_length: int = MAX_LABEL_LENGTH) -> str:
+    """A label made safe to show and to store: control and direction-changing characters and halves of surrogate pairs
+    out, white space folded, length capped.
+
+    Agents choose these texts, and they stand beside answer buttons (threat T25).
+    """
+    visible = "".join(char if char.isprintable() else " " for char in text)
+    folded = " ".join(visible.split())
+    return folded if len(folded) <= max_length else folded[: max_length - 1] + "…"
+
+
+def clean_name(text: str) -> str:
+    """A model's name, an id or an error's name from the wire, made safe to show and to store."""
+    return clean_label(text, MAX_NAME_LENGTH)

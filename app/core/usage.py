@@ -1,0 +1,49 @@
+"""What one call used, in one meaning for all providers.
+
+The reading is OpenTelemetry's and genai-prices': `input_tokens` includes cache reads and writes, `output_tokens`
+includes reasoning. Anthropic's and Bedrock's raw fields exclude the cache, so their shapes add it up before a `Usage`
+is made. `None` means that the provider did not say; it is never turned into 0.
+"""
+
+from dataclasses import dataclass, fields
+
+MAX_COUNT = 10**15
+"""Beyond all sense for one call (a million dollars, as nano-dollars), and small enough that sums fit into 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Counts of one call. Every field may be None: not said by the provider.
+
+    Tokens: `cache_read_tokens` and `cache_write_tokens` are parts of `input_tokens`; `cache_write_1h_tokens` is a part
+    of `cache_write_tokens` (Anthropic's 1 hour time to live); `reasoning_tokens` is a part of `output_tokens`;
+    `*_audio_tokens` are parts of their side, `cache_audio_read_tokens` of `cache_read_tokens`. `web_searches` counts
+    fees, not tokens. `reported_cost_nano_usd` is what the provider itself says it charged. A number beyond `MAX_COUNT`
+    is taken as that.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    cache_audio_read_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    web_searches: int | None = None
+    reported_cost_nano_usd: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+                raise ValueError(f"{field.name} must be a count of 0 or more, or None, not {value!r}")
+            if value is not None and value > MAX_COUNT:
+                object.__setattr__(self, field.name, MAX_COUNT)
+
+    @property
+    def is_known(self) -> bool:
+        """True when the provider gave at least one of the two token totals or a cost."""
+        totals = (self.input_tokens, self.output_tokens, self.reported_cost_nano_usd)
+        return any(total is not None for total in totals)

@@ -1,0 +1,186 @@
+"""The composition root of the desktop: makes every part, wires them, and runs until the tray is quit."""
+
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QSettings, QTimer
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
+
+from app import paths
+from app.core.errors import AppError
+from app.core.windows import zone
+from app.desktop.closing import destroy
+from app.desktop.commands import Commands
+from app.desktop.ledger_feed import LedgerFeed
+from app.desktop.meter_process import MeterKeeper
+from app.desktop.models.columns import Clock
+from app.desktop.models.snapshot import Snapshot
+from app.desktop.notifications import Notifier
+from app.desktop.popover import Popover
+from app.desktop.quit_signals import QuitSignals
+from app.desktop.single_instance import SingleInstance
+from app.desktop.tasks import Tasks
+from app.desktop.theme import ThemeSwitch
+from app.desktop.tray import Tray
+from app.desktop.window import Window
+from app.keys.vault import KeyringVault, Vault
+from app.ledger.engine import Ledger, open_ledger
+from app.ledger.meter_state import Meter
+from app.services.jobs import start_jobs
+from app.services.meter import meter_command
+from app.services.settings import Settings, settings_zone
+
+NO_TRAY_AFTER_MS = 5_000
+_NO_TRAY = "This desktop has no tray. Bursar stays here and tells you by notification."
+
+
+def run_desktop(
+    ledger_path: Path,
+    settings: Settings,
+    *,
+    vault: Vault | None = None,
+    keeps_meter: bool = True,
+    opens_window: bool = False,
+) -> int:
+    """Show the tray until it is quit; returns the exit status.
+
+    A second start on the same ledger shows the first one's window instead and returns 0. `vault` None means the system
+    keyring. `keeps_meter` False leaves starting and restarting the meter to whoever called. `opens_window` shows the
+    window at once. Raises LedgerError when the ledger cannot be opened.
+    """
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("Bursar")
+    app.setDesktopFileName("bursar")
+    with ExitStack() as stack:
+        stack.callback(QuitSignals(app).release)
+        instance = SingleInstance(ledger_path)
+        if not instance.claim():
+            return 0
+        stack.callback(instance.release)
+        ledger = open_ledger(ledger_path)
+        stack.callback(ledger.close)
+        desktop = Desktop(app, ledger, settings, vault or KeyringVault(), keeps_meter=keeps_meter)
+        stack.callback(desktop.stop)
+        instance.asked.connect(desktop.window.bring_up)
+        desktop.start(opens_window=opens_window)
+        return app.exec()
+
+
+class Desktop(QObject):
+    """All parts of one running tray."""
+
+    def __init__(
+        self, app: QApplication, ledger: Ledger, settings: Settings, vault: Vault, *, keeps_meter: bool
+    ) -> None:
+        super().__init__()
+        self._app = app
+        self._ledger = ledger
+        time_zone = zone(settings_zone(settings))
+        self._theme = ThemeSwitch(app, settings.theme)
+        self.tasks = Tasks()
+        self.commands = Commands(ledger, vault, self.tasks, paths.settings_path(), time_zone.key)
+        self.feed = LedgerFeed(ledger, time_zone)
+        log_file = paths.log_folder() / "meter-start.log"
+        self.keeper = MeterKeeper(meter_command(settings, ledger.path), log_file)
+        if not keeps_meter:
+            self.keeper.leave_alone()
+        state = QSettings(str(paths.config_folder() / "window.ini"), QSettings.Format.IniFormat)
+        clock = Clock(datetime.now(UTC), time_zone)
+        self.window = Window(self.commands, settings, time_zone, clock, state)
+        self.popover = Popover(self.commands)
+        self.tray = Tray(self.commands, self.popover)
+        self.notifier = Notifier(self.tasks, self.tray.icon.showMessage, is_on=settings.notifications)
+        self._jobs = start_jobs(ledger)
+        self._snapshot: Snapshot | None = None
+        self._trouble = ""
+        self._is_stopped = False
+        self._wire()
+
+    def start(self, *, opens_window: bool = False) -> None:
+        """Begin to read and to show."""
+        self._app.setQuitOnLastWindowClosed(False)
+        self.feed.start()
+        QTimer.singleShot(NO_TRAY_AFTER_MS, self, self._look_for_tray)
+        if opens_window:
+            self.window.bring_up()
+
+    def stop(self) -> None:
+        """End all threads and destroy the windows; the meter goes on. Safe to call twice."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self.keeper.leave_alone()
+        self.feed.stop()
+        self._jobs.stop()
+        self.tasks.stop()
+        self.tray.icon.hide()
+        destroy(self.popover, self.window, self.tray.menu, self.tray)
+
+    def open_page(self, name: str) -> None:
+        """Show the window, at a page where one is named."""
+        self.popover.hide()
+        if name:
+            self.window.open_page(name)
+        self.window.bring_up()
+
+    def _wire(self) -> None:
+        self.feed.read.connect(self._show)
+        self.feed.alerted.connect(self.notifier.tell_alerts)
+        self.feed.meter_seen.connect(self._see_meter)
+        self.feed.failed.connect(self.window.show_failure)
+        self.keeper.changed.connect(self._show_trouble)
+        self.window.overview.range_chosen.connect(self.feed.choose_range)
+        self.window.refreshed.connect(self.feed.refresh)
+        self.window.settings.changed.connect(self._take_settings)
+        self.window.retried.connect(self.keeper.start_again)
+        self.popover.retried.connect(self.keeper.start_again)
+        self.popover.opened.connect(self.open_page)
+        self.tray.opened.connect(self.open_page)
+        self.tray.failed.connect(self._tell_by_tray)
+        self.tray.quit_asked.connect(self._app.quit)
+        self.tray.stop_asked.connect(self._quit_and_stop)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self._snapshot = replace(snapshot, trouble=self._trouble)
+        self.notifier.tell_waiting(self._snapshot)
+        self._render()
+
+    def _render(self) -> None:
+        if self._snapshot is not None and not self._is_stopped:  # a reading may still be on its way after the end
+            for view in (self.tray, self.window, self.popover):
+                view.show_snapshot(self._snapshot)
+
+    def _see_meter(self, meter: Meter | None) -> None:
+        """The keeper acts on every sight; the views are told when it came or went, also without a write."""
+        self.keeper.saw(meter)
+        if self._snapshot is not None and self._snapshot.meter != meter:
+            self._snapshot = replace(self._snapshot, meter=meter)
+            self._render()
+
+    def _show_trouble(self, trouble: str) -> None:
+        self._trouble = trouble
+        if self._snapshot is not None:
+            self._snapshot = replace(self._snapshot, trouble=trouble)
+            self._render()
+
+    def _take_settings(self, settings: Settings) -> None:
+        self._theme.choose(settings.theme)
+        self.notifier.is_on = settings.notifications
+
+    def _tell_by_tray(self, error: AppError) -> None:
+        self.tray.icon.showMessage(error.title, error.message)
+
+    def _quit_and_stop(self) -> None:
+        self.keeper.leave_alone()
+        self.commands.stop_meter(self._app.quit, self._tell_by_tray)
+
+    def _look_for_tray(self) -> None:
+        """Without a tray the window is all there is, so closing it ends the program."""
+        if not QSystemTrayIcon.isSystemTrayAvailable():
+            self._app.setQuitOnLastWindowClosed(True)
+            self.window.notice.tell(_NO_TRAY)
+            self.window.bring_up()

@@ -1,0 +1,139 @@
+"""What a person can order from the windows: each is written to the ledger or the keyring off the UI thread."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.core.caps import Cap
+from app.core.errors import AppError
+from app.core.tags import Scope, Tags
+from app.desktop.reading import read_labels
+from app.desktop.tasks import Tasks
+from app.keys.issue import issue_key
+from app.keys.vault import Vault
+from app.ledger import approval_store, cap_store, key_store, meter_state
+from app.ledger.approval_store import Approval
+from app.ledger.engine import Ledger
+from app.ledger.key_store import VirtualKey
+from app.services.settings import Settings, change_settings
+
+ANSWERED_BY = "tray"
+
+type Done = Callable[[], None]
+type Failed = Callable[[AppError], None]
+
+
+def _nothing() -> None:
+    """For orders whose outcome shows by itself in the next snapshot."""
+
+
+class Commands:
+    """Orders. `done` and `failed` are called back on the UI thread; the feed shows the outcome by itself."""
+
+    def __init__(self, ledger: Ledger, vault: Vault, tasks: Tasks, settings_file: Path, time_zone: str) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._tasks = tasks
+        self._settings_file = settings_file
+        self.time_zone = time_zone
+
+    def approve(self, approval: Approval, failed: Failed, done: Done = _nothing) -> None:
+        """Let this one call go."""
+        self._do(
+            lambda: approval_store.approve(self._ledger, approval.approval_id, by=ANSWERED_BY), failed, done
+        )  # fmt: skip
+
+    def refuse(self, approvals: tuple[Approval, ...], failed: Failed, done: Done = _nothing) -> None:
+        """Refuse these calls."""
+
+        def work() -> None:
+            for approval in approvals:
+                approval_store.refuse(self._ledger, approval.approval_id, by=ANSWERED_BY)
+
+        self._do(work, failed, done)
+
+    def raise_window(self, approval: Approval, limit: int, failed: Failed, done: Done = _nothing) -> None:
+        """Raise the running window of the cap that holds this call back. `limit` in nano-dollars."""
+        self._do(
+            lambda: cap_store.raise_window(self._ledger, approval.cap_id, approval.window_key, limit), failed, done
+        )
+
+    def save_cap(self, cap: Cap, failed: Failed, done: Done = _nothing) -> None:
+        """Add a cap (an empty `cap_id`), or give one new values."""
+        if cap.cap_id:
+            self._do(lambda: cap_store.update_cap(self._ledger, cap), failed, done)
+        else:
+            self._do(lambda: self._add_cap(cap), failed, done)
+
+    def remove_cap(self, cap_id: str, failed: Failed, done: Done = _nothing) -> None:
+        """Take a cap away."""
+        self._do(lambda: cap_store.remove_cap(self._ledger, cap_id), failed, done)
+
+    def restore_cap(self, cap_id: str, failed: Failed, done: Done = _nothing) -> None:
+        """Undo the removal of a cap."""
+        self._do(lambda: cap_store.restore_cap(self._ledger, cap_id), failed, done)
+
+    def set_paused(self, is_paused: bool, failed: Failed) -> None:
+        """Pause everything, or resume."""
+        order = meter_state.pause_everything if is_paused else meter_state.resume
+        self._do(lambda: order(self._ledger, ANSWERED_BY), failed, _nothing)
+
+    def stop_meter(self, done: Done, failed: Failed) -> None:
+        """Ask the running meter to finish its calls and end."""
+
+        def work() -> None:
+            meter = meter_state.running_meter(self._ledger)
+            if meter is not None:
+                meter_state.request_stop(self._ledger, meter.instance_id)
+
+        self._do(work, failed, done)
+
+    def issue_key(self, name: str, tags: Tags, done: Callable[[VirtualKey, str], None], failed: Failed) -> None:
+        """A new virtual key; `done` gets it with its token, which is told once."""
+        self._tasks.run(lambda: issue_key(self._ledger, name=name, tags=tags), lambda made: done(*made), failed)
+
+    def revoke_key(self, key_id: str, failed: Failed, done: Done = _nothing) -> None:
+        """End a virtual key."""
+        self._do(lambda: key_store.revoke_key(self._ledger, key_id), failed, done)
+
+    def keep_provider_key(self, provider: str, key: str, done: Done, failed: Failed) -> None:
+        """Put a provider's key into the keyring, replacing an earlier one."""
+
+        def work() -> None:
+            self._vault.set(provider, key)
+            key_store.note_provider_key(self._ledger, provider, datetime.now(UTC))
+
+        self._do(work, failed, done)
+
+    def remove_provider_key(self, provider: str, failed: Failed, done: Done = _nothing) -> None:
+        """Take a provider's key out of the keyring."""
+
+        def work() -> None:
+            self._vault.delete(provider)
+            key_store.forget_provider_key(self._ledger, provider)
+
+        self._do(work, failed, done)
+
+    def change_settings(self, done: Callable[[Settings], None], failed: Failed, **changes: object) -> None:
+        """Change settings in their file."""
+        self._tasks.run(lambda: change_settings(self._settings_file, **changes), done, failed)
+
+    def read_labels(self, scope: Scope, done: Callable[[list[str]], None], failed: Failed) -> None:
+        """Names that a cap of this scope can be set for."""
+        self._tasks.run(lambda: read_labels(self._ledger, scope, datetime.now(UTC)), done, failed)
+
+    def _add_cap(self, cap: Cap) -> None:
+        cap_store.add_cap(
+            self._ledger,
+            scope=cap.scope,
+            scope_key=cap.scope_key,
+            window=cap.window,
+            limit_nano_usd=cap.limit_nano_usd,
+            action=cap.action,
+            alert_percents=cap.alert_percents,
+            time_zone=cap.time_zone,
+            week_start=cap.week_start,
+        )
+
+    def _do(self, work: Callable[[], None], failed: Failed, done: Done) -> None:
+        self._tasks.run(work, lambda _none: done(), failed)

@@ -1,0 +1,1 @@
+"""What the windows show, as plain values and item models; no widgets."""

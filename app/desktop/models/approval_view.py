@@ -1,0 +1,111 @@
+"""Waiting calls in words, grouped by the session that waits."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from app.core.money import NANO_PER_USD, UNKNOWN, format_usd
+from app.core.tags import Tags
+from app.desktop.formats import countdown, elapsed
+from app.desktop.models.snapshot import Snapshot, agent_word
+from app.ledger.approval_store import Approval, ApprovalState
+
+_ANSWERS = {
+    ApprovalState.APPROVED: "Approved once",
+    ApprovalState.REFUSED: "Refused",
+    ApprovalState.EXPIRED: "Refused, no answer",
+    ApprovalState.MOOT: "Let go, room was made",
+    ApprovalState.GONE: "The agent stopped waiting",
+}
+ROOM_BEYOND_NEED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingGroup:
+    """The calls of one session that wait, oldest first. `key` stays the same while the group is shown."""
+
+    key: tuple[str, str, str, str]
+    calls: tuple[Approval, ...]
+
+    @property
+    def oldest(self) -> Approval:
+        """The call that has waited longest: the one an answer is for."""
+        return self.calls[0]
+
+    @property
+    def agent(self) -> str:
+        """Whose calls they are."""
+        return agent_word(self.oldest.tags.agent)
+
+    @property
+    def place(self) -> str:
+        """`evals, run 118`."""
+        return ", ".join(part for part in (self.oldest.tags.project, self.oldest.tags.task) if part)
+
+    @property
+    def most_nano_usd(self) -> int | None:
+        """The most these calls can cost; None when one has no price."""
+        amounts = [call.worst_nano_usd for call in self.calls]
+        known = [amount for amount in amounts if amount is not None]
+        return sum(known) if len(known) == len(amounts) else None
+
+
+def waiting_groups(snapshot: Snapshot) -> tuple[WaitingGroup, ...]:
+    """The waiting calls by session, the group that has waited longest first."""
+    groups: dict[tuple[str, str, str, str], list[Approval]] = {}
+    for approval in snapshot.waiting:
+        groups.setdefault(_key(approval.tags), []).append(approval)
+    return tuple(WaitingGroup(key, tuple(calls)) for key, calls in groups.items())
+
+
+def up_to(nano_usd: int | None) -> str:
+    """`up to $0.38`, or that it cannot be told."""
+    return "an unknown amount" if nano_usd is None else f"up to {format_usd(nano_usd)}"
+
+
+def why(approval: Approval) -> str:
+    """Why a call waits, as rich text with the cap's name in bold."""
+    left = max(0, approval.limit_nano_usd - approval.spent_nano_usd)
+    limit = format_usd(approval.limit_nano_usd)
+    name = f"<b>{_plain(approval.cap_name)}</b>"
+    if approval.worst_nano_usd is None:
+        return f"{name} cannot be kept: no price is known for {_plain(approval.model)}."
+    used = f"{name} has {format_usd(left)} left of {limit}." if left else f"{name} is used up: {limit} of {limit}."
+    return f"{used} The next call needs {up_to(approval.worst_nano_usd)}."
+
+
+def waited(approval: Approval, now: datetime) -> str:
+    """How long it has waited: `1:12`."""
+    return elapsed(now - approval.asked_at)
+
+
+def refused_in(approval: Approval, now: datetime) -> str:
+    """What happens without an answer."""
+    return f"If nobody answers, it is refused in {countdown(approval.expires_at - now)}."
+
+
+def answer_words(approval: Approval) -> str:
+    """How a past question ended."""
+    return _ANSWERS.get(approval.state, approval.state.value.capitalize())
+
+
+def suggested_limit(approval: Approval) -> str:
+    """A raise that makes room for a few such calls, in whole dollars above the limit, as it is typed."""
+    need = (approval.worst_nano_usd or 0) * ROOM_BEYOND_NEED
+    wanted = max(approval.spent_nano_usd + need, approval.limit_nano_usd * 6 // 5, approval.limit_nano_usd + 1)
+    dollars = -(-wanted // NANO_PER_USD)
+    return f"{Decimal(dollars):.2f}"
+
+
+def task_line(tags: Tags) -> str:
+    """`Claude Code · billing-api`; a dash where nothing is told."""
+    return " · ".join(part for part in (tags.agent, tags.project) if part) or UNKNOWN
+
+
+def _key(tags: Tags) -> tuple[str, str, str, str]:
+    return (tags.session, tags.agent, tags.project, tags.task)
+
+
+def _plain(text: str) -> str:
+    """Agents choose these names, so none of their characters may be markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

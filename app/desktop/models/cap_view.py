@@ -1,0 +1,128 @@
+"""A cap in words: its name and kind, how close it is, and where its pace leads."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from app.core.caps import Action, Cap, cap_name
+from app.core.money import format_usd
+from app.core.tags import Scope
+from app.core.windows import Window
+from app.desktop.formats import day, plural, rough_span
+from app.desktop.models.snapshot import Snapshot
+from app.ledger.cap_store import CapStatus, Level
+
+_PACE_FROM_SHARE = 0.03
+_ONE_HOUR = timedelta(hours=1)
+_TWO_DAYS = timedelta(days=2)
+
+_SCOPES = {Scope.EVERYTHING: "All spending", Scope.VIRTUAL_KEY: "Virtual key"}
+_ACTIONS = {Action.PAUSE: "pause and ask", Action.BLOCK: "block", Action.ALERT: "alert only"}
+
+
+@dataclass(frozen=True, slots=True)
+class CapView:
+    """What a row about a cap says. `pace` is empty where it is too early to tell."""
+
+    status: CapStatus
+    name: str
+    kind: str
+    level: Level
+    pace: str
+    resets: str
+
+    @property
+    def cap_id(self) -> str:
+        """The cap's id."""
+        return self.status.cap.cap_id
+
+
+def cap_views(snapshot: Snapshot) -> tuple[CapView, ...]:
+    """All caps of a reading; those at their limit first, then those near it, each tightest first."""
+    views = [_view(status, snapshot) for status in snapshot.caps]
+    order = (Level.AT, Level.NEAR, Level.FINE)
+    return tuple(sorted(views, key=lambda view: order.index(view.level)))
+
+
+def scope_word(scope: Scope) -> str:
+    """A scope as a person reads it."""
+    return _SCOPES.get(scope, scope.value.replace("_", " ").capitalize())
+
+
+def kind_line(cap: Cap) -> str:
+    """`Project · pause and ask`."""
+    return f"{scope_word(cap.scope)} · {_ACTIONS[cap.action]}"
+
+
+def _view(status: CapStatus, snapshot: Snapshot) -> CapView:
+    now, zone = snapshot.read_at, snapshot.zone
+    needs = [ask.worst_nano_usd for ask in snapshot.waiting if ask.cap_id == status.cap.cap_id]
+    runs_out = _runs_out_at(status, now)
+    level = status.level
+    if needs:
+        level = Level.AT
+    elif (
+        level is Level.FINE and runs_out is not None and runs_out - now <= _ONE_HOUR and _ends_before(status, runs_out)
+    ):
+        level = Level.NEAR
+    name = cap_name(status.cap)
+    return CapView(
+        status,
+        name,
+        kind_line(status.cap),
+        level,
+        _pace(status, level, runs_out, now, zone),
+        _resets(status, now, zone),
+    )
+
+
+def _runs_out_at(status: CapStatus, now: datetime) -> datetime | None:
+    """When the limit is reached at the pace of this window so far; None where it is too early, or nothing is spent."""
+    if status.starts_at is None or status.ends_at is None or not status.spent_nano_usd:
+        return None
+    gone, whole = now - status.starts_at, status.ends_at - status.starts_at
+    if gone < whole * _PACE_FROM_SHARE:
+        return None
+    left = gone.total_seconds() * status.remaining_nano_usd / status.spent_nano_usd
+    return now + timedelta(seconds=min(left, whole.total_seconds() * 2))
+
+
+def _ends_before(status: CapStatus, instant: datetime) -> bool:
+    return status.ends_at is not None and instant < status.ends_at
+
+
+def _pace(status: CapStatus, level: Level, runs_out: datetime | None, now: datetime, zone: ZoneInfo) -> str:
+    unpriced = f". {plural(status.unpriced_calls, 'call')} without a price" if status.has_unpriced else ""
+    if level is Level.AT:
+        left = status.remaining_nano_usd
+        said = f"{format_usd(left)} left." if left else "Used up."
+        return said + _resets_in(status, now) + unpriced
+    if runs_out is None:
+        return unpriced.removeprefix(". ")
+    if _ends_before(status, runs_out):
+        return _runs_out(runs_out, now, zone) + unpriced
+    return _lasts(status, zone) + unpriced
+
+
+def _runs_out(runs_out: datetime, now: datetime, zone: ZoneInfo) -> str:
+    left = runs_out - now
+    return f"Runs out in {rough_span(left)}" + (f", on {day(runs_out.astimezone(zone))}" if left >= _TWO_DAYS else "")
+
+
+def _lasts(status: CapStatus, zone: ZoneInfo) -> str:
+    if status.cap.window is Window.WEEK and status.ends_at is not None:
+        return f"Lasts until {status.ends_at.astimezone(zone) - timedelta(seconds=1):%A}"
+    return "Lasts the day" if status.cap.window is Window.DAY else "Lasts the month"
+
+
+def _resets_in(status: CapStatus, now: datetime) -> str:
+    return "" if status.ends_at is None else f" Resets in {rough_span(status.ends_at - now)}"
+
+
+def _resets(status: CapStatus, now: datetime, zone: ZoneInfo) -> str:
+    if status.ends_at is None:
+        return "Anew each session" if status.cap.window is Window.SESSION else "Never resets"
+    left = status.ends_at - now
+    if left < _TWO_DAYS:
+        return f"Resets in {rough_span(left)}"
+    return f"Resets {day(status.ends_at.astimezone(zone))}"

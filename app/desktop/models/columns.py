@@ -1,0 +1,123 @@
+"""The columns of the tables: calls, virtual keys, provider keys, waiting calls."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from app.core.call import Basis, Call, Outcome
+from app.core.money import UNKNOWN, format_usd
+from app.desktop.formats import absolute_time, cost_text, elapsed, milliseconds, relative_time, token_count
+from app.desktop.models.rows import Column
+from app.ledger.approval_store import Approval
+from app.ledger.key_store import ProviderKey, VirtualKey
+
+PROVIDER_NAMES = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google Gemini"}
+PROVIDER_HOSTS = {
+    "anthropic": "api.anthropic.com",
+    "openai": "api.openai.com",
+    "google": "generativelanguage.googleapis.com",
+}
+_BASIS_WORDS = {
+    Basis.REPORTED: "As the provider reported it.",
+    Basis.TABLE: "From the price table.",
+    Basis.ESTIMATED: "Estimated: the provider did not tell the usage.",
+    Basis.UNPRICED: "No price is known for this model.",
+}
+
+
+class Clock:
+    """The moment and zone that times are told by. The owner sets `now` before each repaint."""
+
+    def __init__(self, now: datetime, zone: ZoneInfo) -> None:
+        self.now = now
+        self.zone = zone
+
+    def ago(self, then: datetime | None) -> str:
+        """How long ago; a dash for never."""
+        return UNKNOWN if then is None else relative_time(then, self.now, self.zone)
+
+    def exactly(self, then: datetime | None) -> str:
+        """The absolute time with its zone."""
+        return "Never" if then is None else absolute_time(then, self.zone)
+
+
+def call_state(call: Call) -> str:
+    """How a call ended, in a word."""
+    if call.outcome is Outcome.FAILED:
+        return f"Failed {call.status_code}" if call.status_code else "Failed"
+    return {Outcome.COMPLETED: "Done", Outcome.INTERRUPTED: "Cut short", Outcome.REFUSED: "Refused"}[call.outcome]
+
+
+def call_columns(clock: Clock) -> list[Column[Call]]:
+    """Calls, newest first."""
+    return [
+        Column("Time", lambda call: clock.ago(call.started_at), hint=lambda call: clock.exactly(call.started_at)),
+        Column("Agent", lambda call: call.tags.agent or UNKNOWN, ink="text", is_strong=True, hint=_agent),
+        Column("Project", lambda call: call.tags.project or UNKNOWN, gives_way=True, hint=_project),
+        Column("Task", lambda call: call.tags.task or UNKNOWN, grows=True, gives_way=True, hint=_task),
+        Column("Model", lambda call: call.model, gives_way=True, hint=lambda call: f"{call.model}, {call.provider}"),
+        Column("In", lambda call: token_count(call.usage.input_tokens), is_amount=True),
+        Column("Cached", lambda call: token_count(call.usage.cache_read_tokens), is_amount=True),
+        Column("Out", lambda call: token_count(call.usage.output_tokens), is_amount=True),
+        Column(
+            "Cost", cost_text, is_amount=True, ink="text", is_strong=True,
+            hint=lambda call: _BASIS_WORDS[call.cost_basis], spoken=_spoken_cost,
+        ),
+        Column("ms", lambda call: milliseconds(call.duration_ms), is_amount=True),
+        Column("State", call_state, hint=lambda call: call.error_type),
+    ]  # fmt: skip
+
+
+def key_columns(clock: Clock) -> list[Column[VirtualKey]]:
+    """Virtual keys."""
+    return [
+        Column("Name", lambda key: key.name, ink="text", is_strong=True, grows=True, gives_way=True, hint=_name),
+        Column("Key", lambda key: f"{key.prefix}…", is_code=True),
+        Column("Project", lambda key: key.tags.project or UNKNOWN, hint=lambda key: key.tags.project),
+        Column("Agent", lambda key: key.tags.agent or UNKNOWN, hint=lambda key: key.tags.agent),
+        Column("Spent", lambda key: format_usd(key.spent_nano_usd), is_amount=True, ink="text", is_strong=True),
+        Column(
+            "Last used", lambda key: clock.ago(key.last_used_at), is_amount=True,
+            hint=lambda key: clock.exactly(key.last_used_at),
+        ),
+    ]  # fmt: skip
+
+
+def provider_key_columns(clock: Clock) -> list[Column[ProviderKey]]:
+    """Providers that have a key in the keyring."""
+    return [
+        Column("Name", lambda key: PROVIDER_NAMES.get(key.provider, key.provider), ink="text", is_strong=True),
+        Column("Host", lambda key: PROVIDER_HOSTS.get(key.provider, UNKNOWN), grows=True),
+        Column(
+            "Added", lambda key: clock.ago(key.added_at), is_amount=True, hint=lambda key: clock.exactly(key.added_at)
+        ),
+    ]
+
+
+def waiting_columns(clock: Clock) -> list[Column[Approval]]:
+    """The calls of one session that wait."""
+    return [
+        Column("Waiting", lambda ask: elapsed(clock.now - ask.asked_at), hint=lambda ask: clock.exactly(ask.asked_at)),
+        Column("Model", lambda ask: ask.model, ink="text", hint=lambda ask: ask.model),
+        Column("Task", lambda ask: ask.tags.task or UNKNOWN, grows=True, hint=lambda ask: ask.tags.task),
+        Column("Up to", lambda ask: format_usd(ask.worst_nano_usd), is_amount=True, ink="text", is_strong=True),
+    ]
+
+
+def _agent(call: Call) -> str:
+    return call.tags.agent
+
+
+def _project(call: Call) -> str:
+    return call.tags.project
+
+
+def _task(call: Call) -> str:
+    return call.tags.task
+
+
+def _name(key: VirtualKey) -> str:
+    return key.name
+
+
+def _spoken_cost(call: Call) -> str:
+    return "price unknown" if call.cost_nano_usd is None else cost_text(call)

@@ -1,0 +1,62 @@
+"""Everything the windows show, as it stood at one moment."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from app.core.call import Call
+from app.desktop.models.chart_range import Series
+from app.ledger.approval_store import Approval
+from app.ledger.cap_store import CapStatus
+from app.ledger.key_store import ProviderKey, VirtualKey
+from app.ledger.meter_state import Meter
+from app.ledger.spend import SessionSpend, Spend
+
+LATELY = timedelta(minutes=10)
+"""How far back "now" reaches: for the hourly rate and for what counts as running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading of the ledger. Views render from it alone.
+
+    `caps` are tightest first, `waiting` oldest first, `calls` newest first, `sessions` busiest first (those of the last
+    ten minutes). `meter` is None when none runs; `trouble` then says why, once it has been gone for two seconds.
+    """
+
+    read_at: datetime
+    zone: ZoneInfo
+    today: Spend
+    month: Spend
+    lately: Spend
+    caps: tuple[CapStatus, ...]
+    waiting: tuple[Approval, ...]
+    answered: tuple[Approval, ...]
+    sessions: tuple[SessionSpend, ...]
+    calls: tuple[Call, ...]
+    keys: tuple[VirtualKey, ...]
+    provider_keys: tuple[ProviderKey, ...]
+    series: Series
+    meter: Meter | None
+    is_paused: bool
+    trouble: str = ""
+
+    @property
+    def rate_nano_usd(self) -> int:
+        """Spend an hour, going by the last ten minutes."""
+        return self.lately.cost_nano_usd * int(timedelta(hours=1) / LATELY)
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Agents with a call in the last ten minutes, busiest first."""
+        return tuple(dict.fromkeys(session.agent for session in self.sessions))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no call was ever seen."""
+        return not self.calls
+
+
+def agent_word(agent: str) -> str:
+    """The agent's name, or what to say where none was told."""
+    return agent or "Unnamed agent"

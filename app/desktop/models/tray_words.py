@@ -1,0 +1,47 @@
+"""The tray's tooltip and the lines of its menu, in words."""
+
+from app.core.money import format_usd
+from app.desktop.formats import plural, sum_text
+from app.desktop.models.approval_view import WaitingGroup, up_to, waiting_groups
+from app.desktop.models.cap_view import cap_views
+from app.desktop.models.snapshot import Snapshot, agent_word
+from app.ledger.spend import SessionSpend
+
+
+def tooltip_words(snapshot: Snapshot) -> str:
+    """What matters most now, in a sentence or two."""
+    if snapshot.meter is None:
+        return "Bursar: the meter is not running."
+    waiting = len(waiting_groups(snapshot))
+    if waiting:
+        return f"Bursar: {plural(waiting, 'agent')} {'waits' if waiting == 1 else 'wait'} for your answer."
+    if snapshot.is_paused:
+        return "Bursar: everything is paused."
+    today = f"Bursar: {_today(snapshot)} today."
+    views = cap_views(snapshot)
+    if not views:
+        return today
+    name, _, window = views[0].name.rpartition(", ")
+    return f"{today} {name} has {format_usd(views[0].status.remaining_nano_usd)} left {window}."
+
+
+def spend_line(snapshot: Snapshot) -> str:
+    """`$12.48 today, $214.60 this month`."""
+    return (
+        f"{_today(snapshot)} today, {sum_text(snapshot.month.cost_nano_usd, snapshot.month.unpriced_calls)} this month"
+    )
+
+
+def waiting_line(group: WaitingGroup) -> str:
+    """`Claude Code waits: needs up to $0.38`."""
+    return f"{group.agent} waits: needs {up_to(group.oldest.worst_nano_usd)}"
+
+
+def session_line(session: SessionSpend) -> str:
+    """`Claude Code, migrate invoices: $4.12`."""
+    who = ", ".join(part for part in (agent_word(session.agent), session.task or session.project) if part)
+    return f"{who}: {sum_text(session.cost_nano_usd, session.unpriced_calls)}"
+
+
+def _today(snapshot: Snapshot) -> str:
+    return sum_text(snapshot.today.cost_nano_usd, snapshot.today.unpriced_calls)

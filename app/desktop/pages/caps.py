@@ -1,0 +1,231 @@
+"""Caps: one row a cap, tightest first, and an undo after a removal."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
+
+from app.core.money import format_usd
+from app.desktop.commands import Commands
+from app.desktop.fonts import MEDIUM, SEMIBOLD, Size, sized
+from app.desktop.models.cap_view import CapView, cap_views
+from app.desktop.models.snapshot import Snapshot
+from app.desktop.pages.cap_editor import CapEditor
+from app.desktop.pages.page import MARGIN, Page
+from app.desktop.theme import tokens_of
+from app.desktop.widgets.bars import LEVEL_INKS, CapBar
+from app.desktop.widgets.buttons import button
+from app.desktop.widgets.ground import Hairline, clear, scrolling, widgets_in
+from app.desktop.widgets.text import ElidedText, Text, heading
+
+UNDO_FOR_MS = 10_000
+ROW_HEIGHT = 66
+_CAPTION = "Solid is spent, hatched is held by calls on their way, the notch is the alert level."
+
+
+class CapsPage(Page):
+    """All caps, with add, edit and remove."""
+
+    def __init__(self, commands: Commands) -> None:
+        super().__init__("Caps")
+        self._commands = commands
+        self._snapshot: Snapshot | None = None
+        self._shown: tuple[CapView, ...] | None = None
+        self.editor: CapEditor | None = None
+        self.pause_button = button("Pause everything", self._toggle_pause)
+        self.add_button = button("Add cap…", self.create_new, kind="primary")
+        self.head.addWidget(self.pause_button)
+        self.head.addWidget(self.add_button)
+        self.undo = UndoBar()
+        self._list = QVBoxLayout()
+        self._list.setSpacing(0)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(MARGIN, 0, MARGIN, MARGIN)
+        column.setSpacing(0)
+        column.addLayout(self._list)
+        column.addStretch(1)
+        self.content.addWidget(scrolling(inner), 1)
+        self.content.addWidget(self.undo)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Render this reading; the rows are made anew only when something about a cap changed."""
+        self._snapshot = snapshot
+        self.pause_button.setText("Resume everything" if snapshot.is_paused else "Pause everything")
+        views = cap_views(snapshot)
+        if views == self._shown:
+            return
+        self._shown = views
+        focused = [row.view.cap_id for row in self.rows() if row.hasFocus()]
+        clear(self._list)
+        amounts = max((_amount_width(view) for view in views), default=0)
+        for view in views:
+            row = CapListRow(view, self.edit, self.remove, amount_width=amounts)
+            self._list.addWidget(row)
+            if view.cap_id in focused:
+                row.setFocus()
+        self._list.addWidget(_legend() if views else self._empty())
+
+    def rows(self) -> list["CapListRow"]:
+        """The rows as they stand, tightest first."""
+        return [widget for widget in widgets_in(self._list) if isinstance(widget, CapListRow)]
+
+    def create_new(self) -> None:
+        """Open the editor for a new cap."""
+        self._open_editor(None)
+
+    def edit(self, view: CapView) -> None:
+        """Open the editor for this cap."""
+        self._open_editor(view)
+
+    def remove(self, view: CapView) -> None:
+        """Take it away; it can be undone for ten seconds."""
+        self.error.clear()
+
+        def offer() -> None:
+            self.undo.offer("Cap removed.", lambda: self._commands.restore_cap(view.cap_id, self.error.tell))
+
+        self._commands.remove_cap(view.cap_id, self.error.tell, offer)
+
+    def _open_editor(self, view: CapView | None) -> None:
+        self.error.clear()
+        self.editor = CapEditor(self._commands, view, self)
+        if view is not None:
+            self.editor.removed.connect(lambda: self.remove(view))
+        self.editor.open()
+
+    def _toggle_pause(self) -> None:
+        if self._snapshot is not None:
+            self.error.clear()
+            self._commands.set_paused(not self._snapshot.is_paused, self.error.tell)
+
+    def _empty(self) -> QWidget:
+        box = QWidget()
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, MARGIN, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(heading("No caps"))
+        column.addWidget(Text("Bursar meters and never stops anything.", ink="text_2"))
+        column.addWidget(button("Add cap…", self.create_new, kind="primary"), 0, Qt.AlignmentFlag.AlignLeft)
+        return box
+
+
+def _amount_width(view: CapView) -> int:
+    """Room for the amounts, so that the bars of all rows begin and end at the same place."""
+    text = f"{format_usd(view.status.spent_nano_usd)} of {format_usd(view.status.limit_nano_usd)}"
+    return QFontMetrics(sized(Size.BODY, SEMIBOLD)).horizontalAdvance(text) + 8
+
+
+def _legend() -> Text:
+    legend = Text(_CAPTION, ink="text_3", size=Size.CAPTION)
+    legend.setContentsMargins(0, 12, 0, 0)
+    return legend
+
+
+class CapListRow(QWidget):
+    """One cap over the whole width. Enter edits, Del removes; the menu offers both."""
+
+    def __init__(
+        self, view: CapView, edit: Callable[[CapView], None], remove: Callable[[CapView], None], *, amount_width: int
+    ) -> None:
+        super().__init__()
+        self.view = view
+        self._edit, self._remove = edit, remove
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(f"{view.name}, {view.kind}. {view.pace}. {view.resets}")
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(lambda point: self._menu().popup(self.mapToGlobal(point)))
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 12, 0, 12)
+        grid.setHorizontalSpacing(MARGIN)
+        grid.setVerticalSpacing(4)
+        for part, (stretch, least) in enumerate(((5, 160), (9, 160), (0, amount_width), (0, 0))):
+            grid.setColumnStretch(part, stretch)
+            grid.setColumnMinimumWidth(part, least)
+        self._fill(grid)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(grid)
+        column.addWidget(Hairline("grid"))
+        self.setFixedHeight(ROW_HEIGHT)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter edits, Del removes."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._edit(self.view)
+        elif event.key() == Qt.Key.Key_Delete:
+            self._remove(self.view)
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A ring around it while it has the focus."""
+        if self.hasFocus():
+            painter = QPainter(self)
+            painter.setPen(QPen(QColor(tokens_of(self).accent), 2))
+            painter.drawRect(self.rect().adjusted(1, 1, -2, -3))
+
+    def _fill(self, grid: QGridLayout) -> None:
+        status = self.view.status
+        bar = CapBar()
+        bar.show_view(self.view)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        amounts = QHBoxLayout()
+        amounts.setSpacing(4)
+        amounts.addStretch(1)
+        amounts.addWidget(Text(format_usd(status.spent_nano_usd), weight=SEMIBOLD))
+        amounts.addWidget(Text(f"of {format_usd(status.limit_nano_usd)}", ink="text_2"))
+        grid.addWidget(ElidedText(self.view.name, weight=MEDIUM), 0, 0)
+        grid.addWidget(bar, 0, 1)
+        grid.addLayout(amounts, 0, 2)
+        grid.addWidget(ElidedText(self.view.kind, ink="text_2", size=Size.CAPTION), 1, 0)
+        pace = Text(self.view.pace, ink=LEVEL_INKS[self.view.level], size=Size.CAPTION)
+        pace.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        grid.addWidget(pace, 1, 1)
+        grid.addWidget(Text(self.view.resets, ink="text_2", size=Size.CAPTION), 1, 2, right)
+        more = button("⋯", self._open_menu, kind="quiet", name=f"More about {self.view.name}")
+        more.setToolTip("Edit or remove")
+        self._more = more
+        grid.addWidget(more, 0, 3, 2, 1)
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction("Edit…", lambda: self._edit(self.view))
+        menu.addAction("Remove", lambda: self._remove(self.view))
+        return menu
+
+    def _open_menu(self) -> None:
+        self._menu().popup(self._more.mapToGlobal(self._more.rect().bottomLeft()))
+
+
+class UndoBar(QWidget):
+    """`Cap removed. Undo`, for ten seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._undo: Callable[[], None] | None = None
+        self._text = Text("")
+        self.undo_button = button("Undo", self._take_back, kind="link")
+        self._timer = QTimer(self, singleShot=True, interval=UNDO_FOR_MS)
+        self._timer.timeout.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(MARGIN, 8, MARGIN, 12)
+        row.setSpacing(8)
+        row.addWidget(self._text)
+        row.addWidget(self.undo_button)
+        row.addStretch(1)
+        self.hide()
+
+    def offer(self, words: str, undo: Callable[[], None]) -> None:
+        """Say what was done and offer to take it back."""
+        self._undo = undo
+        self._text.setText(words)
+        self.show()
+        self._timer.start()
+
+    def _take_back(self) -> None:
+        self.hide()
+        if self._undo is not None:
+            self._undo()

@@ -1,0 +1,169 @@
+"""Dialogs about keys: a new one, its token shown once, a provider's key, and "are you sure" where nothing undoes."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.core.errors import AppError, InvalidInput
+from app.core.tags import Tags, clean_label
+from app.desktop.commands import Commands
+from app.desktop.fonts import Size, monospace
+from app.desktop.models.columns import PROVIDER_NAMES
+from app.desktop.widgets.buttons import button
+from app.desktop.widgets.choice import Choice
+from app.desktop.widgets.error_line import ErrorLine
+from app.desktop.widgets.text import Text, heading
+from app.ledger.key_store import VirtualKey
+
+WIDTH = 440
+
+
+class _KeyDialog(QDialog):
+    """A heading, what the subclass adds, an error line and the buttons."""
+
+    def __init__(self, title: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setFixedWidth(WIDTH)
+        self.error = ErrorLine()
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(16, 16, 16, 16)
+        self.column.setSpacing(12)
+        self.column.addWidget(heading(title))
+
+    def add_buttons(self, words: str, kind: str, *, can_cancel: bool = True) -> QPushButton:
+        """The error line and the foot. Returns the button that accepts."""
+        self.column.addWidget(self.error)
+        box = QDialogButtonBox()
+        if can_cancel:
+            box.addButton(QDialogButtonBox.StandardButton.Cancel)
+        made = box.addButton(words, QDialogButtonBox.ButtonRole.AcceptRole)
+        made.setProperty("kind", kind)
+        box.accepted.connect(self.submit)
+        box.rejected.connect(self.reject)
+        self.column.addWidget(box)
+        return made
+
+    def submit(self) -> None:
+        """Accept; a subclass with work to do does it first."""
+        self.accept()
+
+
+class NewKeyDialog(_KeyDialog):
+    """Name, project and agent of a new virtual key. `issued` tells its name and its token."""
+
+    issued = Signal(str, str)
+
+    def __init__(self, commands: Commands, parent: QWidget) -> None:
+        super().__init__("New virtual key", parent)
+        self._commands = commands
+        self.name, self.project, self.agent = QLineEdit(), QLineEdit(), QLineEdit()
+        form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        form.setHorizontalSpacing(12)
+        form.setVerticalSpacing(12)
+        for caption, field in (("Name", self.name), ("Project", self.project), ("Agent", self.agent)):
+            field.setAccessibleName(f"{caption} of the new key")
+            form.addRow(Text(caption, ink="text_2"), field)
+        self.column.addLayout(form)
+        said = "Calls made with it are charged to this project and agent. The agent cannot change that."
+        self.column.addWidget(Text(said, ink="text_3", size=Size.CAPTION, wraps=True))
+        self.create_button = self.add_buttons("Create key", "primary")
+        self.create_button.setDefault(True)
+
+    def submit(self) -> None:
+        """Issue it; the dialog closes when the ledger took it."""
+        self.error.clear()
+        name = clean_label(self.name.text())
+        if not name:
+            self.error.tell(InvalidInput("A key needs a name", "Name it after the agent that will hold it."))
+            return
+        tags = Tags(project=clean_label(self.project.text()), agent=clean_label(self.agent.text()))
+        self._commands.issue_key(name, tags, self._issued, self.error.tell)
+
+    def _issued(self, key: VirtualKey, token: str) -> None:
+        self.accept()
+        self.issued.emit(key.name, token)
+
+
+class ShowKeyDialog(_KeyDialog):
+    """The token, for the only time."""
+
+    def __init__(self, name: str, token: str, parent: QWidget) -> None:
+        super().__init__("Copy this key now", parent)
+        self.token = QLineEdit(token)
+        self.token.setReadOnly(True)
+        self.token.setFont(monospace())
+        self.token.setAccessibleName(f"The key “{name}”")
+        self.copy_button = button("Copy", self._copy, name="Copy the key")
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.token, 1)
+        row.addWidget(self.copy_button)
+        self.column.addWidget(Text("It is not stored and cannot be shown again.", ink="text_2", wraps=True))
+        self.column.addLayout(row)
+        self.add_buttons("Done", "primary", can_cancel=False)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.token.text())
+        self.copy_button.setText("Copied")
+
+
+class ProviderKeyDialog(_KeyDialog):
+    """A provider and its key, which goes into the keyring and is never shown."""
+
+    def __init__(self, commands: Commands, provider: str, parent: QWidget) -> None:
+        super().__init__("Replace provider key" if provider else "Add provider key", parent)
+        self._commands = commands
+        self.provider, self.key = Choice(), QLineEdit()
+        for name, words in PROVIDER_NAMES.items():
+            self.provider.addItem(words, name)
+        self.provider.setCurrentIndex(max(0, self.provider.findData(provider)))
+        self.provider.setAccessibleName("Provider")
+        self.key.setAccessibleName("Key of the provider")
+        self.key.setEchoMode(QLineEdit.EchoMode.Password)
+        form = QFormLayout()
+        form.setHorizontalSpacing(12)
+        form.setVerticalSpacing(12)
+        form.addRow(Text("Provider", ink="text_2"), self.provider)
+        form.addRow(Text("Key", ink="text_2"), self.key)
+        self.column.addLayout(form)
+        said = "It goes into the system keyring, which may ask you to unlock it."
+        self.column.addWidget(Text(said, ink="text_3", size=Size.CAPTION, wraps=True))
+        self.save_button = self.add_buttons("Keep key", "primary")
+
+    def submit(self) -> None:
+        """Put it into the keyring; the dialog closes when it is in."""
+        self.error.clear()
+        key = self.key.text().strip()
+        if not key:
+            self.error.tell(InvalidInput("No key", "Paste the key that the provider gave you."))
+            return
+        self.save_button.setEnabled(False)
+        self.save_button.setToolTip("The keyring is asked")
+        self._commands.keep_provider_key(self.provider.currentData(), key, self.accept, self._failed)
+
+    def _failed(self, error: AppError) -> None:
+        self.save_button.setEnabled(True)
+        self.save_button.setToolTip("")
+        self.error.tell(error)
+
+
+class ConfirmDialog(_KeyDialog):
+    """A question about something that cannot be undone."""
+
+    def __init__(self, question: str, consequence: str, verb: str, parent: QWidget) -> None:
+        super().__init__(question, parent)
+        said = Text(consequence, ink="text_2", wraps=True)
+        self.column.addWidget(said)
+        self.confirm_button = self.add_buttons(verb, "destructive")
+        self.confirm_button.setAutoDefault(False)

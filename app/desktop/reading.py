@@ -1,0 +1,50 @@
+"""Reading one `Snapshot` out of the ledger. Runs in the feed's thread."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from app.core.tags import Scope
+from app.core.windows import Window, span_at
+from app.desktop.models.chart_range import ChartRange, Series, add_up_days, chart_span
+from app.desktop.models.snapshot import LATELY, Snapshot
+from app.ledger import approval_store, call_store, cap_store, key_store, meter_state, spend
+from app.ledger.engine import Ledger
+
+CALLS_SHOWN = 200
+SESSIONS_READ = 50
+_MOMENT = timedelta(microseconds=1)
+
+
+def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRange) -> Snapshot:
+    """Everything the windows show, as of now. Raises LedgerError."""
+    after = now + _MOMENT
+    day, month = span_at(Window.DAY, now, zone), span_at(Window.MONTH, now, zone)
+    return Snapshot(
+        read_at=now,
+        zone=zone,
+        today=spend.spend_between(ledger, day.starts_at or now, after),
+        month=spend.spend_between(ledger, month.starts_at or now, after),
+        lately=spend.spend_between(ledger, now - LATELY, after),
+        caps=tuple(cap_store.cap_statuses(ledger, now)),
+        waiting=tuple(approval_store.waiting(ledger)),
+        answered=tuple(approval_store.answered(ledger)),
+        sessions=tuple(spend.busiest_sessions(ledger, now, within=LATELY, limit=SESSIONS_READ)),
+        calls=tuple(call_store.recent_calls(ledger, CALLS_SHOWN)),
+        keys=tuple(key_store.list_keys(ledger)),
+        provider_keys=tuple(key_store.list_provider_keys(ledger)),
+        series=_read_series(ledger, now, zone, chosen),
+        meter=meter_state.running_meter(ledger),
+        is_paused=meter_state.is_paused(ledger),
+    )
+
+
+def read_labels(ledger: Ledger, scope: Scope, now: datetime) -> list[str]:
+    """The names ever charged in one scope, dearest first: what a cap can be set for. Raises LedgerError."""
+    ever = datetime.fromtimestamp(0, now.tzinfo)
+    return [group.key for group in spend.spend_by(ledger, scope, ever, now + _MOMENT) if group.key]
+
+
+def _read_series(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRange) -> Series:
+    span = chart_span(chosen, now, zone)
+    points = spend.spend_series(ledger, span.start, span.end, span.step)
+    return Series(chosen, add_up_days(points, zone) if span.by_day else tuple(points))

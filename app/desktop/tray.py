@@ -1,0 +1,99 @@
+"""The tray icon: the ring, the tooltip, the native menu, and where the popover opens."""
+
+import sys
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QCursor, QGuiApplication
+from PySide6.QtWidgets import QMenu, QSystemTrayIcon
+
+from app.core.errors import AppError
+from app.desktop.commands import Commands
+from app.desktop.models.approval_view import WaitingGroup, waiting_groups
+from app.desktop.models.ring_state import STARTING, RingState, ring_of
+from app.desktop.models.snapshot import Snapshot
+from app.desktop.models.tray_words import session_line, spend_line, tooltip_words, waiting_line
+from app.desktop.popover import Popover
+from app.desktop.tokens import DARK_PANEL, LIGHT_PANEL, TEMPLATE, Inks
+from app.desktop.widgets.ring import ring_icon
+
+_SESSIONS_SHOWN = 3
+
+
+class Tray(QObject):
+    """Left click the popover, right click the menu. The signals ask for what only the application can do."""
+
+    opened = Signal(str)
+    quit_asked = Signal()
+    stop_asked = Signal()
+    failed = Signal(object)
+
+    def __init__(self, commands: Commands, popover: Popover) -> None:
+        super().__init__()
+        self._commands = commands
+        self._popover = popover
+        self._snapshot: Snapshot | None = None
+        self._state: RingState | None = None
+        self.menu = QMenu()
+        self.menu.aboutToShow.connect(self.fill_menu)
+        self.icon = QSystemTrayIcon(self)
+        self.icon.setContextMenu(self.menu)
+        self.icon.setToolTip("Bursar")
+        self.icon.activated.connect(self._clicked)
+        self._show_state(STARTING)
+        self.fill_menu()
+        self.icon.show()
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """The ring and the tooltip of this reading."""
+        self._snapshot = snapshot
+        self._show_state(ring_of(snapshot))
+        self.icon.setToolTip(tooltip_words(snapshot))
+
+    def fill_menu(self) -> None:
+        """Make the menu anew, just before it shows."""
+        self.menu.clear()
+        snapshot = self._snapshot
+        if snapshot is not None:
+            self.menu.addAction(spend_line(snapshot)).setEnabled(False)
+            for group in waiting_groups(snapshot):
+                self._add_waiting(group)
+            for session in snapshot.sessions[:_SESSIONS_SHOWN]:
+                self.menu.addAction(session_line(session).replace("&", "&&")).setEnabled(False)
+            self.menu.addSeparator()
+        self.menu.addAction("Open Bursar", lambda: self.opened.emit(""))
+        if snapshot is not None:
+            words = "Resume everything" if snapshot.is_paused else "Pause everything"
+            self.menu.addAction(words, lambda: self._commands.set_paused(not snapshot.is_paused, self.failed.emit))
+        self.menu.addSeparator()
+        self.menu.addAction("Settings…", lambda: self.opened.emit("Settings"))
+        self.menu.addAction("Quit tray (the meter goes on)", self.quit_asked.emit)
+        self.menu.addAction("Quit and stop the meter", self.stop_asked.emit)
+
+    def _add_waiting(self, group: WaitingGroup) -> None:
+        answers = self.menu.addMenu(waiting_line(group).replace("&", "&&"))
+        call = group.oldest
+        answers.addAction("Approve once", lambda: self._commands.approve(call, self._tell))
+        answers.addAction("Raise cap…", lambda: self.opened.emit("Approvals"))
+        answers.addAction("Refuse", lambda: self._commands.refuse(group.calls, self._tell))
+
+    def _tell(self, error: AppError) -> None:
+        self.failed.emit(error)
+
+    def _clicked(self, reason: QSystemTrayIcon.ActivationReason) -> None:
+        if reason in (QSystemTrayIcon.ActivationReason.Trigger, QSystemTrayIcon.ActivationReason.DoubleClick):
+            self._popover.toggle_at(QCursor.pos())
+
+    def _show_state(self, state: RingState) -> None:
+        """Paint only when the picture is another one: some trays blink at every new icon."""
+        if state != self._state:
+            self._state = state
+            self.icon.setIcon(ring_icon(state, panel_inks()))
+
+
+def panel_inks() -> Inks:
+    """The inks for this desktop's panel; a dark one where nobody can tell."""
+    if sys.platform == "darwin":
+        return TEMPLATE
+    if sys.platform == "win32" and QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light:
+        return LIGHT_PANEL
+    return DARK_PANEL

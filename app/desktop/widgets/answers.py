@@ -1,0 +1,119 @@
+"""The answers to a waiting call: approve once, raise the cap in place, refuse."""
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.core.errors import AppError
+from app.desktop.commands import Commands
+from app.desktop.formats import spoken_usd
+from app.desktop.models.approval_view import WaitingGroup, up_to
+from app.desktop.widgets.buttons import GuardedButton
+from app.desktop.widgets.error_line import ErrorLine
+from app.desktop.widgets.raise_form import RaiseForm
+from app.desktop.widgets.text import Text
+
+TOLD_FOR_MS = 2_000
+
+
+class Answers(QWidget):
+    """Buttons about one group of waiting calls; approving is for its oldest call alone, refusing for all of them.
+
+    Keys A, R and X answer while it, or the row that owns it, has the focus. `answered` is told when the ledger took it.
+    """
+
+    answered = Signal()
+
+    def __init__(self, group: WaitingGroup, commands: Commands) -> None:
+        super().__init__()
+        self._group = group
+        self._commands = commands
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        self.error = ErrorLine()
+        self.form: RaiseForm | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._make_buttons()
+        self._show_buttons()
+
+    def update_group(self, group: WaitingGroup) -> None:
+        """The same session with other calls: the buttons stay where they are."""
+        if group.oldest.approval_id != self._group.oldest.approval_id:
+            self._told.hide()
+        self._group = group
+
+    def approve(self) -> None:
+        """Let the oldest call go."""
+        call = self._group.oldest
+        self._send(f"Approved, {up_to(call.worst_nano_usd)}")
+        self._commands.approve(call, self._failed, self.answered.emit)
+
+    def refuse(self) -> None:
+        """Refuse every call of the group."""
+        self._send("Refused")
+        self._commands.refuse(self._group.calls, self._failed, self.answered.emit)
+
+    def open_raise(self) -> None:
+        """Put the form for a new limit in the place of the buttons."""
+        self._buttons.hide()
+        self.form = RaiseForm(self._group.oldest, self._commands, self._close_raise)
+        self._column.insertWidget(0, self.form)
+        self.form.amount.setFocus()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """A approves, R raises, X refuses, each under the guard of its button."""
+        keys = {Qt.Key.Key_A: self.approve_button, Qt.Key.Key_R: self.raise_button, Qt.Key.Key_X: self.refuse_button}
+        pressed = keys.get(Qt.Key(event.key())) if self.form is None else None
+        if pressed is None:
+            super().keyPressEvent(event)
+        else:
+            pressed.press()
+
+    def _make_buttons(self) -> None:
+        call, count = self._group.oldest, len(self._group.calls)
+        who = f"{self._group.agent} in {call.tags.project}" if call.tags.project else self._group.agent
+        most = "an unknown amount" if call.worst_nano_usd is None else f"up to {spoken_usd(call.worst_nano_usd)}"
+        self.approve_button = GuardedButton(
+            "Approve once" if count == 1 else "Approve next call", self.approve, kind="primary",
+            name=f"Approve once, {who}, {most}",
+        )  # fmt: skip
+        self.raise_button = GuardedButton("Raise cap…", self.open_raise, name=f"Raise {call.cap_name}")
+        self.refuse_button = GuardedButton("Refuse" if count == 1 else "Refuse all", self.refuse, name=f"Refuse, {who}")
+        self._told = Text("", ink="text_2")
+        self._told.hide()
+        self._buttons = QWidget()
+        row = QHBoxLayout(self._buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        for made in (self.approve_button, self.raise_button, self.refuse_button):
+            row.addWidget(made)
+        row.addStretch(1)
+
+    def _show_buttons(self) -> None:
+        for part in (self._buttons, self._told, self.error):
+            self._column.addWidget(part)
+
+    def _send(self, words: str) -> None:
+        """Say what was answered for two seconds; the next snapshot takes the row away."""
+        self.error.clear()
+        self._buttons.setEnabled(False)
+        self._told.setText(words)
+        self._told.show()
+        QTimer.singleShot(TOLD_FOR_MS, self, self._allow_again)
+
+    def _allow_again(self) -> None:
+        self._told.hide()
+        self._buttons.setEnabled(True)
+
+    def _failed(self, error: AppError) -> None:
+        self._allow_again()
+        self.error.tell(error)
+
+    def _close_raise(self) -> None:
+        if self.form is not None:
+            self.form.hide()
+            self.form.deleteLater()
+            self.form = None
+            self._buttons.show()
+            self.answered.emit()

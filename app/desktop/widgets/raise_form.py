@@ -1,0 +1,68 @@
+"""Raising a cap's running window, in the place where it is asked."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from app.core.errors import AppError
+from app.core.money import parse_usd
+from app.desktop.commands import Commands
+from app.desktop.fonts import Size
+from app.desktop.models.approval_view import suggested_limit
+from app.desktop.widgets.buttons import button
+from app.desktop.widgets.error_line import ErrorLine
+from app.desktop.widgets.text import Text
+from app.ledger.approval_store import Approval
+
+_AMOUNT_WIDTH = 96
+
+
+class RaiseForm(QWidget):
+    """`Raise to $ [ 12.00 ] until this window ends`, with Raise and Cancel. `done` is called after either."""
+
+    def __init__(self, approval: Approval, commands: Commands, done: Callable[[], None]) -> None:
+        super().__init__()
+        self._approval = approval
+        self._commands = commands
+        self._done = done
+        self.amount = QLineEdit(suggested_limit(approval))
+        self.amount.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.amount.setFixedWidth(_AMOUNT_WIDTH)
+        self.amount.setAccessibleName(f"New limit of {approval.cap_name} in US dollars")
+        self.error = ErrorLine()
+        self.raise_button = button("Raise", self.submit, kind="primary", name=f"Raise {approval.cap_name}")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(Text("Raise to $"))
+        row.addWidget(self.amount)
+        row.addWidget(self.raise_button)
+        row.addWidget(button("Cancel", done))
+        row.addStretch(1)
+        column.addLayout(row)
+        column.addWidget(Text("Until this window ends; then the limit is as before.", ink="text_3", size=Size.CAPTION))
+        column.addWidget(self.error)
+        self.amount.setFocus()
+        self.amount.selectAll()
+
+    def submit(self) -> None:
+        """Raise it to the amount typed."""
+        try:
+            limit = parse_usd(self.amount.text())
+        except AppError as error:
+            self.error.tell(error)
+            return
+        self._commands.raise_window(self._approval, limit, self.error.tell, self._done)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter raises, Esc leaves."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.submit()
+        elif event.key() == Qt.Key.Key_Escape:
+            self._done()
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,156 @@
+"""The sections that only show: figures, trouble, what runs, the tightest caps, and what to do before the first call."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from app.core.money import UNKNOWN
+from app.desktop.fonts import MEDIUM, SEMIBOLD, Size, monospace
+from app.desktop.formats import plural, rate, sum_text
+from app.desktop.models.cap_view import cap_views
+from app.desktop.models.snapshot import Snapshot, agent_word
+from app.desktop.widgets.bars import Sparkline
+from app.desktop.widgets.buttons import button
+from app.desktop.widgets.cap_row import CapRow
+from app.desktop.widgets.ground import Ground
+from app.desktop.widgets.text import ElidedText, Figure, Text
+from app.ledger.cap_store import Level
+from app.ledger.spend import SessionSpend
+
+MARGIN = 16
+MOST_ROWS = 3
+_MOST_FIGURE_CHARACTERS = 26
+FIRST_COMMAND = "bursar run -- claude"
+
+
+def figures_section(snapshot: Snapshot) -> QWidget:
+    """Today, this month, now; dimmed when they are old."""
+    is_old = bool(snapshot.trouble) or snapshot.is_empty
+    ink = "text_3" if is_old else "text"
+    box, row = _box(QHBoxLayout())
+    today = Figure("Today", size=Size.FIGURE)
+    month = Figure("This month", size=Size.SECTION, is_right=True)
+    now = Figure("Now", size=Size.SECTION, is_right=True)
+    today.show_amount(sum_text(snapshot.today.cost_nano_usd, snapshot.today.unpriced_calls), ink=ink)
+    month.show_amount(sum_text(snapshot.month.cost_nano_usd, snapshot.month.unpriced_calls), ink=ink)
+    as_of = f"As of {snapshot.read_at.astimezone(snapshot.zone):%H:%M}" if snapshot.trouble else ""
+    now.show_amount(UNKNOWN if is_old else rate(snapshot.rate_nano_usd), ink=ink, caption=as_of)
+    small = QHBoxLayout()
+    small.setSpacing(20)
+    small.addWidget(month)
+    small.addWidget(now)
+    is_long = sum(len(figure.amount) for figure in (today, month, now)) > _MOST_FIGURE_CHARACTERS
+    if is_long:
+        row.setDirection(QHBoxLayout.Direction.TopToBottom)
+        small.addStretch(1)
+    row.addWidget(today)
+    row.addStretch(1)
+    row.addLayout(small)
+    return box
+
+
+def trouble_section(snapshot: Snapshot, retry: Callable[[], None]) -> QWidget:
+    """The red band: the meter does not run."""
+    band = Ground("at_band")
+    column = QVBoxLayout(band)
+    column.setContentsMargins(MARGIN, 12, MARGIN, 12)
+    column.setSpacing(8)
+    column.addWidget(Text("The meter is not running", weight=SEMIBOLD))
+    column.addWidget(Text(snapshot.trouble, wraps=True))
+    again = button("Start again", retry, kind="primary", name="Start the meter again")
+    column.addWidget(again, 0, Qt.AlignmentFlag.AlignLeft)
+    return band
+
+
+def running_section(snapshot: Snapshot) -> QWidget:
+    """The sessions that spent most in the last ten minutes."""
+    box, column = _box(QVBoxLayout())
+    waiting = len({ask.tags.agent for ask in snapshot.waiting})
+    count = plural(len(snapshot.agents), "agent") + (f", {waiting} paused" if waiting else "")
+    column.addLayout(_section_head("Running", count))
+    grid = QGridLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(12)
+    grid.setVerticalSpacing(6)
+    grid.setColumnStretch(0, 1)
+    for row, session in enumerate(snapshot.sessions[:MOST_ROWS]):
+        _add_session(grid, row, session)
+    column.addLayout(grid)
+    hidden = len(snapshot.sessions) - MOST_ROWS
+    if hidden > 0:
+        column.addWidget(Text(f"{hidden} more running", ink="text_3", size=Size.CAPTION))
+    return box
+
+
+def caps_section(snapshot: Snapshot, open_caps: Callable[[], None]) -> QWidget:
+    """The tightest caps: three, or all that are near or at their limit."""
+    box, column = _box(QVBoxLayout())
+    views = cap_views(snapshot)
+    if not views:
+        column.addWidget(Text("No cap is set, so nothing is ever stopped.", ink="text_2", wraps=True))
+        column.addWidget(button("Set a cap…", open_caps, kind="link"))
+        return box
+    column.addLayout(_section_head("Caps", ""))
+    count = max(MOST_ROWS, sum(view.level is not Level.FINE for view in views))
+    for view in views[:count]:
+        column.addWidget(CapRow(view, is_dimmed=bool(snapshot.trouble)))
+    if len(views) > count:
+        more = plural(len(views) - count, "more cap")
+        column.addWidget(button(f"{more}, all fine", open_caps, kind="link"))
+    return box
+
+
+def empty_section() -> QWidget:
+    """What to do before the first call."""
+    box, column = _box(QVBoxLayout())
+    column.setSpacing(8)
+    column.addWidget(Text("No calls yet", size=Size.SECTION, weight=SEMIBOLD))
+    said = "Start an agent through Bursar and its first call shows here within a second."
+    column.addWidget(Text(said, ink="text_2", wraps=True))
+    command = QLineEdit(FIRST_COMMAND)
+    command.setReadOnly(True)
+    command.setFont(monospace())
+    command.setAccessibleName("Command that starts an agent through Bursar")
+    row = QHBoxLayout()
+    row.setSpacing(8)
+    row.addWidget(command, 1)
+    copy = button("Copy", lambda: QGuiApplication.clipboard().setText(FIRST_COMMAND), name="Copy the command")
+    row.addWidget(copy)
+    column.addLayout(row)
+    return box
+
+
+def _add_session(grid: QGridLayout, row: int, session: SessionSpend) -> None:
+    who = QVBoxLayout()
+    who.setSpacing(0)
+    head = QHBoxLayout()
+    head.setSpacing(8)
+    head.addWidget(ElidedText(agent_word(session.agent), weight=MEDIUM))
+    head.addWidget(ElidedText(session.project, ink="text_2"), 1)
+    who.addLayout(head)
+    who.addWidget(ElidedText(session.task or session.session, ink="text_3", size=Size.CAPTION))
+    grid.addLayout(who, row, 0)
+    spark = Sparkline()
+    spark.show_series(session.series)
+    grid.addWidget(spark, row, 1)
+    cost = Text(sum_text(session.cost_nano_usd, session.unpriced_calls), weight=MEDIUM)
+    cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    grid.addWidget(cost, row, 2)
+
+
+def _section_head(title: str, note: str) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addWidget(Text(title, ink="text_2", size=Size.CAPTION, weight=MEDIUM))
+    row.addStretch(1)
+    row.addWidget(Text(note, ink="text_3", size=Size.CAPTION))
+    return row
+
+
+def _box[L: QHBoxLayout | QVBoxLayout](layout: L) -> tuple[QWidget, L]:
+    box = QWidget()
+    layout.setContentsMargins(MARGIN, 10, MARGIN, 10)
+    layout.setSpacing(6)
+    box.setLayout(layout)
+    return box, layout

@@ -1,0 +1,171 @@
+"""A quiet table: hairlines, no frame, amounts right-aligned and never cut, one stop for the Tab key."""
+
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from app.desktop.fonts import MEDIUM, REGULAR, Size, monospace, sized
+from app.desktop.models.rows import Rows
+from app.desktop.theme import tokens_of, tokens_of_palette
+
+ROW_HEIGHT = 34
+HEADER_HEIGHT = 28
+CELL_PAD = 6
+_LEAST_TEXT_WIDTH = 44
+_MOST_TEXT_WIDTH = 190
+_GIVE_WAY_STEP = 4
+_SLACK = 4  # advances are rounded, and a text that is a fraction too wide would be cut
+_LEAST_SOFT_WIDTH = 72
+
+
+class CellDelegate(QStyledItemDelegate):
+    """Paints a cell by its column's ink and weight, over a hairline."""
+
+    def __init__(self, rows: Rows[Any], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._rows = rows
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """One cell."""
+        rect, state = option.rect, option.state
+        tokens = tokens_of_palette(option.palette)
+        column = self._rows.columns[index.column()]
+        painter.save()
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, QColor(tokens.selected))
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, QColor(tokens.hover))
+        painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), QColor(tokens.grid))
+        painter.setPen(QColor(getattr(tokens, column.ink)))
+        painter.setFont(cell_font(column.is_strong, column.is_code))
+        inner = rect.adjusted(CELL_PAD, 0, -CELL_PAD, -1)
+        text = str(index.data())
+        if not column.is_amount:
+            text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, inner.width())
+        painter.drawText(inner, index.data(Qt.ItemDataRole.TextAlignmentRole), text)
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """As wide as its text."""
+        column = self._rows.columns[index.column()]
+        metrics = QFontMetrics(cell_font(column.is_strong, column.is_code))
+        return QSize(metrics.horizontalAdvance(str(index.data())) + 2 * CELL_PAD + _SLACK, ROW_HEIGHT)
+
+
+class HeaderView(QHeaderView):
+    """Captions over a hairline, each on its column's side."""
+
+    def __init__(self, rows: Rows[Any], parent: QWidget) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self._rows = rows
+        self.setFixedHeight(HEADER_HEIGHT)
+        self.setHighlightSections(False)
+        self.setSectionsClickable(False)
+        self.setMinimumSectionSize(_LEAST_TEXT_WIDTH)
+
+    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
+        """One caption."""
+        tokens = tokens_of(self)
+        column = self._rows.columns[logicalIndex]
+        side = Qt.AlignmentFlag.AlignRight if column.is_amount else Qt.AlignmentFlag.AlignLeft
+        painter.fillRect(rect, QColor(tokens.content))
+        painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), QColor(tokens.line))
+        painter.setPen(QColor(tokens.text_3))
+        painter.setFont(sized(Size.CAPTION, MEDIUM))
+        painter.drawText(rect.adjusted(CELL_PAD, 0, -CELL_PAD, 0), side | Qt.AlignmentFlag.AlignVCenter, column.title)
+
+
+class Table(QTableView):
+    """Rows shown by their columns. New rows on top push nothing that is being read."""
+
+    def __init__(self, rows: Rows[Any], *, name: str, fits_content: bool = False) -> None:
+        super().__init__()
+        self._rows = rows
+        self._fits_content = fits_content
+        self.setModel(rows)
+        self.setItemDelegate(CellDelegate(rows, self))
+        self.setHorizontalHeader(HeaderView(rows, self))
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self.setAccessibleName(name)
+        self.setFrameShape(QTableView.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setMouseTracking(True)
+        self.setWordWrap(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        rows.rowsInserted.connect(self._keep_place)
+        for told in (rows.modelReset, rows.rowsInserted, rows.rowsRemoved, rows.dataChanged):
+            told.connect(self.fit_columns)
+        self.fit_columns()
+
+    def selected(self) -> Any | None:
+        """The value of the selected row."""
+        chosen = self.selectionModel().selectedRows()
+        return self._rows.value(chosen[0].row()) if chosen else None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the new width out."""
+        super().resizeEvent(event)
+        self.fit_columns()
+
+    def fit_columns(self, *_ignored: object) -> None:
+        """Amounts as wide as their widest, texts up to a limit, the growing one with the rest; or texts give way."""
+        columns = self._rows.columns
+        widths = [self._wanted_width(number) for number in range(len(columns))]
+        growing = next((number for number, column in enumerate(columns) if column.grows), 0)
+        spare = self.viewport().width() - sum(widths)
+        widths[growing] += max(0, spare)
+        missing = sum(widths) - self.viewport().width()
+        soft = [number for number, column in enumerate(columns) if column.gives_way]
+        hard = [number for number, column in enumerate(columns) if not column.is_amount and not column.gives_way]
+        missing = narrow(widths, soft, missing, _LEAST_SOFT_WIDTH)
+        narrow(widths, hard, missing, _LEAST_TEXT_WIDTH)
+        for number, width in enumerate(widths):
+            if self.columnWidth(number) != width:
+                self.setColumnWidth(number, width)
+        if self._fits_content:
+            self.setFixedHeight(HEADER_HEIGHT + ROW_HEIGHT * self._rows.rowCount() + 2)
+
+    def _wanted_width(self, number: int) -> int:
+        column = self._rows.columns[number]
+        title = QFontMetrics(sized(Size.CAPTION, MEDIUM)).horizontalAdvance(column.title) + 2 * CELL_PAD
+        widest = max(title, self.sizeHintForColumn(number), _LEAST_TEXT_WIDTH)
+        return widest if column.is_amount else min(widest, _MOST_TEXT_WIDTH)
+
+    def _keep_place(self, _parent: object, first: int, last: int) -> None:
+        bar = self.verticalScrollBar()
+        if first == 0 and bar.value() > 0:
+            bar.setValue(bar.value() + (last + 1) * ROW_HEIGHT)
+
+
+def narrow(widths: list[int], which: list[int], missing: int, least: int) -> int:
+    """Take `missing` pixels from these widths, the widest first, none below `least`. Returns what is still missing."""
+    while missing > 0 and which:
+        widest = max(which, key=lambda number: widths[number])
+        given = min(missing, _GIVE_WAY_STEP, widths[widest] - least)
+        if given <= 0:
+            break
+        widths[widest] -= given
+        missing -= given
+    return missing
+
+
+def cell_font(is_strong: bool, is_code: bool) -> Any:
+    """The font of a cell."""
+    return monospace() if is_code else sized(Size.BODY, MEDIUM if is_strong else REGULAR)

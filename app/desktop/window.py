@@ -1,0 +1,177 @@
+"""The main window: a sidebar and the pages."""
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout
+
+from app.core.errors import AppError
+from app.desktop.commands import Commands
+from app.desktop.models.columns import Clock
+from app.desktop.models.snapshot import Snapshot
+from app.desktop.pages.approvals import ApprovalsPage
+from app.desktop.pages.caps import CapsPage
+from app.desktop.pages.keys import KeysPage
+from app.desktop.pages.overview import OverviewPage
+from app.desktop.pages.page import MARGIN, Page
+from app.desktop.pages.settings import SettingsPage
+from app.desktop.sidebar import Sidebar
+from app.desktop.widgets.buttons import button
+from app.desktop.widgets.error_line import ErrorLine
+from app.desktop.widgets.ground import Ground, Hairline
+from app.desktop.widgets.text import Text
+from app.services.settings import Settings
+
+SIZE = (1120, 740)
+LEAST_SIZE = (920, 600)
+_PAGES = [
+    ("Overview", "chart-bar"),
+    ("Caps", "gauge"),
+    ("Approvals", "hand-palm"),
+    ("Keys", "key"),
+    ("Settings", "sliders-horizontal"),
+]
+
+
+class Window(QMainWindow):
+    """`refreshed` asks for a reading, `retried` for another start of the meter. `state` keeps size, place and page."""
+
+    refreshed = Signal()
+    retried = Signal()
+
+    def __init__(self, commands: Commands, settings: Settings, zone: ZoneInfo, clock: Clock, state: QSettings) -> None:
+        super().__init__()
+        self.setWindowTitle("Bursar")
+        self.setMinimumSize(*LEAST_SIZE)
+        self._state = state
+        self._snapshot: Snapshot | None = None
+        self.overview, self.caps = OverviewPage(clock), CapsPage(commands)
+        self.approvals, self.keys = ApprovalsPage(commands), KeysPage(commands, zone)
+        self.settings = SettingsPage(commands, settings)
+        self.pages: dict[str, Page] = dict(
+            zip(
+                (name for name, _ in _PAGES),
+                (self.overview, self.caps, self.approvals, self.keys, self.settings),
+                strict=True,
+            )
+        )
+        self.sidebar = Sidebar(_PAGES, gap_before="Settings")
+        self.sidebar.chosen.connect(self.open_page)
+        self.notice = Notice()
+        self.trouble = Notice("Start again", self.retried.emit)
+        self._failure = ErrorLine()
+        self._stack = QStackedWidget()
+        self._lay_out()
+        self._make_shortcuts()
+        self.open_page("Overview")
+        self._stack.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._stack.setFocus()
+        self._restore()
+
+    def open_page(self, name: str) -> None:
+        """Show a page."""
+        self._stack.setCurrentWidget(self.pages[name])
+        self.sidebar.mark(name)
+        if self._snapshot is not None:
+            self.pages[name].show_snapshot(self._snapshot)
+
+    @property
+    def page_name(self) -> str:
+        """The page that is open."""
+        return next(name for name, page in self.pages.items() if page is self._stack.currentWidget())
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Render this reading: the sidebar and the open page; the others when they are opened."""
+        self._snapshot = snapshot
+        self._failure.clear()
+        self.sidebar.show_snapshot(snapshot)
+        self.pages[self.page_name].show_snapshot(snapshot)
+        if snapshot.trouble:
+            self.trouble.tell(f"The meter is not running. {snapshot.trouble}")
+        else:
+            self.trouble.hide()
+
+    def show_failure(self, error: AppError) -> None:
+        """Say that the ledger could not be read; the old data stays."""
+        self._failure.tell(error)
+
+    def bring_up(self) -> None:
+        """Show it in front."""
+        self.show()
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.raise_()
+        self.activateWindow()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember size, place and page."""
+        self._state.setValue("geometry", self.saveGeometry())
+        self._state.setValue("page", self.page_name)
+        super().closeEvent(event)
+
+    def _restore(self) -> None:
+        self.resize(*SIZE)
+        geometry = self._state.value("geometry")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        page = self._state.value("page")
+        if page in self.pages:
+            self.open_page(str(page))
+
+    def _lay_out(self) -> None:
+        for page in self.pages.values():
+            self._stack.addWidget(page)
+        ground = Ground("content")
+        failure = QVBoxLayout()
+        failure.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        failure.addWidget(self._failure)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(self.notice)
+        right.addWidget(self.trouble)
+        right.addLayout(failure)
+        right.addWidget(self._stack, 1)
+        row = QHBoxLayout(ground)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.sidebar)
+        row.addWidget(Hairline(is_upright=True))
+        row.addLayout(right, 1)
+        self.setCentralWidget(ground)
+
+    def _make_shortcuts(self) -> None:
+        for number, (name, _icon) in enumerate(_PAGES, start=1):
+            QShortcut(QKeySequence(f"Ctrl+{number}"), self, lambda name=name: self.open_page(name))
+        QShortcut(QKeySequence("Ctrl+,"), self, lambda: self.open_page("Settings"))
+        QShortcut(QKeySequence("Ctrl+N"), self, self._create_new)
+        QShortcut(QKeySequence("Ctrl+Shift+P"), self, self.caps.pause_button.click)
+        for keys in ("F5", "Ctrl+R"):
+            QShortcut(QKeySequence(keys), self, self.refreshed.emit)
+
+    def _create_new(self) -> None:
+        self.pages[self.page_name].create_new()
+
+
+class Notice(Ground):
+    """A line on top of the window, with a button that deals with it where there is something to do."""
+
+    def __init__(self, verb: str = "", act: Callable[[], object] | None = None) -> None:
+        super().__init__("at_band" if act else "window")
+        self._text = Text("", wraps=True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(MARGIN, 8, MARGIN, 8)
+        row.addWidget(self._text, 1)
+        if act is not None:
+            row.addWidget(button(verb, act))
+        self.hide()
+
+    def tell(self, words: str) -> None:
+        """Show these words until hidden."""
+        self._text.setText(words)
+        self.show()
+
+    @property
+    def words(self) -> str:
+        """What it says."""
+        return self._text.text()

@@ -1,0 +1,154 @@
+"""Questions to a person, and the answers. The meter asks, the tray or the command line answers."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from app.core.errors import InvalidInput
+from app.core.reservations import CapWindow, Draft, Obstacle
+from app.core.tags import Tags
+from app.ledger.engine import Ledger
+from app.ledger.identifiers import new_id
+from app.ledger.rows import payer_columns, tags_of
+from app.ledger.tables import approvals
+
+
+class ApprovalState(StrEnum):
+    """Where a question stands. `moot`: room was made (the cap was raised or removed, a new window began);
+    `gone`: the client or the meter went away."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    MOOT = "moot"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One question: may this call go although the cap is reached? Amounts as they were when it was asked."""
+
+    approval_id: str
+    call_id: str
+    tags: Tags
+    provider: str
+    model: str
+    worst_nano_usd: int | None
+    cap_id: str
+    cap_name: str
+    window_key: str
+    spent_nano_usd: int
+    limit_nano_usd: int
+    asked_at: datetime
+    expires_at: datetime
+    state: ApprovalState
+    answered_at: datetime | None
+    answered_by: str
+
+    @property
+    def cap_window(self) -> CapWindow:
+        """What an approval excuses the call from."""
+        return self.cap_id, self.window_key
+
+
+def waiting(ledger: Ledger) -> list[Approval]:
+    """Questions without an answer, oldest first."""
+    asked = select(approvals).where(approvals.c.state == ApprovalState.WAITING).order_by(approvals.c.asked_at)
+    with ledger.read() as connection:
+        return [_approval_of(row) for row in connection.execute(asked).mappings()]
+
+
+def answered(ledger: Ledger, limit: int = 50) -> list[Approval]:
+    """Past questions, newest answer first."""
+    past = select(approvals).where(approvals.c.state != ApprovalState.WAITING)
+    newest = past.order_by(approvals.c.answered_at.desc()).limit(limit)
+    with ledger.read() as connection:
+        return [_approval_of(row) for row in connection.execute(newest).mappings()]
+
+
+def approve(ledger: Ledger, approval_id: str, *, by: str) -> None:
+    """Let this one call go, at most at the amount asked for. Raises InvalidInput when it no longer waits."""
+    _answer(ledger, approval_id, ApprovalState.APPROVED, by)
+
+
+def refuse(ledger: Ledger, approval_id: str, *, by: str) -> None:
+    """Refuse this one call. Raises InvalidInput when it no longer waits."""
+    _answer(ledger, approval_id, ApprovalState.REFUSED, by)
+
+
+def ask(connection: Connection, draft: Draft, obstacle: Obstacle, instance_id: str, expires_at: datetime) -> str:
+    """Write a question. Returns its id."""
+    approval_id = new_id()
+    connection.execute(
+        insert(approvals).values(
+            approval_id=approval_id,
+            call_id=draft.call_id,
+            instance_id=instance_id,
+            provider=draft.provider,
+            model=draft.request_model,
+            cap_id=obstacle.cap_id,
+            cap_name=obstacle.cap_name,
+            window_key=obstacle.window_key,
+            worst_nano_usd=draft.worst_nano_usd,
+            spent_nano_usd=obstacle.spent_nano_usd,
+            limit_nano_usd=obstacle.limit_nano_usd,
+            asked_at=draft.at,
+            expires_at=expires_at,
+            state=ApprovalState.WAITING,
+            answered_by="",
+            **payer_columns(draft.tags),
+        )
+    )
+    return approval_id
+
+
+def state_of(connection: Connection, approval_id: str) -> ApprovalState:
+    """Where a question stands now."""
+    asked = select(approvals.c.state).where(approvals.c.approval_id == approval_id)
+    return ApprovalState(connection.execute(asked).scalar_one())
+
+
+def close(connection: Connection, approval_id: str, state: ApprovalState, now: datetime) -> bool:
+    """End a question that nobody answered. False when somebody had."""
+    return _move(connection, approvals.c.approval_id == approval_id, state, now, by="")
+
+
+def close_questions(connection: Connection, instance_id: str, now: datetime) -> None:
+    """End all questions of a meter that is gone."""
+    _move(connection, approvals.c.instance_id == instance_id, ApprovalState.GONE, now, by="")
+
+
+def _answer(ledger: Ledger, approval_id: str, state: ApprovalState, by: str) -> None:
+    with ledger.write() as connection:
+        if not _move(connection, approvals.c.approval_id == approval_id, state, datetime.now(UTC), by):
+            raise InvalidInput("This call no longer waits", "It was answered already, or its client went away.")
+
+
+def _move(connection: Connection, which: Any, state: ApprovalState, now: datetime, by: str) -> bool:
+    moved = update(approvals).where(which, approvals.c.state == ApprovalState.WAITING)
+    return connection.execute(moved.values(state=state, answered_at=now, answered_by=by)).rowcount > 0
+
+
+def _approval_of(row: Any) -> Approval:
+    return Approval(
+        approval_id=row["approval_id"],
+        call_id=row["call_id"],
+        tags=tags_of(row),
+        provider=row["provider"],
+        model=row["model"],
+        worst_nano_usd=row["worst_nano_usd"],
+        cap_id=row["cap_id"],
+        cap_name=row["cap_name"],
+        window_key=row["window_key"],
+        spent_nano_usd=row["spent_nano_usd"],
+        limit_nano_usd=row["limit_nano_usd"],
+        asked_at=row["asked_at"],
+        expires_at=row["expires_at"],
+        state=ApprovalState(row["state"]),
+        answered_at=row["answered_at"],
+        answered_by=row["answered_by"],
+    )

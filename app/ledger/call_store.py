@@ -1,0 +1,26 @@
+"""Reading single calls."""
+
+from sqlalchemy import select
+
+from app.core.call import Call
+from app.ledger.engine import Ledger
+from app.ledger.rows import call_of
+from app.ledger.tables import calls
+
+
+def recent_calls(ledger: Ledger, limit: int = 200, *, before_id: str | None = None) -> list[Call]:
+    """The calls that ended last, newest first; `before_id` goes on from an earlier page."""
+    newest = select(calls).order_by(calls.c.row_id.desc()).limit(limit)
+    if before_id is not None:
+        newest = newest.where(
+            calls.c.row_id < select(calls.c.row_id).where(calls.c.call_id == before_id).scalar_subquery()
+        )
+    with ledger.read() as connection:
+        return [call_of(row) for row in connection.execute(newest).mappings()]
+
+
+def calls_of_key(ledger: Ledger, key_id: str) -> list[Call]:
+    """All calls made with one virtual key, oldest first: what a receipt is made of."""
+    mine = select(calls).where(calls.c.virtual_key_id == key_id).order_by(calls.c.row_id)
+    with ledger.read() as connection:
+        return [call_of(row) for row in connection.execute(mine).mappings()]

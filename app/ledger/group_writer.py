@@ -1,0 +1,57 @@
+"""Many small writes, one transaction: the ledger's side of the meter's writer thread.
+
+Each operation runs in a savepoint of its own, so that one that fails takes nothing with it; all are committed, and so
+made durable, together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app.core.caps import Cap
+from app.core.errors import LedgerError
+from app.ledger.cap_store import read_caps
+from app.ledger.engine import Ledger, explained
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an operation works on: the transaction at hand and the caps in force within it."""
+
+    connection: Connection
+    caps: list[Cap]
+
+
+type Operation = Callable[[Desk], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of an operation: its result, or the error it raised."""
+
+    result: Any = None
+    error: Exception | None = None
+
+
+def write_group(ledger: Ledger, operations: list[Operation]) -> list[Done]:
+    """Run the operations in order in one IMMEDIATE transaction and commit. Raises LedgerError when nothing was
+    committed; an error of one operation is its own and is returned in its place."""
+    with ledger.write() as connection:
+        desk = Desk(connection, read_caps(connection))
+        return [_run(desk, operation) for operation in operations]
+
+
+def _run(desk: Desk, operation: Operation) -> Done:
+    savepoint = desk.connection.begin_nested()
+    try:
+        with explained():
+            result = operation(desk)
+    except LedgerError:
+        raise  # no fault of this operation: a full or failing disk takes the whole transaction with it
+    except Exception as error:  # noqa: BLE001 - it is handed to whoever asked for the operation
+        savepoint.rollback()
+        return Done(error=error)
+    savepoint.commit()
+    return Done(result)

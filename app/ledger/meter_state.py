@@ -1,0 +1,164 @@
+"""The running meters and the switches a person sets for them.
+
+Whether a meter lives is told by a lock on a file of its own, which the operating system drops the moment it dies; a row
+or a heartbeat could lie. The tray asks a meter to stop by a column, since the two meet only in the ledger.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from app.ledger.engine import Ledger
+from app.ledger.identifiers import new_id
+from app.ledger.tables import instances, switches
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter that was started on this ledger. `gateway_url` and `forward_url` are where agents reach it."""
+
+    instance_id: str
+    pid: int
+    gateway_url: str
+    forward_url: str
+    started_at: datetime
+    is_alive: bool
+
+
+class InstanceLock:
+    """The lock a meter holds as long as it lives. Keep the object: the lock goes with it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.instance_id = new_id()
+        path = _lock_path(ledger, self.instance_id)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        self._file: IO[bytes] = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+b")
+        _lock(self._file, exclusive=True)
+
+    def release(self) -> None:
+        """Give the lock up: this meter is gone."""
+        self._file.close()
+
+
+def register_meter(ledger: Ledger, lock: InstanceLock, gateway_url: str, forward_url: str) -> None:
+    """Say that a meter listens. Rows of the same process started earlier stay as they are."""
+    with ledger.write() as connection:
+        connection.execute(
+            insert(instances).values(
+                instance_id=lock.instance_id,
+                pid=os.getpid(),
+                gateway_url=gateway_url,
+                forward_url=forward_url,
+                started_at=datetime.now(UTC),
+            )
+        )
+
+
+def mark_stopped(connection: Connection, instance_id: str, now: datetime) -> None:
+    """Say that a meter has ended and that its reservations are seen to."""
+    connection.execute(update(instances).where(instances.c.instance_id == instance_id).values(stopped_at=now))
+
+
+def running_meter(ledger: Ledger) -> Meter | None:
+    """The newest meter whose lock is held, or None."""
+    return next((meter for meter in unfinished_meters(ledger) if meter.is_alive), None)
+
+
+def unfinished_meters(ledger: Ledger) -> list[Meter]:
+    """Meters not marked as stopped, newest first: those that run, and those that died and wait for recovery."""
+    unfinished = select(instances).where(instances.c.stopped_at.is_(None)).order_by(instances.c.started_at.desc())
+    with ledger.read() as connection:
+        rows = connection.execute(unfinished).mappings().all()
+    return [_meter_of(ledger, row) for row in rows]
+
+
+def request_stop(ledger: Ledger, instance_id: str) -> None:
+    """Ask a meter to finish the calls it has and end."""
+    with ledger.write() as connection:
+        connection.execute(
+            update(instances).where(instances.c.instance_id == instance_id).values(stop_requested_at=datetime.now(UTC))
+        )
+
+
+def stop_requested(connection: Connection, instance_id: str) -> bool:
+    """Whether somebody asked this meter to end."""
+    asked = select(instances.c.stop_requested_at).where(instances.c.instance_id == instance_id)
+    return connection.execute(asked).scalar_one_or_none() is not None
+
+
+def paused(connection: Connection) -> bool:
+    """Whether a person paused everything, within a transaction at hand."""
+    return bool(connection.execute(select(switches.c.is_on).where(switches.c.name == PAUSED)).scalar_one_or_none())
+
+
+def is_paused(ledger: Ledger) -> bool:
+    """Whether a person paused everything."""
+    with ledger.read() as connection:
+        return paused(connection)
+
+
+def pause_everything(ledger: Ledger, by: str) -> None:
+    """Let no further call be sent, until `resume`. Calls that come wait."""
+    _switch(ledger, is_on=True, by=by)
+
+
+def resume(ledger: Ledger, by: str) -> None:
+    """Let calls be sent again."""
+    _switch(ledger, is_on=False, by=by)
+
+
+def _switch(ledger: Ledger, *, is_on: bool, by: str) -> None:
+    values = {"is_on": is_on, "changed_at": datetime.now(UTC), "changed_by": by}
+    with ledger.write() as connection:
+        connection.execute(
+            upsert(switches).values(name=PAUSED, **values).on_conflict_do_update(index_elements=["name"], set_=values)
+        )
+
+
+def _meter_of(ledger: Ledger, row: Any) -> Meter:
+    return Meter(
+        instance_id=row["instance_id"],
+        pid=row["pid"],
+        gateway_url=row["gateway_url"],
+        forward_url=row["forward_url"],
+        started_at=row["started_at"],
+        is_alive=_is_locked(_lock_path(ledger, row["instance_id"])),
+    )
+
+
+def _lock_path(ledger: Ledger, instance_id: str) -> Path:
+    return ledger.path.with_name(f"{ledger.path.name}.meters") / instance_id
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a living process holds this lock. Asking takes a shared lock for a moment, so askers do not mislead
+    one another."""
+    try:
+        with path.open("r+b") as file:
+            _lock(file, exclusive=False)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _lock(file: IO[bytes], *, exclusive: bool) -> None:
+    """Lock at once or raise OSError."""
+    if sys.platform == "win32":
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)

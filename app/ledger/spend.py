@@ -1,0 +1,157 @@
+"""Sums over calls: by time, by who pays, by session.
+
+Sums add known costs only; how many calls have no price is told beside them, so a sum can be shown as a floor.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, select, type_coerce
+
+from app.core.call import Basis, Outcome
+from app.core.tags import Scope
+from app.ledger.engine import Ledger
+from app.ledger.tables import calls, micros
+from app.ledger.window_totals import scope_column
+
+SPARK_BARS = 20
+SPARK_STEP = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Sums of one group of calls. `calls` counts those that were sent; token sums take the unknown as nothing.
+
+    `cost_nano_usd` is the sum of the known costs.
+    """
+
+    key: str
+    calls: int
+    refused_calls: int
+    failed_calls: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost_nano_usd: int
+    unpriced_calls: int
+    estimated_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpend:
+    """One session's sums, and its spend in 20 bars of 30 seconds, oldest first."""
+
+    session: str
+    task: str
+    agent: str
+    project: str
+    calls: int
+    cost_nano_usd: int
+    unpriced_calls: int
+    last_call_at: datetime
+    series: tuple[int, ...]
+
+
+def spend_between(ledger: Ledger, start: datetime, end: datetime) -> Spend:
+    """Sums over all calls started in [start, end)."""
+    with ledger.read() as connection:
+        return _spend_of(connection.execute(_sums(literal("")).where(_between(start, end))).one())
+
+
+def spend_by(ledger: Ledger, by: Scope, start: datetime, end: datetime) -> list[Spend]:
+    """Sums for each label of one scope, dearest first. The key is empty where calls have no such label."""
+    label = _label(by)
+    grouped = _sums(label).where(_between(start, end)).group_by(label)
+    with ledger.read() as connection:
+        found = [_spend_of(row) for row in connection.execute(grouped)]
+    return sorted(found, key=lambda spend: (-spend.cost_nano_usd, -spend.calls, spend.key))
+
+
+def spend_series(ledger: Ledger, start: datetime, end: datetime, bucket: timedelta) -> list[tuple[datetime, int]]:
+    """Known cost in nano-dollars for each bucket of [start, end), empty ones included."""
+    step = bucket // timedelta(microseconds=1)
+    index = (type_coerce(calls.c.started_at, BigInteger) - micros(start)) // step
+    grouped = select(index, func.sum(calls.c.cost_nano_usd)).where(_between(start, end)).group_by(index)
+    with ledger.read() as connection:
+        costs = {int(position): int(cost or 0) for position, cost in connection.execute(grouped)}
+    count = -((start - end) // bucket)
+    return [(start + bucket * position, costs.get(position, 0)) for position in range(count)]
+
+
+def busiest_sessions(
+    ledger: Ledger, now: datetime, *, within: timedelta = timedelta(minutes=10), limit: int = 3
+) -> list[SessionSpend]:
+    """The sessions that spent most lately, with their sums ever. Calls without a session count by agent and task."""
+    identity = (calls.c.session, calls.c.task, calls.c.agent, calls.c.project)
+    recent = (
+        select(*identity, func.sum(calls.c.cost_nano_usd).label("lately"))
+        .where(calls.c.started_at >= now - within, calls.c.outcome != Outcome.REFUSED)
+        .group_by(*identity)
+        .order_by(func.coalesce(func.sum(calls.c.cost_nano_usd), 0).desc(), func.max(calls.c.started_at).desc())
+        .limit(limit)
+    )
+    with ledger.read() as connection:
+        return [_session(connection, row, now) for row in connection.execute(recent).all()]
+
+
+def _session(connection: Any, row: Any, now: datetime) -> SessionSpend:
+    same = (
+        calls.c.session == row.session,
+        calls.c.task == row.task,
+        calls.c.agent == row.agent,
+        calls.c.project == row.project,
+        calls.c.outcome != Outcome.REFUSED,
+    )
+    total = connection.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(calls.c.cost_nano_usd), 0),
+            func.count().filter(calls.c.cost_nano_usd.is_(None)),
+            func.max(calls.c.started_at),
+        ).where(*same)
+    ).one()
+    first = now - SPARK_STEP * SPARK_BARS
+    lately = select(calls.c.started_at, calls.c.cost_nano_usd).where(*same, calls.c.started_at >= first)
+    bars = [0] * SPARK_BARS
+    for started_at, cost in connection.execute(lately):
+        bars[min(SPARK_BARS - 1, (started_at - first) // SPARK_STEP)] += cost or 0
+    return SessionSpend(
+        row.session, row.task, row.agent, row.project, total[0], int(total[1]), total[2], total[3], tuple(bars)
+    )
+
+
+def _between(start: datetime, end: datetime) -> ColumnElement[bool]:
+    return (calls.c.started_at >= start) & (calls.c.started_at < end)
+
+
+def _label(by: Scope) -> ColumnElement[str]:
+    """The label of a scope; the model is the one that answered, since that is what was paid for."""
+    if by is Scope.EVERYTHING:
+        return literal("")
+    if by is Scope.MODEL:
+        return func.coalesce(func.nullif(calls.c.response_model, ""), calls.c.request_model)
+    column: ColumnElement[str] = calls.c[scope_column(by)]
+    return column
+
+
+def _sums(label: ColumnElement[str]) -> Select[Any]:
+    sent = calls.c.outcome != Outcome.REFUSED
+    tokens = [
+        func.coalesce(func.sum(calls.c[name]), 0)
+        for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_nano_usd")
+    ]
+    return select(
+        label.label("key"),
+        func.count().filter(sent),
+        func.count().filter(~sent),
+        func.count().filter(calls.c.outcome == Outcome.FAILED),
+        *tokens,
+        func.count().filter(calls.c.cost_basis == Basis.UNPRICED),
+        func.count().filter(calls.c.cost_basis == Basis.ESTIMATED),
+    )
+
+
+def _spend_of(row: Any) -> Spend:
+    return Spend(**dict(zip((field.name for field in fields(Spend)), row, strict=True)))

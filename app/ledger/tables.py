@@ -1,0 +1,245 @@
+"""The rows of the ledger. Values leave this package as frozen dataclasses, never as rows.
+
+`user` and `window` are words of SQL, so those columns are named `user_name` and `window_kind`.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Dialect, Index, Table, TypeDecorator, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970 of an aware instant, exactly."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as whole microseconds so that it sorts, subtracts and indexes as a number."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To the database. A naive datetime raises TypeError: which instant it means is anybody's guess."""
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+def _instant(*, nullable: bool = False, index: bool = False) -> Any:
+    return Field(sa_column=Column(Instant, nullable=nullable, index=index), default=None if nullable else ...)
+
+
+def _money(default: Any = ...) -> Any:
+    return Field(default=default, sa_type=BigInteger)
+
+
+class PayerColumns(SQLModel):
+    """Who pays, wherever a row says it."""
+
+    project: str = ""
+    agent: str = ""
+    user_name: str = ""
+    team: str = ""
+    task: str = ""
+    session: str = ""
+    virtual_key_id: str = ""
+
+
+class CallRow(PayerColumns, table=True):
+    """One call. `charged_nano_usd` is what caps carry: its cost, or the worst case while the truth is unknown."""
+
+    __tablename__ = "calls"
+    __table_args__ = (Index("calls_by_session", "session", "started_at"),)
+    row_id: int | None = Field(default=None, primary_key=True)
+    call_id: str = Field(unique=True)
+    started_at: datetime = Field(sa_column=Column(Instant, nullable=False, index=True))
+    provider: str
+    api_shape: str
+    operation: str
+    request_model: str
+    response_model: str
+    response_id: str
+    is_stream: bool
+    outcome: str
+    status_code: int | None
+    error_type: str
+    duration_ms: int | None
+    time_to_first_chunk_ms: int | None
+    input_tokens: int | None = _money(None)
+    output_tokens: int | None = _money(None)
+    cache_read_tokens: int | None = _money(None)
+    cache_write_tokens: int | None = _money(None)
+    cache_write_1h_tokens: int | None = _money(None)
+    reasoning_tokens: int | None = _money(None)
+    input_audio_tokens: int | None = _money(None)
+    cache_audio_read_tokens: int | None = _money(None)
+    output_audio_tokens: int | None = _money(None)
+    web_searches: int | None = _money(None)
+    reported_cost_nano_usd: int | None = _money(None)
+    cost_nano_usd: int | None = _money(None)
+    charged_nano_usd: int = _money()
+    cost_basis: str
+    price_version: str
+
+
+class CapRow(SQLModel, table=True):
+    """A limit. Removed caps stay, marked, so that removal can be undone and history can name them."""
+
+    __tablename__ = "caps"
+    cap_id: str = Field(primary_key=True)
+    scope: str
+    scope_key: str
+    window_kind: str
+    limit_nano_usd: int = _money()
+    action: str
+    alert_percents: str
+    time_zone: str
+    week_start: int
+    created_at: datetime = _instant()
+    removed_at: datetime | None = _instant(nullable=True)
+
+
+class TotalRow(SQLModel, table=True):
+    """What one window of one cap has spent and holds. Can be derived again from calls and reservations."""
+
+    __tablename__ = "totals"
+    __table_args__ = (CheckConstraint("posted_nano_usd >= 0 AND held_nano_usd >= 0", name="totals_not_negative"),)
+    cap_id: str = Field(primary_key=True)
+    window_key: str = Field(primary_key=True)
+    starts_at: datetime | None = _instant(nullable=True)
+    ends_at: datetime | None = _instant(nullable=True)
+    limit_nano_usd: int = _money()
+    posted_nano_usd: int = _money(0)
+    held_nano_usd: int = _money(0)
+    unpriced_calls: int = 0
+
+
+class ReservationRow(PayerColumns, table=True):
+    """Money held for one call, with all that is needed to write the call should the meter die before its answer."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (Index("reservations_held", "state", "instance_id"),)
+    call_id: str = Field(primary_key=True)
+    instance_id: str
+    state: str
+    worst_nano_usd: int | None = _money(None)
+    reserved_at: datetime = _instant()
+    provider: str
+    api_shape: str
+    operation: str
+    request_model: str
+    is_stream: bool
+
+
+class HoldRow(SQLModel, table=True):
+    """Which windows a reservation is held in: remembered, so that settling after midnight lands in the right one."""
+
+    __tablename__ = "holds"
+    call_id: str = Field(primary_key=True)
+    cap_id: str = Field(primary_key=True)
+    window_key: str = Field(primary_key=True)
+
+
+class ApprovalRow(PayerColumns, table=True):
+    """A question to a person, and the answer."""
+
+    __tablename__ = "approvals"
+    approval_id: str = Field(primary_key=True)
+    call_id: str
+    instance_id: str
+    provider: str
+    model: str
+    cap_id: str
+    cap_name: str
+    window_key: str
+    worst_nano_usd: int | None = _money(None)
+    spent_nano_usd: int = _money()
+    limit_nano_usd: int = _money()
+    asked_at: datetime = _instant()
+    expires_at: datetime = _instant()
+    state: str = Field(index=True)
+    answered_at: datetime | None = _instant(nullable=True)
+    answered_by: str = ""
+
+
+class VirtualKeyRow(PayerColumns, table=True):
+    """A key that agents hold. Only its fingerprint is kept; `prefix` is what a person recognises it by."""
+
+    __tablename__ = "virtual_keys"
+    key_id: str = Field(primary_key=True)
+    name: str
+    prefix: str
+    fingerprint: str = Field(unique=True)
+    created_at: datetime = _instant()
+    expires_at: datetime | None = _instant(nullable=True)
+    revoked_at: datetime | None = _instant(nullable=True)
+
+
+class ProviderKeyRow(SQLModel, table=True):
+    """That a provider's key lies in the vault, and since when. Never the key."""
+
+    __tablename__ = "provider_keys"
+    provider: str = Field(primary_key=True)
+    added_at: datetime = _instant()
+
+
+class AlertRow(SQLModel, table=True):
+    """An alert level that was passed: one row for each cap, window and level, so each is told once."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (UniqueConstraint("cap_id", "window_key", "percent", name="alerts_told_once"),)
+    alert_id: int | None = Field(default=None, primary_key=True)
+    cap_id: str
+    cap_name: str
+    window_key: str
+    percent: int
+    spent_nano_usd: int = _money()
+    limit_nano_usd: int = _money()
+    told_at: datetime = _instant()
+
+
+class InstanceRow(SQLModel, table=True):
+    """A running meter. Whether it lives is told by its file lock, never by this row."""
+
+    __tablename__ = "instances"
+    instance_id: str = Field(primary_key=True)
+    pid: int
+    gateway_url: str
+    forward_url: str
+    started_at: datetime = _instant()
+    stop_requested_at: datetime | None = _instant(nullable=True)
+    stopped_at: datetime | None = _instant(nullable=True)
+
+
+class SwitchRow(SQLModel, table=True):
+    """A switch a person set for everything, such as `paused`."""
+
+    __tablename__ = "switches"
+    name: str = Field(primary_key=True)
+    is_on: bool
+    changed_at: datetime = _instant()
+    changed_by: str
+
+
+def _table(row: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(row.__tablename__)]
+
+
+calls = _table(CallRow)
+caps = _table(CapRow)
+totals = _table(TotalRow)
+reservations = _table(ReservationRow)
+holds = _table(HoldRow)
+approvals = _table(ApprovalRow)
+virtual_keys = _table(VirtualKeyRow)
+provider_keys = _table(ProviderKeyRow)
+alerts = _table(AlertRow)
+instances = _table(InstanceRow)
+switches = _table(SwitchRow)

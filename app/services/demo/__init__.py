@@ -1,0 +1,1 @@
+"""The demo: a scripted provider, simulated agents, and the story they play through a real meter."""

@@ -1,0 +1,94 @@
+"""A meter that is kept running: started again on the same ports when it dies, given up when it keeps dying."""
+
+import collections
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.core.errors import MeterError
+from app.services.meter import start_meter
+from app.services.settings import Settings
+
+CRASHES = 5
+CRASH_WINDOW_S = 60.0
+FIRST_PAUSE_S = 0.2
+LAST_PAUSE_S = 2.0
+_LOG = logging.getLogger(__name__)
+
+
+class KeptMeter:
+    """A meter and the thread that watches it.
+
+    `gateway_url` and `forward_url` stay the same through restarts. A meter that ends with status 0 was asked to, and
+    is not started again.
+    """
+
+    def __init__(self, settings: Settings, ledger_path: Path, keys: Mapping[str, str] | None = None) -> None:
+        """Start it and wait until it is ready. Raises MeterError."""
+        self._meter = start_meter(settings, ledger_path, keys=keys)
+        self._settings = replace(
+            settings,
+            gateway_port=urlsplit(self._meter.gateway_url).port or 0,
+            forward_port=urlsplit(self._meter.forward_url).port or 0,
+        )
+        self._ledger_path = ledger_path
+        self._keys = keys
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._failure: MeterError | None = None
+        self._watcher = threading.Thread(target=self._watch, name="meter-watch", daemon=True)
+        self._watcher.start()
+
+    @property
+    def gateway_url(self) -> str:
+        """Where agents reach it by base URL."""
+        return self._meter.gateway_url
+
+    @property
+    def forward_url(self) -> str:
+        """Where agents reach it as HTTPS proxy."""
+        return self._meter.forward_url
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it has ended for good; False when it still runs. Raises MeterError when it kept dying."""
+        ended = self._ended.wait(timeout_s)
+        if self._failure is not None:
+            raise self._failure
+        return ended
+
+    def stop(self) -> None:
+        """Let it finish what runs and end it. Safe to call twice."""
+        self._stopping.set()
+        self._meter.stop()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        crashes: collections.deque[float] = collections.deque(maxlen=CRASHES)
+        while self._meter.wait() != 0 and not self._stopping.is_set():
+            self._meter.stop()  # it is dead; this closes its pipes
+            crashes.append(time.monotonic())
+            if len(crashes) == CRASHES and crashes[-1] - crashes[0] < CRASH_WINDOW_S:
+                self._failure = MeterError(
+                    "The meter keeps stopping", f"It ended {CRASHES} times within a minute. Its log tells more."
+                )
+                break
+            _LOG.warning("the meter ended by itself and is started again")
+            pause_s = min(FIRST_PAUSE_S * 2 ** (len(crashes) - 1), LAST_PAUSE_S)
+            if self._stopping.wait(pause_s) or not self._start_again():
+                break
+        self._ended.set()
+
+    def _start_again(self) -> bool:
+        try:
+            meter = start_meter(self._settings, self._ledger_path, keys=self._keys)
+        except MeterError as error:
+            self._failure = error
+            return False
+        self._meter = meter
+        if self._stopping.is_set():
+            meter.stop()
+        return True

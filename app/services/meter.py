@@ -1,0 +1,153 @@
+"""The meter's process: how it is started, and a running one in the hands of a headless command.
+
+The tray starts its meter detached and uses only `meter_command`; `bursar run`, `bursar proxy` and the demo hold theirs
+as a child through `start_meter`, and closing its standard input stops it.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from app.core.errors import MeterError
+from app.services.settings import Settings
+
+START_LIMIT_S = 20.0
+STOP_LIMIT_S = 20.0
+"""Longer than the meter itself waits for running calls."""
+_NO_PYTHON_PATH_FROM_FOLDER = "-P"
+_LOG = logging.getLogger(__name__)
+
+
+def meter_command(
+    settings: Settings, ledger_path: Path, *, keys_from_stdin: bool = False, stop_with_stdin: bool = False
+) -> list[str]:
+    """The argument list that starts the meter on this ledger.
+
+    The folder it is started in is kept off the module path: it is often somebody's project, and a `queue.py` there
+    must not become part of the meter.
+    """
+    command = [sys.executable, _NO_PYTHON_PATH_FROM_FOLDER, "-m", "proxy_addon", "--ledger", str(ledger_path)]
+    command += ["--gateway-port", str(settings.gateway_port), "--forward-port", str(settings.forward_port)]
+    for provider, url in settings.upstreams.items():
+        command += ["--upstream", f"{provider}={url}"]
+    if keys_from_stdin:
+        command.append("--keys-from-stdin")
+    if stop_with_stdin:
+        command.append("--stop-with-stdin")
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class StartedMeter:
+    """A meter that is ready and belongs to this process."""
+
+    process: subprocess.Popen[bytes]
+    gateway_url: str
+    forward_url: str
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """Exit status once it has ended; None when it still runs after `timeout_s`."""
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self) -> None:
+        """Let it finish what runs and end it; after twenty seconds it is killed. Nothing happens when it has ended."""
+        if self.process.stdin is not None:
+            _close(self.process.stdin)
+        if self.wait(STOP_LIMIT_S) is None:
+            _LOG.warning("the meter (pid %d) did not stop in %.0f s and is killed", self.process.pid, STOP_LIMIT_S)
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def start_meter(
+    settings: Settings, ledger_path: Path, *, keys: Mapping[str, str] | None = None, time_limit_s: float = START_LIMIT_S
+) -> StartedMeter:
+    """Start a meter and wait until it is ready. It stops when this process does.
+
+    `keys` maps providers to their keys and is handed over on standard input, never in the arguments; None leaves the
+    meter to the system keyring. Raises MeterError with the meter's own reason, or when it is not ready in time.
+    """
+    command = meter_command(settings, ledger_path, keys_from_stdin=keys is not None, stop_with_stdin=True)
+    process = _spawn(command)
+    try:
+        if keys is not None:
+            _hand_over(process, keys)
+        return _started(process, _first_line(process, time_limit_s))
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
+    """The child in a session of its own: a Ctrl-C in the terminal is for the agent, and the meter outlives it."""
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=os.name == "posix",
+        )
+    except OSError as error:
+        raise MeterError("The meter cannot be started", f"{error.strerror or error}. Install Bursar anew.") from None
+
+
+def _hand_over(process: subprocess.Popen[bytes], keys: Mapping[str, str]) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended already; its own last words say why
+        process.stdin.write(json.dumps(dict(keys)).encode() + b"\n")
+        process.stdin.flush()
+
+
+def _first_line(process: subprocess.Popen[bytes], time_limit_s: float) -> bytes:
+    """What the meter says first; empty when it ended without a word. Raises MeterError after the time limit."""
+    assert process.stdout is not None
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    stdout = process.stdout
+    threading.Thread(target=lambda: lines.put(stdout.readline()), name="meter-ready", daemon=True).start()
+    try:
+        return lines.get(timeout=time_limit_s)
+    except queue.Empty:
+        raise MeterError(
+            "The meter does not start", f"It was not ready after {time_limit_s:.0f} s. Its log tells more."
+        ) from None
+
+
+def _started(process: subprocess.Popen[bytes], line: bytes) -> StartedMeter:
+    try:
+        event = json.loads(line)
+        kind = event["event"]
+        if kind == "ready":
+            return StartedMeter(process, str(event["gateway"]), str(event["forward"]))
+        if kind == "failed":
+            raise MeterError(str(event["title"]), str(event["message"]))
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise MeterError("The meter does not start", "It ended before it was ready. Its log tells more.")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            _close(stream)
+
+
+def _close(stream: IO[bytes]) -> None:
+    with contextlib.suppress(BrokenPipeError):  # what was still to be written has no reader any more
+        stream.close()

@@ -1,0 +1,192 @@
+"""A person's settings: one JSON file, read whole, written whole.
+
+Keys that this version does not know are kept, so that an older Bursar does not lose a newer one's settings. A damaged
+file is told about and never overwritten.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import InvalidInput
+from app.core.windows import zone
+
+MAX_PORT = 65_535
+
+
+class Theme(StrEnum):
+    """How the windows are coloured; `system` follows the desktop."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, each with its default.
+
+    Ports: 0 means any free one. `time_zone` is an IANA name; empty means the machine's (see `settings_zone`).
+    `upstreams` maps a provider to the base URL its calls go to instead of its own. `unknown` holds keys of the file
+    that this version has no meaning for.
+    """
+
+    gateway_port: int = 8787
+    forward_port: int = 8788
+    theme: Theme = Theme.SYSTEM
+    time_zone: str = ""
+    notifications: bool = True
+    upstreams: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_settings(file: Path) -> Settings:
+    """The settings in `file`; the defaults when there is no such file. Raises InvalidInput naming what is wrong."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _damaged(file, f"It cannot be read ({type(error).__name__}).") from None
+    try:
+        values = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        place = (
+            f"Line {error.lineno}: {error.msg}." if isinstance(error, json.JSONDecodeError) else "It nests too deep."
+        )
+        raise _damaged(file, place) from None
+    if not isinstance(values, dict):
+        raise _damaged(file, "Line 1: it must hold one object, { … }.")
+    try:
+        return _from_values(values)
+    except InvalidInput as error:
+        raise _damaged(file, f"{_place(text, error.title)}{error.message}") from None
+
+
+def save_settings(file: Path, settings: Settings) -> None:
+    """Write the settings in one step, mode 0600. Raises InvalidInput when the file there is damaged or unwritable."""
+    load_settings(file)
+    values = dict(settings.unknown)
+    values.update((name, getattr(settings, name)) for name in _known())
+    values["upstreams"] = dict(settings.upstreams)
+    try:
+        _write_whole(file, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise InvalidInput(
+            "The settings cannot be saved", f"{error.strerror or error}. See the folder’s rights."
+        ) from None
+
+
+def change_settings(file: Path, **changes: object) -> Settings:
+    """Read, change the named settings, write, and give the new ones. Raises InvalidInput as reading and writing do."""
+    current = load_settings(file)
+    values = {name: getattr(current, name) for name in _known()}
+    unknown = dict(current.unknown)
+    settings = replace(_from_values(values | changes), unknown=unknown)
+    save_settings(file, settings)
+    return settings
+
+
+def settings_zone(settings: Settings) -> str:
+    """The IANA name of the zone that caps begin their days in: the chosen one, else the machine's, else UTC."""
+    if settings.time_zone:
+        return settings.time_zone
+    import tzlocal  # reads files of the system; only asked where a zone is needed
+
+    try:
+        name = tzlocal.get_localzone_name()
+        zone(name)
+    except (InvalidInput, LookupError, OSError, ValueError):
+        return "UTC"
+    return str(name)
+
+
+def _from_values(values: Mapping[str, Any]) -> Settings:
+    """Checked settings. Raises InvalidInput whose title is the name of the setting that is wrong."""
+    known = {name: values[name] for name in _known() if name in values}
+    for name, value in known.items():
+        _CHECKS[name](name, value)
+    if "theme" in known:
+        known["theme"] = Theme(known["theme"])
+    return Settings(**known, unknown={name: value for name, value in values.items() if name not in _known()})
+
+
+def _known() -> tuple[str, ...]:
+    return tuple(item.name for item in fields(Settings) if item.name != "unknown")
+
+
+def _check_port(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_PORT:
+        raise InvalidInput(name, f"“{name}” must be a whole number from 0 to {MAX_PORT}.")
+
+
+def _check_theme(name: str, value: object) -> None:
+    if value not in list(Theme):
+        raise InvalidInput(name, f"“{name}” must be system, light or dark.")
+
+
+def _check_zone(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidInput(name, f"“{name}” must be a text like Europe/Berlin.")
+    if value:
+        try:
+            zone(value)
+        except InvalidInput as error:
+            raise InvalidInput(name, error.message) from None
+
+
+def _check_switch(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidInput(name, f"“{name}” must be true or false.")
+
+
+def _check_upstreams(name: str, value: object) -> None:
+    if not isinstance(value, Mapping) or not all(_is_base_url(url) for url in value.values()):
+        raise InvalidInput(name, f"“{name}” must map a provider to a base URL that begins with http:// or https://.")
+
+
+def _is_base_url(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(("http://", "https://"))
+
+
+_CHECKS = {
+    "gateway_port": _check_port,
+    "forward_port": _check_port,
+    "theme": _check_theme,
+    "time_zone": _check_zone,
+    "notifications": _check_switch,
+    "upstreams": _check_upstreams,
+}
+
+
+def _place(text: str, name: str) -> str:
+    """`Line 4: ` of the line that names the setting; empty when no line does."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if f'"{name}"' in line:
+            return f"Line {number}: "
+    return ""
+
+
+def _damaged(file: Path, reason: str) -> InvalidInput:
+    return InvalidInput(
+        "The settings cannot be read", f"{file}: {reason} Mend the file, or move it away to start from the defaults."
+    )
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write beside the file (mkstemp: mode 0600) and move it over: a crash leaves the old one or the new one."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,195 @@
+"""Sample ledgers for pictures: a month of four agents, and one where everything is as long as it may be.
+
+Used by screenshots.py; every call is reserved and settled as the meter does it.
+"""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.caps import Action
+from app.core.money import NANO_PER_USD
+from app.core.reservations import Draft
+from app.core.tags import Scope, Tags
+from app.core.usage import Usage
+from app.core.windows import Window as CapWindowKind
+from app.keys.issue import issue_key
+from app.ledger import approval_store, cap_store, key_store, spend
+from app.ledger.admission import admit
+from app.ledger.engine import Ledger, open_ledger
+from app.ledger.group_writer import Desk, write_group
+from app.ledger.identifiers import new_id
+from app.ledger.meter_state import InstanceLock, register_meter
+from app.ledger.settlement import settle
+
+NOW = datetime(2026, 11, 20, 13, 32, tzinfo=UTC)
+ZONE = ZoneInfo("Europe/Berlin")
+SEED = 20
+WORK = (
+    (
+        Tags("billing-api", "Claude Code", "mara", "core", "migrate invoices", "s-1"),
+        "anthropic",
+        "claude-sonnet-4-5",
+        50,
+    ),
+    (Tags("web-shop", "Codex", "mara", "core", "checkout tests", "s-2"), "openai", "gpt-5-codex", 30),
+    (Tags("evals", "nightly-eval", "ci", "core", "run 118", "s-3"), "anthropic", "claude-haiku-4-5", 12),
+    (Tags("warehouse", "Gemini CLI", "mara", "data", "schema review", "s-4"), "google", "gemini-2.5-pro", 8),
+)
+ABSURD = Tags(
+    "a-project-whose-name-was-made-by-a-generator-and-nobody-ever-read-it-before-it-was-committed-to-main",
+    "<b>Agent</b> & Sons, the one with the very long name that goes on & on",
+    "user", "team", "Ünïcödé task 任务 мир with a title as long as a paragraph, since it is a paragraph", "s-9",
+)  # fmt: skip
+
+
+def open_sample(home: Path, fill: Callable[[Ledger, str], None]) -> Ledger:
+    """A new ledger with a meter that lives as long as this process, filled by `fill`."""
+    home.mkdir(parents=True)
+    ledger = open_ledger(home / "ledger.sqlite")
+    lock = InstanceLock(ledger)
+    LOCKS.append(lock)
+    register_meter(ledger, lock, "http://127.0.0.1:8787", "http://127.0.0.1:8788")
+    fill(ledger, lock.instance_id)
+    return ledger
+
+
+LOCKS: list[InstanceLock] = []
+
+type Planned = tuple[datetime, tuple[Tags, str, str], int | None, Outcome, Basis]
+
+
+def fill_normal(ledger: Ledger, meter: str) -> None:
+    """A month of four agents, with caps that are fine, near and used up, and one call that waits."""
+    add = partial(cap_store.add_cap, ledger, time_zone=ZONE.key)
+    usd = NANO_PER_USD
+    add(scope=Scope.PROJECT, scope_key="billing-api", window=CapWindowKind.DAY, limit_nano_usd=10 * usd)
+    add(scope=Scope.AGENT, scope_key="Claude Code", window=CapWindowKind.MONTH, limit_nano_usd=100 * usd)
+    add(scope=Scope.EVERYTHING, scope_key="", window=CapWindowKind.MONTH, limit_nano_usd=300 * usd)
+    add(
+        scope=Scope.EVERYTHING, scope_key="", window=CapWindowKind.DAY, limit_nano_usd=20 * usd, action=Action.ALERT
+    )  # fmt: skip
+    dice = random.Random(SEED)
+    for at, who, cost, outcome, basis in sorted(plan_month(dice), key=lambda planned: planned[0]):
+        write_call(ledger, meter, who, at, cost, dice, outcome=outcome, basis=basis)
+    spent = spend.spend_by(ledger, Scope.PROJECT, NOW.replace(hour=0), NOW)
+    billing = next(group.cost_nano_usd for group in spent if group.key == "billing-api")
+    write_call(ledger, meter, WORK[0][:3], NOW - timedelta(seconds=1), 9_870_000_000 - billing, dice)
+    fill_keys(ledger)
+    ask(ledger, meter, WORK[0], cap_store.list_caps(ledger)[0].cap_id, 380_000_000, timedelta(seconds=72))
+
+
+def fill_absurd(ledger: Ledger, meter: str) -> None:
+    """Names as long as they may be, nine digits of dollars, calls without a price, many that wait."""
+    dice = random.Random(SEED)
+    huge = 987_654 * NANO_PER_USD
+    cap = cap_store.add_cap(
+        ledger, scope=Scope.PROJECT, scope_key=ABSURD.project, window=CapWindowKind.MONTH,
+        limit_nano_usd=130 * huge + huge // 3, time_zone=ZONE.key,
+    )  # fmt: skip
+    for number in reversed(range(130)):
+        at = NOW - timedelta(seconds=4 * number + 4)
+        write_call(ledger, meter, (ABSURD, "openai", "gpt-" + "9" * 60), at, huge, dice)
+    write_call(ledger, meter, (ABSURD, "openai", "nobody-priced-this"), NOW - timedelta(seconds=2), None, dice)
+    issue_key(ledger, name="the key of " + ABSURD.agent, tags=ABSURD)
+    for number in range(5):
+        tags = Tags(ABSURD.project, f"{ABSURD.agent} {number}", "", "", ABSURD.task, f"s-{number}")
+        ask(ledger, meter, (tags, "openai", "gpt-9", 0), cap.cap_id, huge // 2, timedelta(minutes=number))
+
+
+def pick(dice: random.Random) -> tuple[Tags, str, str]:
+    """One of the agents, by how much it works."""
+    tags, provider, model, _ = dice.choices(WORK, weights=[item[3] for item in WORK])[0]
+    return tags, provider, model
+
+
+def plan_month(dice: random.Random) -> list[Planned]:
+    """Nineteen days, today so far, the last ten minutes, and one of each call that is not plain."""
+    plan: list[Planned] = []
+    start = NOW.replace(day=1, hour=8)
+    for day in range(19):
+        weight = 0.25 if (start + timedelta(days=day)).weekday() >= 5 else 1
+        for number in range(round(dice.randint(14, 30) * weight)):
+            at = start + timedelta(days=day, minutes=22 * number + dice.randint(0, 20))
+            plan.append((at, pick(dice), dice.randint(20_000_000, 900_000_000), Outcome.COMPLETED, Basis.TABLE))
+    for number in range(54):
+        at = NOW.replace(hour=8) + timedelta(minutes=6 * number, seconds=dice.randint(0, 50))
+        if at < NOW:
+            plan.append((at, pick(dice), dice.randint(30_000_000, 240_000_000), Outcome.COMPLETED, Basis.TABLE))
+    for tags, provider, model, _ in WORK[:3]:
+        for _ in range(9):
+            at = NOW - timedelta(seconds=dice.randint(3, 580))
+            cost = dice.randint(20_000_000, 120_000_000)
+            plan.append((at, (tags, provider, model), cost, Outcome.COMPLETED, Basis.TABLE))
+    odd: tuple[tuple[Outcome, Basis, int | None], ...] = (
+        (Outcome.INTERRUPTED, Basis.ESTIMATED, 42_000_000),
+        (Outcome.FAILED, Basis.TABLE, 0),
+        (Outcome.COMPLETED, Basis.UNPRICED, None),
+    )
+    for number, (outcome, basis, known) in enumerate(odd):
+        plan.append((NOW - timedelta(seconds=40 * number + 9), WORK[number + 1][:3], known, outcome, basis))
+    return plan
+
+
+def write_call(
+    ledger: Ledger, meter: str, who: tuple[Tags, str, str], at: datetime, cost: int | None, dice: random.Random,
+    *, outcome: Outcome = Outcome.COMPLETED, basis: Basis | None = None,
+) -> None:  # fmt: skip
+    """Reserve and settle one call, as the meter does."""
+    tags, provider, model = who
+    call = Call(
+        call_id=new_id(), started_at=at, provider=provider, api_shape=ApiShape.OPENAI_CHAT, operation="chat",
+        request_model=model, tags=tags, outcome=outcome, cost_nano_usd=cost,
+        cost_basis=basis or (Basis.UNPRICED if cost is None else Basis.TABLE),
+        usage=Usage(
+            input_tokens=dice.randint(4_000, 160_000), output_tokens=dice.randint(200, 9_000),
+            cache_read_tokens=dice.randint(0, 4_000),
+        ),
+        duration_ms=dice.randint(900, 24_000), status_code=429 if outcome is Outcome.FAILED else 200,
+    )  # fmt: skip
+    draft = Draft(
+        call.call_id, at, provider, call.api_shape, "chat", model, is_stream=False, tags=tags,
+        worst_nano_usd=cost or 0,
+    )  # fmt: skip
+
+    def operation(desk: Desk) -> None:
+        everything = frozenset((cap.cap_id, cap.span(at, draft.payer).key) for cap in desk.caps)
+        admit(desk.connection, desk.caps, draft, instance_id=meter, excused=everything)
+        settle(desk.connection, desk.caps, call, at)
+
+    for done in write_group(ledger, [operation]):
+        if done.error:
+            raise done.error
+
+
+def ask(ledger: Ledger, meter: str, who: tuple[Tags, str, str, int], cap_id: str, worst: int, ago: timedelta) -> None:
+    """Let a call meet its cap and wait."""
+    tags, provider, model, _ = who
+    at = NOW - ago
+    cap = next(cap for cap in cap_store.list_caps(ledger) if cap.cap_id == cap_id)
+    draft = Draft(new_id(), at, provider, ApiShape.OPENAI_CHAT, "chat", model, False, tags, worst)
+    status = next(status for status in cap_store.cap_statuses(ledger, NOW) if status.cap == cap)
+    draft = Draft(
+        draft.call_id, at, provider, draft.api_shape, "chat", model, False, tags,
+        max(worst, status.limit_nano_usd - status.spent_nano_usd + 1),
+    )  # fmt: skip
+
+    def operation(desk: Desk) -> None:
+        verdict = admit(desk.connection, desk.caps, draft, instance_id=meter)
+        approval_store.ask(desk.connection, draft, verdict.obstacles[0], meter, at + timedelta(minutes=10))
+
+    for done in write_group(ledger, [operation]):
+        if done.error:
+            raise done.error
+
+
+def fill_keys(ledger: Ledger) -> None:
+    """Two provider keys and a virtual key for each agent."""
+    for provider in ("anthropic", "openai"):
+        key_store.note_provider_key(ledger, provider, NOW - timedelta(days=12))
+    for tags, *_ in reversed(WORK):
+        issue_key(ledger, name=f"{tags.agent} on this laptop", tags=Tags(project=tags.project, agent=tags.agent))

@@ -1,0 +1,167 @@
+"""Draws every window and the tray icon from sample ledgers, light and dark.
+
+Run with the project's interpreter; needs no screen. Without an argument it draws the README's pictures, into
+resources/screenshots; with a folder it draws them there, and those of empty and overflowing ledgers as well.
+"""
+
+# ruff: noqa: E402 - the project is found before anything of it is imported
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+from PySide6.QtCore import QSettings, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QPainter, QPixmap
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app.desktop.closing import destroy
+from app.desktop.commands import Commands
+from app.desktop.models.chart_range import ChartRange
+from app.desktop.models.columns import Clock
+from app.desktop.models.ring_state import RingKind, RingState
+from app.desktop.models.snapshot import Snapshot
+from app.desktop.popover import Popover
+from app.desktop.reading import read_snapshot
+from app.desktop.tasks import Tasks
+from app.desktop.theme import ThemeSwitch
+from app.desktop.tokens import DARK_PANEL, LIGHT_PANEL
+from app.desktop.widgets.ring import ring_pixmap
+from app.desktop.window import Window
+from app.keys.vault import FixedVault
+from app.ledger.engine import Ledger
+from app.services.settings import Settings, Theme
+from sample_ledgers import NOW, ZONE, fill_absurd, fill_normal, open_sample
+
+
+def main() -> int:
+    """Draw everything; returns the exit status."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    os.environ.setdefault("QT_SCALE_FACTOR", "2")
+    is_for_readme = len(sys.argv) == 1
+    folder = PROJECT / "resources" / "screenshots" if is_for_readme else Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    app = QApplication(sys.argv[:1])
+    set_font(app)
+    theme = ThemeSwitch(app, Theme.LIGHT)
+    with tempfile.TemporaryDirectory() as home:
+        for kind in (Theme.LIGHT, Theme.DARK):
+            theme.choose(kind)
+            draw_normal(Path(home) / kind, folder, str(kind))
+            if not is_for_readme:
+                draw_extremes(Path(home) / kind, folder, str(kind))
+    draw_icons(folder / "tray-icon.png")
+    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+    return 0
+
+
+def set_font(app: QApplication) -> None:
+    """Inter at 13 pixels where it is installed, as in the design's pictures."""
+    font = QFont("Inter" if "Inter" in QFontDatabase.families() else app.font().family())
+    font.setPixelSize(13)
+    app.setFont(font)
+
+
+def draw_normal(home: Path, folder: Path, suffix: str) -> None:
+    """The pictures of an ordinary month in one theme."""
+    full = open_sample(home / "full", fill_normal)
+    draw_window(full, folder, suffix, ("Overview", "Caps", "Approvals", "Keys", "Settings"))
+    draw_popover(full, folder / f"popover-{suffix}.png")
+    full.close()
+
+
+def draw_extremes(home: Path, folder: Path, suffix: str) -> None:
+    """The pictures of a ledger with nothing in it and of one that overflows, in one theme."""
+    empty = open_sample(home / "empty", lambda _ledger, _meter: None)
+    absurd = open_sample(home / "absurd", fill_absurd)
+    for name, ledger, size in (("empty", empty, (1120, 740)), ("absurd", absurd, (1024, 700))):
+        draw_window(ledger, folder, f"{name}-{suffix}", ("Overview", "Caps", "Approvals", "Keys"), size=size)
+        draw_popover(ledger, folder / f"popover-{name}-{suffix}.png")
+        ledger.close()
+
+
+def draw_window(
+    ledger: Ledger, folder: Path, suffix: str, pages: tuple[str, ...], *, size: tuple[int, int] = (1120, 740)
+) -> None:
+    """One picture a page, and the cap editor over its page."""
+    window, tasks = make_window(ledger, folder)
+    window.resize(*size)
+    window.show()
+    for page in pages:
+        chosen = ChartRange.MONTH
+        snapshot = read_snapshot(ledger, NOW, ZONE, chosen)
+        window.show_snapshot(snapshot)
+        window.open_page(page)
+        save(window, folder / f"{page.lower()}-{suffix}.png")
+    if "Settings" in pages:
+        draw_editor(window, folder / f"cap-editor-{suffix}.png")
+        window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.DAY))
+        window.open_page("Overview")
+        save(window, folder / f"overview-day-{suffix}.png")
+    tasks.stop()
+    destroy(window)
+
+
+def make_window(ledger: Ledger, folder: Path) -> tuple[Window, Tasks]:
+    """A window on this ledger that keeps nothing."""
+    tasks = Tasks()
+    commands = Commands(ledger, FixedVault({}), tasks, ledger.path.with_name("settings.json"), ZONE.key)
+    state = QSettings(str(ledger.path.with_name("window.ini")), QSettings.Format.IniFormat)
+    return Window(commands, Settings(), ZONE, Clock(NOW, ZONE), state), tasks
+
+
+def draw_editor(window: Window, file: Path) -> None:
+    """The editor of the second cap."""
+    window.open_page("Caps")
+    row = window.caps.rows()[1]
+    window.caps.edit(row.view)
+    assert window.caps.editor is not None
+    save(window.caps.editor, file)
+    window.caps.editor.reject()
+
+
+def draw_popover(ledger: Ledger, file: Path) -> None:
+    """The popover."""
+    tasks = Tasks()
+    popover = Popover(Commands(ledger, FixedVault({}), tasks, ledger.path.with_name("settings.json"), ZONE.key))
+    snapshot: Snapshot = read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH)
+    popover.show_snapshot(snapshot)
+    popover.show()
+    save(popover, file)
+    tasks.stop()
+    destroy(popover)
+
+
+def save(widget: QWidget, file: Path) -> None:
+    """Let it lay itself out, then take its picture."""
+    for _ in range(4):
+        QApplication.processEvents()
+    widget.grab().save(str(file))
+
+
+def draw_icons(file: Path) -> None:
+    """The ring in every state at three sizes on a dark and a light panel."""
+    states = [RingState(kind, share) for kind, share in (
+        (RingKind.FINE, 0.38), (RingKind.NEAR, 0.86), (RingKind.AT, 1.0), (RingKind.PAUSED, 0.5),
+        (RingKind.NO_CAP, 0.0), (RingKind.UNKNOWN, 0.0), (RingKind.DOWN, 0.0),
+    )]  # fmt: skip
+    states[3:3] = [RingState(RingKind.AT, 1.0, True), RingState(RingKind.FINE, 0.38, True)]
+    sheet = QPixmap(QSize(2 * 440, len(states) * 120))
+    painter = QPainter(sheet)
+    for left, ground, inks in ((0, "#1E1F22", DARK_PANEL), (440, "#EDECEA", LIGHT_PANEL)):
+        painter.fillRect(left, 0, 440, sheet.height(), QColor(ground))
+        for row, state in enumerate(states):
+            for column, size in enumerate((16, 22, 32, 44)):
+                pixmap = ring_pixmap(size, state, inks, 2.0)
+                pixmap.setDevicePixelRatio(1.0)
+                painter.drawPixmap(left + 40 + column * 100, row * 120 + 60 - pixmap.height() // 2, pixmap)
+    painter.end()
+    sheet.save(str(file))
+
+
+if __name__ == "__main__":
+    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    raise SystemExit(main())

@@ -1,0 +1,260 @@
+"""The meter's process: arguments in, one JSON line out when it is ready, calls until it is told to stop.
+
+It stops on SIGTERM or SIGINT, when the ledger says so, and, if asked at its start, when its standard input closes. The
+tray's death does not touch it. Exit status 0 after a stop, 3 when it could not start; the reason is on standard output.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
+from mitmproxy.master import Master
+from mitmproxy.options import Options
+
+from app import paths
+from app.core.errors import AppError, InvalidInput, MeterError
+from app.keys.vault import FixedVault, KeyringVault, Vault
+from app.ledger.engine import Ledger, open_ledger
+from app.ledger.meter_state import InstanceLock, mark_stopped, register_meter
+from app.ledger.recovery import recover_dead_instances
+from app.log import set_up_logging
+from proxy_addon.addon import MeterAddon, answer_errors_in_json
+from proxy_addon.gate import Gate
+from proxy_addon.keyring_cache import ProviderKeys
+from proxy_addon.meter import Meter
+from proxy_addon.orders import Orders
+from proxy_addon.recorder import Recorder
+from proxy_addon.routes import Routes
+
+FAILED = 3
+LOOPBACK = "127.0.0.1"
+GATEWAY_TARGET = "gateway.invalid"
+"""Where a gateway request would go if nothing routed it: nowhere (RFC 6761)."""
+DRAIN_LIMIT_S = 10.0
+
+logger = logging.getLogger("proxy_addon")
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What the meter was started with. Port 0 means any free one."""
+
+    ledger: Path
+    gateway_port: int
+    forward_port: int
+    upstreams: dict[str, str]
+    keys_from_stdin: bool
+    stop_with_stdin: bool
+
+
+def main() -> int:
+    """Run the meter until it is told to stop. Returns the exit status."""
+    try:
+        arguments = _arguments()
+        set_up_logging(paths.log_folder() / "meter.log")
+        logging.getLogger("mitmproxy").setLevel(logging.WARNING)
+        routes = Routes(arguments.upstreams)
+        vault: Vault = FixedVault(_keys_from_stdin()) if arguments.keys_from_stdin else KeyringVault()
+        ledger = open_ledger(arguments.ledger, checkpoints=True)
+    except AppError as error:
+        return _failed(error)
+    try:
+        recover_dead_instances(ledger, datetime.now(UTC))
+        asyncio.run(_serve(arguments, routes, vault, ledger))
+    except AppError as error:
+        logger.error("%s", error)
+        return _failed(error)
+    finally:
+        ledger.close()
+    return 0
+
+
+async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Ledger) -> None:
+    """Listen, say `ready`, serve until asked to stop, then settle what is left. Raises MeterError."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    keys = ProviderKeys(vault)
+    lock = InstanceLock(ledger)
+    orders = Orders(
+        ledger,
+        lock.instance_id,
+        on_stop=lambda: loop.call_soon_threadsafe(stop.set),
+        on_keys_changed=lambda: loop.call_soon_threadsafe(keys.forget),
+    )
+    recorder = Recorder(ledger, on_change=lambda: loop.call_soon_threadsafe(gate.wake), look=orders.look)
+    gate = Gate(recorder, lock.instance_id)
+    addon = MeterAddon(Meter(recorder, gate, keys), routes)
+    recorder.start()
+    try:
+        await _listen(arguments, routes, addon, ledger, lock, stop)
+    finally:
+        addon.end_all()
+        await asyncio.to_thread(recorder.stop)
+        with ledger.write() as connection:
+            mark_stopped(connection, lock.instance_id, datetime.now(UTC))
+        lock.release()
+
+
+async def _listen(
+    arguments: Arguments, routes: Routes, addon: MeterAddon, ledger: Ledger, lock: InstanceLock, stop: asyncio.Event
+) -> None:
+    """Run mitmproxy with our hooks until `stop`. Raises MeterError when a port cannot be had."""
+    gateway_port = arguments.gateway_port or _free_port()
+    forward_port = arguments.forward_port or _free_port()
+    answer_errors_in_json()
+    master = Master(_options(routes, gateway_port, forward_port))
+    server = proxyserver.Proxyserver()
+    ready = asyncio.Event()
+    # An explicit list: no scripts from a config folder, no web pages, no commands; and it is faster than the default.
+    master.addons.add(
+        core.Core(),
+        server,
+        next_layer.NextLayer(),
+        tlsconfig.TlsConfig(),
+        disable_h2c.DisableH2C(),
+        addon,
+        _Running(ready),
+    )
+    running = asyncio.create_task(master.run())
+    is_ready = asyncio.create_task(ready.wait())
+    await asyncio.wait([running, is_ready], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        is_ready.cancel()
+        running.result()
+    try:
+        _check_ports(server)
+        gateway, forward = f"http://{LOOPBACK}:{gateway_port}", f"http://{LOOPBACK}:{forward_port}"
+        await asyncio.to_thread(register_meter, ledger, lock, gateway, forward)
+        _stop_on_signals(stop)
+        if arguments.stop_with_stdin:
+            _stop_on_eof(asyncio.get_running_loop(), stop)
+        _say({"event": "ready", "pid": os.getpid(), "gateway": gateway, "forward": forward})
+        await stop.wait()
+        await addon.drain(DRAIN_LIMIT_S)
+    finally:
+        master.shutdown()
+        await running
+
+
+class _Running:
+    """Tells when mitmproxy has tried to open its ports."""
+
+    def __init__(self, ready: asyncio.Event) -> None:
+        self._ready = ready
+
+    def running(self) -> None:
+        """mitmproxy's hook."""
+        self._ready.set()
+
+
+def _options(routes: Routes, gateway_port: int, forward_port: int) -> Options:
+    """mitmproxy's options: loopback only, nothing opened but metered hosts, HTTP/1.1, upstream connected late."""
+    folder = paths.config_folder() / "meter"
+    folder.mkdir(mode=paths.PRIVATE_FOLDER_MODE, exist_ok=True)
+    opened = [rf"^{host.replace('.', '[.]')}:443$" for host in routes.metered_hosts]
+    options = Options(
+        confdir=str(folder),
+        mode=[
+            f"reverse:http://{GATEWAY_TARGET}@{LOOPBACK}:{gateway_port}",
+            f"regular@{LOOPBACK}:{forward_port}",
+        ],
+        http2=False,
+        allow_hosts=[*opened, rf"^{GATEWAY_TARGET}:80$"],
+    )
+    options.update_defer(connection_strategy="lazy", keep_host_header=True)
+    return options
+
+
+def _check_ports(server: proxyserver.Proxyserver) -> None:
+    for instance in server.servers:
+        if not instance.is_running:
+            port = instance.mode.listen_port()
+            raise MeterError(
+                f"Port {port} is in use",
+                "Another program listens there. Close it, or choose other ports in Bursar's settings.",
+            )
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        else:
+            loop.add_signal_handler(number, stop.set)
+
+
+def _stop_on_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Stop when whoever started us closes our standard input, or dies."""
+
+    def wait_for_eof() -> None:
+        while os.read(0, 4096):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait_for_eof, name="stdin", daemon=True).start()
+
+
+def _keys_from_stdin() -> dict[str, str]:
+    """The provider keys given as one line of JSON. Read byte by byte, so that nothing after the line is swallowed."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    try:
+        keys: Any = json.loads(line)
+    except ValueError:
+        keys = None
+    if not isinstance(keys, dict) or not all(isinstance(value, str) for value in keys.values()):
+        raise InvalidInput("No keys on standard input", 'Give one line of JSON, such as {"anthropic": "…"}.')
+    return {str(name): value for name, value in keys.items()}
+
+
+def _arguments() -> Arguments:
+    parser = argparse.ArgumentParser(prog="python -m proxy_addon", description="Bursar's meter.")
+    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--gateway-port", type=int, default=8787)
+    parser.add_argument("--forward-port", type=int, default=8788)
+    parser.add_argument("--upstream", action="append", default=[], metavar="PROVIDER=URL")
+    parser.add_argument("--keys-from-stdin", action="store_true")
+    parser.add_argument("--stop-with-stdin", action="store_true")
+    given = parser.parse_args()
+    upstreams = {}
+    for pair in given.upstream:
+        provider, sign, url = pair.partition("=")
+        if not sign:
+            raise InvalidInput("Not an upstream", f"“{pair[:80]}” must look like openai=https://llm.example.com")
+        upstreams[provider] = url
+    return Arguments(
+        given.ledger, given.gateway_port, given.forward_port, upstreams, given.keys_from_stdin, given.stop_with_stdin
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _failed(error: AppError) -> int:
+    _say({"event": "failed", "title": error.title, "message": error.message})
+    return FAILED
+
+
+def _say(event: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""One call on its way: from the request to its row in the ledger.
+
+Knows nothing of mitmproxy: it is told what happened on the wire and says how the call ends. Each exchange ends exactly
+once; later words about the same one are ignored.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.core.call import Basis, Call, Outcome
+from app.core.exchange import RequestFacts, ResponseFacts
+from app.core.reservations import Draft
+from app.core.usage import Usage
+from app.ledger.group_writer import Desk, Operation
+from app.ledger.settlement import settle, void, write_refused
+from app.pricing.table import Priced, price_call, price_estimate
+from proxy_addon.recorder import Recorder
+from proxy_addon.routes import Route
+from proxy_addon.tap import Tap
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """A call whose money is held. `started` is on the monotonic clock."""
+
+    route: Route
+    facts: RequestFacts
+    draft: Draft
+    started: float
+    tap: Tap | None = None
+    status_code: int | None = None
+    is_ended: bool = False
+
+    def end_complete(self, recorder: Recorder) -> None:
+        """The answer arrived whole."""
+        if self._end():
+            recorder.post(self._ending(is_whole=True, error_type=""))
+
+    def end_broken(self, recorder: Recorder, *, error_type: str, was_sent: bool) -> None:
+        """The call broke off: the client left, the provider went away, or it could not be reached."""
+        if not self._end():
+            return
+        if was_sent:
+            recorder.post(self._ending(is_whole=False, error_type=error_type))
+        else:
+            recorder.post(
+                lambda desk: void(desk.connection, self._call(ResponseFacts(), NOTHING, Outcome.FAILED, error_type))
+            )
+
+    def _end(self) -> bool:
+        first, self.is_ended = not self.is_ended, True
+        return first
+
+    def _ending(self, *, is_whole: bool, error_type: str) -> Operation:
+        """What the writer thread does with this call. It prices it too: the event loop has no time to spare."""
+        answer = self.tap.finish() if self.tap is not None else ResponseFacts()
+        duration_ms = _milliseconds(self.started, time.monotonic())
+
+        def operation(desk: Desk) -> None:
+            if self.status_code is not None and self.status_code >= 300:
+                error = answer.error_type or f"http_{self.status_code}"
+                void(desk.connection, self._call(answer, NOTHING, Outcome.FAILED, error, duration_ms))
+                return
+            is_done = is_whole or answer.is_final  # Codex hangs up as soon as it has read the last event
+            is_certain = answer.usage.is_known and is_done
+            priced = self._price(answer, is_certain=is_certain)
+            outcome = Outcome.FAILED if answer.error_type else Outcome.COMPLETED if is_done else Outcome.INTERRUPTED
+            error = answer.error_type or ("" if is_done else error_type)
+            call = self._call(answer, priced, outcome, error, duration_ms)
+            settle(desk.connection, desk.caps, call, datetime.now(UTC), is_certain=is_certain)
+
+        return operation
+
+    def _price(self, answer: ResponseFacts, *, is_certain: bool) -> Priced:
+        provider, host, at = self.route.provider, self.route.upstream.host, self.draft.at
+        if is_certain:
+            return price_call(
+                provider=provider, request_model=self.facts.model, response=answer, started_at=at, host=host
+            )
+        return price_estimate(provider=provider, facts=self.facts, response=answer, started_at=at, host=host)
+
+    def _call(
+        self, answer: ResponseFacts, priced: Priced, outcome: Outcome, error_type: str, duration_ms: int | None = None
+    ) -> Call:
+        first_chunk = self.tap.first_chunk_at if self.tap is not None else None
+        return Call(
+            call_id=self.draft.call_id,
+            started_at=self.draft.at,
+            provider=self.route.provider,
+            api_shape=self.route.api_shape,
+            operation=self.route.operation,
+            request_model=self.facts.model,
+            tags=self.draft.tags,
+            outcome=outcome,
+            usage=answer.usage,
+            cost_nano_usd=priced.cost_nano_usd,
+            cost_basis=priced.basis,
+            price_version=priced.version,
+            response_model=answer.response_model,
+            response_id=answer.response_id,
+            is_stream=self.facts.is_stream,
+            status_code=self.status_code,
+            error_type=error_type,
+            duration_ms=duration_ms,
+            time_to_first_chunk_ms=None if first_chunk is None else _milliseconds(self.started, first_chunk),
+        )
+
+
+NOTHING = Priced(0, Basis.TABLE, "")
+"""The cost of a call that the provider turned away or never saw."""
+
+
+def refused_call(draft: Draft, error_type: str) -> Operation:
+    """Write a call that was not sent and holds nothing."""
+    call = _unsent(draft, error_type)
+    return lambda desk: write_refused(desk.connection, call)
+
+
+def dropped_call(draft: Draft, error_type: str) -> Operation:
+    """Give back what a call may hold that will not be sent after all. Without a hold nothing is written."""
+    call = _unsent(draft, error_type)
+    return lambda desk: void(desk.connection, call)
+
+
+def _unsent(draft: Draft, error_type: str) -> Call:
+    return Call(
+        call_id=draft.call_id,
+        started_at=draft.at,
+        provider=draft.provider,
+        api_shape=draft.api_shape,
+        operation=draft.operation,
+        request_model=draft.request_model,
+        tags=draft.tags,
+        outcome=Outcome.REFUSED,
+        usage=Usage(),
+        cost_nano_usd=0,
+        cost_basis=Basis.TABLE,
+        is_stream=draft.is_stream,
+        error_type=error_type,
+    )
+
+
+def _milliseconds(start: float, end: float) -> int:
+    return max(0, round((end - start) * 1000))

@@ -1,0 +1,200 @@
+"""May this call go? Hold its money, wait for room or for a person, or say why not.
+
+Nothing is decided here by reading a total: the ledger's `admit` holds the money or does not, in one transaction, and
+this file only knows how to wait in between. A waiting call holds no money and no upstream connection, so however many
+wait, the cap is as it was.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from app.core.money import format_call_usd, format_usd
+from app.core.reservations import CapWindow, Draft, Obstacle, Refusal, Verdict
+from app.ledger.admission import admit
+from app.ledger.approval_store import ApprovalState, ask, close, state_of
+from app.ledger.group_writer import Desk
+from proxy_addon.recorder import Recorder
+
+CLIENT_LOOK_EVERY_S = 0.25
+CONTENTION_LIMIT_S = 120.0
+"""How long a call waits for other calls' holds to come free: most are gone in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The gate's answer. `draft` carries the instant the money was held; `refusal` is the sentence for the person,
+    empty when the call may go; `is_gone` when the client left while it waited."""
+
+    draft: Draft
+    refusal: str = ""
+    is_gone: bool = False
+    is_temporary: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """The money is held; the call may go."""
+        return not self.refusal and not self.is_gone
+
+
+@dataclass(slots=True)
+class _Wait:
+    """One call at the gate: what a person has excused it from so far, and the question that is open."""
+
+    draft: Draft
+    deadline: float
+    excused: frozenset[CapWindow] = frozenset()
+    question: str = ""
+    asked_about: tuple[Obstacle, ...] = field(default=())
+
+
+class Gate:
+    """Admits calls on behalf of one meter. To be used on the event loop."""
+
+    def __init__(self, recorder: Recorder, instance_id: str) -> None:
+        self._recorder = recorder
+        self._instance_id = instance_id
+        self._changed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was written: let everyone who waits look again."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def pass_through(
+        self, draft: Draft, *, patience_s: float, is_client_gone: Callable[[], bool] = lambda: False
+    ) -> Passage:
+        """Hold the call's money, however long that takes within `patience_s`. Raises LedgerError when the ledger cannot
+        be written."""
+        wait = _Wait(draft, time.monotonic() + patience_s)
+        contended_until = time.monotonic() + min(patience_s, CONTENTION_LIMIT_S)
+        try:
+            while True:
+                changed = self._changed
+                state, verdict = await self._look(wait)
+                if verdict is not None and verdict.is_admitted:
+                    return Passage(wait.draft)
+                passage = self._end_of(wait, state, verdict, contended_until)
+                if passage is not None:
+                    return passage
+                if verdict is not None:
+                    await self._ask_person(wait, verdict)
+                if await self._left_while_waiting(changed, wait.deadline, is_client_gone):
+                    await self._close_question(wait, ApprovalState.GONE)
+                    return Passage(wait.draft, is_gone=True)
+        except asyncio.CancelledError:
+            self._recorder.post(lambda desk: _close(desk, wait.question, ApprovalState.GONE))
+            raise
+
+    async def _look(self, wait: _Wait) -> tuple[ApprovalState | None, Verdict | None]:
+        """Where the open question stands, and what the ledger says; one transaction for both."""
+        wait.draft = replace(wait.draft, at=datetime.now(UTC))
+
+        def operation(desk: Desk) -> tuple[ApprovalState | None, Verdict | None]:
+            state = state_of(desk.connection, wait.question) if wait.question else None
+            if state in (ApprovalState.REFUSED, ApprovalState.GONE):
+                return state, None
+            excused = wait.excused
+            if state is ApprovalState.APPROVED:
+                excused |= _windows(wait.asked_about)
+            verdict = admit(desk.connection, desk.caps, wait.draft, instance_id=self._instance_id, excused=excused)
+            if verdict.is_admitted and wait.question:
+                close(desk.connection, wait.question, ApprovalState.MOOT, wait.draft.at)
+            return state, verdict
+
+        state, verdict = await self._recorder.run(operation)
+        if state is ApprovalState.APPROVED:
+            wait.excused |= _windows(wait.asked_about)
+            wait.question, wait.asked_about = "", ()
+        return state, verdict
+
+    def _end_of(
+        self, wait: _Wait, state: ApprovalState | None, verdict: Verdict | None, contended_until: float
+    ) -> Passage | None:
+        """The answer, when there is nothing left to wait for; else None."""
+        if verdict is None:
+            return Passage(wait.draft, refusal=_refused_by_person(wait.asked_about))
+        now = time.monotonic()
+        final = next((one for one in verdict.obstacles if _is_final(one)), None)
+        if final is not None:
+            self._expire(wait)
+            return Passage(wait.draft, refusal=_sentence(final, wait.draft))
+        if now >= wait.deadline:
+            self._expire(wait)
+            return Passage(wait.draft, refusal=_no_answer(verdict, wait.draft), is_temporary=verdict.is_paused)
+        is_contended = all(one.refusal is Refusal.CONTENDED for one in verdict.obstacles)
+        if verdict.obstacles and is_contended and now >= contended_until:
+            return Passage(wait.draft, refusal=_sentence(verdict.obstacles[0], wait.draft), is_temporary=True)
+        return None
+
+    async def _ask_person(self, wait: _Wait, verdict: Verdict) -> None:
+        """Put the question to the tray, unless it stands already or there is nothing to ask."""
+        asking = tuple(one for one in verdict.obstacles if one.refusal is not Refusal.CONTENDED)
+        if wait.question or not asking:
+            return
+        wait.asked_about = asking if asking[0].refusal is Refusal.UNPRICED else asking[:1]
+        expires_at = datetime.now(UTC) + timedelta(seconds=max(0.0, wait.deadline - time.monotonic()))
+        wait.question = await self._recorder.run(
+            lambda desk: ask(desk.connection, wait.draft, asking[0], self._instance_id, expires_at)
+        )
+
+    async def _left_while_waiting(
+        self, changed: asyncio.Event, deadline: float, is_client_gone: Callable[[], bool]
+    ) -> bool:
+        """Wait until something was written or the deadline came. True when the client left meanwhile."""
+        while not changed.is_set() and time.monotonic() < deadline:
+            if is_client_gone():
+                return True
+            with contextlib.suppress(TimeoutError):
+                left = max(0.01, deadline - time.monotonic())
+                await asyncio.wait_for(changed.wait(), min(CLIENT_LOOK_EVERY_S, left))
+        return is_client_gone()
+
+    async def _close_question(self, wait: _Wait, state: ApprovalState) -> None:
+        if wait.question:
+            await self._recorder.run(lambda desk: _close(desk, wait.question, state))
+
+    def _expire(self, wait: _Wait) -> None:
+        if wait.question:
+            self._recorder.post(lambda desk: _close(desk, wait.question, ApprovalState.EXPIRED))
+
+
+def _close(desk: Desk, question: str, state: ApprovalState) -> None:
+    if question:
+        close(desk.connection, question, state, datetime.now(UTC))
+
+
+def _windows(obstacles: tuple[Obstacle, ...]) -> frozenset[CapWindow]:
+    return frozenset((one.cap_id, one.window_key) for one in obstacles)
+
+
+def _is_final(obstacle: Obstacle) -> bool:
+    """A blocking cap that is used up, or cannot be reckoned with, is not waited for."""
+    return not obstacle.asks_person and obstacle.refusal is not Refusal.CONTENDED
+
+
+def _refused_by_person(obstacles: tuple[Obstacle, ...]) -> str:
+    about = f" ({obstacles[0].cap_name})" if obstacles else ""
+    return f"Refused in Bursar: the cap is reached{about}. Raise the cap or approve the next call to go on."
+
+
+def _no_answer(verdict: Verdict, draft: Draft) -> str:
+    if verdict.is_paused:
+        return "Everything is paused in Bursar. Resume it there, then try again."
+    return f"{_sentence(verdict.obstacles[0], draft)} Nobody answered in time."
+
+
+def _sentence(obstacle: Obstacle, draft: Draft) -> str:
+    """What stands in the way, for the person at the agent."""
+    cap = f"Bursar's cap “{obstacle.cap_name}”"
+    if obstacle.refusal is Refusal.UNPRICED:
+        return f"{cap} cannot be kept for {draft.request_model}, whose price is not known. Raise or remove the cap."
+    used = f"{format_usd(obstacle.spent_nano_usd)} of {format_usd(obstacle.limit_nano_usd)}"
+    if obstacle.refusal is Refusal.CONTENDED:
+        return f"{cap} is taken up by other calls on their way ({used} spent). Try again when they have ended."
+    resets = f" It resets on {obstacle.resets_at:%Y-%m-%d %H:%M} UTC." if obstacle.resets_at else ""
+    needs = f"this call can cost up to {format_call_usd(draft.worst_nano_usd)}"
+    return f"{cap} is reached: {used} spent, and {needs}.{resets} Raise the cap in Bursar to go on."

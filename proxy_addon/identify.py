@@ -1,0 +1,77 @@
+"""Who is calling: the virtual key a request carries, and the labels it brings along.
+
+A virtual key stands where a provider key would (`x-api-key`, `Authorization: Bearer`, `x-goog-api-key`, `?key=`), or in
+the user name of the proxy address, where every client measured passes it on. A request without one is refused: nobody
+could say who pays.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.keys.virtual_keys import PREFIX
+
+TASK_HEADER = "x-bursar-task"
+SESSION_HEADER = "x-bursar-session"
+OWN_HEADER_PREFIX = "x-bursar-"
+
+KEY_HEADERS = ("x-api-key", "authorization", "x-goog-api-key")
+
+# Measured on the wire: Claude Code, Codex (two spellings over time), opencode; wire-formats notes, section 3.
+_SESSION_HEADERS = (SESSION_HEADER, "x-claude-code-session-id", "session-id", "session_id", "x-session-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a request says of itself. `token` is the virtual key, or empty. `holds_own_key`: it brings a provider key or
+    a login of its own, which is passed on as it is."""
+
+    token: str
+    holds_own_key: bool
+    task: str
+    session: str
+    user_agent: str
+
+
+def caller_of(headers: Mapping[str, str], query_key: str = "", proxy_user: str = "") -> Caller:
+    """Read the caller from lower-case headers, the `key` of the query and the user name given to the forward proxy.
+
+    A virtual key in the request itself goes before one in the proxy address.
+    """
+    credentials = [credential for name in KEY_HEADERS if (credential := _bare(headers.get(name, "")))]
+    if query_key:
+        credentials.append(query_key)
+    tokens = [credential for credential in credentials if credential.startswith(PREFIX)]
+    return Caller(
+        token=tokens[0] if tokens else proxy_user,
+        holds_own_key=bool(credentials) and not tokens,
+        task=headers.get(TASK_HEADER, ""),
+        session=next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), ""),
+        user_agent=headers.get("user-agent", ""),
+    )
+
+
+def proxy_user(proxy_authorization: str) -> str:
+    """The user name of Basic proxy credentials; empty for anything else."""
+    scheme, _, encoded = proxy_authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def key_header(provider: str, key: str) -> tuple[str, str]:
+    """The header in which a provider wants its key."""
+    if provider == "anthropic":
+        return "x-api-key", key
+    if provider == "google":
+        return "x-goog-api-key", key
+    return "authorization", f"Bearer {key}"
+
+
+def _bare(credential: str) -> str:
+    scheme, _, token = credential.strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else credential.strip()

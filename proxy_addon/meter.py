@@ -1,0 +1,157 @@
+"""What the meter does with one request, free of mitmproxy: who calls, may it go, with which key.
+
+`Meter.decide` is asked once for each request on a metered host. It answers with a `Refused`, or with a `Cleared` whose
+headers are put on the wire as the last thing before it; a `Cleared` with an exchange is metered and must be ended.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.core.errors import AppError, KeyRejected
+from app.core.exchange import RequestFacts
+from app.core.reservations import Draft
+from app.core.tags import Tags
+from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
+from app.ledger.identifiers import new_id
+from app.ledger.key_store import payer_of
+from app.pricing.bound import worst_case
+from proxy_addon.content_decoding import UndecodableContent, decoder_for
+from proxy_addon.exchange import Exchange, dropped_call, refused_call
+from proxy_addon.gate import Gate, Passage
+from proxy_addon.identify import Caller, key_header
+from proxy_addon.keyring_cache import ProviderKeys
+from proxy_addon.patience import patience_s
+from proxy_addon.recorder import Recorder
+from proxy_addon.refusals import Reason, Refusal, refusal
+from proxy_addon.routes import Kind, Route
+from proxy_addon.shapes import UnreadableRequest, shape_for
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What came in. `headers` are lower-case; `body` is as it came off the wire."""
+
+    route: Route
+    headers: Mapping[str, str]
+    body: bytes
+    caller: Caller
+    is_client_gone: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The request may go. `key_header` replaces the credentials it came with; None leaves them."""
+
+    key_header: tuple[str, str] | None
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The request is answered here. None as answer: the client has left."""
+
+    answer: Refusal | None
+
+
+class _Turned(Exception):
+    """Leaves `decide` with a refusal."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Meter:
+    """Decides over requests on behalf of one meter process."""
+
+    def __init__(self, recorder: Recorder, gate: Gate, keys: ProviderKeys) -> None:
+        self.recorder = recorder
+        self._gate = gate
+        self._keys = keys
+
+    async def decide(self, request: Request) -> Cleared | Refused:
+        """Clear or refuse one request, waiting as long as a person may need."""
+        try:
+            return await self._decide(request)
+        except _Turned as turned:
+            return Refused(_answer(request, turned.reason, turned.message))
+        except KeyRejected as error:
+            return Refused(_answer(request, Reason.KEY, f"{error.title}. {error.message}"))
+        except AppError as error:
+            return Refused(_answer(request, Reason.UNAVAILABLE, f"{error.title}. {error.message}"))
+
+    async def _decide(self, request: Request) -> Cleared | Refused:
+        route = request.route
+        tags = await self._payer(request.caller)
+        if route.kind is Kind.UNKNOWN:
+            raise _Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {route.path[:100]} yet, so it was not sent.")
+        if route.kind is Kind.FREE:
+            return Cleared(await self._real_key(request))
+        facts = _read(request)
+        real_key = await self._real_key(request)
+        now = datetime.now(UTC)
+        draft = Draft(
+            call_id=new_id(),
+            at=now,
+            provider=route.provider,
+            api_shape=route.api_shape,
+            operation=route.operation,
+            request_model=facts.model,
+            is_stream=facts.is_stream,
+            tags=tags.labelled(request.caller.task, request.caller.session or facts.session),
+            worst_nano_usd=worst_case(provider=route.provider, facts=facts, started_at=now, host=route.upstream.host),
+        )
+        try:
+            passage = await self._gate.pass_through(
+                draft, patience_s=patience_s(request.caller.user_agent), is_client_gone=request.is_client_gone
+            )
+        except asyncio.CancelledError:  # the money may be held by now, or be held in a moment
+            self.recorder.post(dropped_call(draft, "meter_stopped"))
+            raise
+        if not passage.is_open:
+            return self._turn_away(request, passage)
+        return Cleared(real_key, Exchange(route, facts, passage.draft, time.monotonic()))
+
+    async def _payer(self, caller: Caller) -> Tags:
+        """Whom the call is charged to. Raises KeyRejected."""
+        if not caller.token:
+            raise KeyRejected("No virtual key", "This agent has no Bursar key. Start it with: bursar run -- COMMAND")
+        if not looks_like_virtual_key(caller.token):
+            raise KeyRejected("Not a virtual key", "The key is cut short or mistyped. See: bursar keys list")
+        mark = fingerprint(caller.token)
+        return await self.recorder.run(lambda desk: payer_of(desk.connection, mark, datetime.now(UTC)))
+
+    async def _real_key(self, request: Request) -> tuple[str, str] | None:
+        """The credentials to send. A login of the caller's own goes through as it is."""
+        if request.caller.holds_own_key:
+            return None
+        return key_header(request.route.provider, await self._keys.key_of(request.route.provider))
+
+    def _turn_away(self, request: Request, passage: Passage) -> Refused:
+        if passage.is_gone:
+            self.recorder.post(refused_call(passage.draft, "client_left"))
+            return Refused(None)
+        self.recorder.post(refused_call(passage.draft, "paused" if passage.is_temporary else "cap"))
+        return Refused(_answer(request, Reason.CAP, passage.refusal))
+
+
+def _read(request: Request) -> RequestFacts:
+    """Facts of the request's body, whose bytes go on as they came. Codex may send it compressed."""
+    try:
+        decoder = decoder_for(request.headers.get("content-encoding", ""), MAX_BODY_BYTES)
+        if decoder is None:
+            raise UnreadableRequest("The request body is in an encoding that Bursar cannot read.")
+        body = b"".join(decoder.decode(request.body))
+        return shape_for(request.route.api_shape).read_request(request.route.path, request.headers, body)
+    except (UnreadableRequest, UndecodableContent) as error:
+        raise _Turned(Reason.UNREADABLE, f"{error} Nothing was sent.") from None
+
+
+def _answer(request: Request, reason: Reason, message: str) -> Refusal:
+    return refusal(request.route.api_shape, request.caller.user_agent, reason, message)

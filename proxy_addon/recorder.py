@@ -1,0 +1,150 @@
+"""The one thread that writes the ledger for the meter, in groups: one transaction, one fsync, for all that wait.
+
+The event loop hands it operations and gets futures back; it never touches SQLite itself. Endings of calls (`post`) are
+kept until they are written, whatever the disk says, and those still waiting are written when the meter stops.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.core.errors import LedgerError
+from app.ledger.engine import Ledger
+from app.ledger.feed import ChangeWatch
+from app.ledger.group_writer import Desk, Done, Operation, write_group
+
+LOOK_EVERY_S = 0.05
+"""How often the ledger is asked whether somebody else wrote: well under the second a revoked key may still live."""
+RETRY_AFTER_S = 0.5
+DRAIN_LIMIT_S = 10.0
+GROUP_LIMIT = 200
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Task:
+    operation: Operation
+    must_be_written: bool
+    future: "concurrent.futures.Future[Any]" = field(default_factory=concurrent.futures.Future)
+
+
+class Recorder:
+    """Owns the writer thread. From that thread it calls `on_change` after every commit, ours or another process's, and
+    `look`, for a read of the caller's own, after changes but at most once in 50 ms."""
+
+    def __init__(self, ledger: Ledger, *, on_change: Callable[[], object], look: Callable[[], object]) -> None:
+        self._ledger = ledger
+        self._on_change = on_change
+        self._look = look
+        self._looked_at = 0.0
+        self._is_stale = True
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
+        self.dropped_endings = 0
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    async def run[T](self, operation: Callable[[Desk], T]) -> T:
+        """Run one operation and give its result once it is durable. Raises what it raised, or LedgerError."""
+        task = _Task(operation, must_be_written=False)
+        self._tasks.put(task)
+        result: T = await asyncio.wrap_future(task.future)
+        return result
+
+    def post(self, operation: Operation) -> None:
+        """Run one operation as soon as the ledger lets us, trying again until it does. Returns at once."""
+        self._tasks.put(_Task(operation, must_be_written=True))
+
+    def stop(self) -> None:
+        """Write what is left and end the thread. Blocks; what is not written in ten seconds is counted and logged."""
+        self._tasks.put(None)
+        self._thread.join(DRAIN_LIMIT_S + 5)
+
+    def _work(self) -> None:
+        watch = ChangeWatch(self._ledger)
+        stop_at: float | None = None
+        backlog: list[_Task] = []
+        while stop_at is None or (backlog and time.monotonic() < stop_at):
+            group, is_last = self._collect(backlog)
+            if is_last and stop_at is None:
+                stop_at = time.monotonic() + DRAIN_LIMIT_S
+            backlog = self._write(group)
+            if backlog:
+                time.sleep(RETRY_AFTER_S)
+            if watch.changed() or group:
+                self._is_stale = True
+                with contextlib.suppress(RuntimeError):  # the event loop has ended before us
+                    self._on_change()
+            self._look_if_stale()
+        watch.close()
+        self.dropped_endings = len(backlog)
+        if backlog:
+            logger.error(
+                "%d calls could not be settled before the end; they are recovered at the next start", len(backlog)
+            )
+
+    def _look_if_stale(self) -> None:
+        if not self._is_stale or time.monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = time.monotonic()
+        try:
+            self._look()
+            self._is_stale = False
+        except LedgerError as error:
+            logger.warning("the ledger cannot be read: %s", error)
+        except RuntimeError:  # the event loop has ended before us
+            self._is_stale = False
+
+    def _collect(self, backlog: list[_Task]) -> tuple[list[_Task], bool]:
+        """What waits to be written, oldest first, and whether the end was asked for."""
+        group = list(backlog)
+        try:
+            task = self._tasks.get(timeout=LOOK_EVERY_S)
+            while task is not None:
+                group.append(task)
+                if len(group) >= GROUP_LIMIT:
+                    return group, False
+                task = self._tasks.get_nowait()
+        except queue.Empty:
+            return group, False
+        return group, True
+
+    def _write(self, group: list[_Task]) -> list[_Task]:
+        """Write a group. Returns what must be tried again."""
+        if not group:
+            return []
+        try:
+            results = write_group(self._ledger, [task.operation for task in group])
+        except LedgerError as error:
+            logger.warning("the ledger cannot be written: %s", error)
+            results = [Done(error=error)] * len(group)
+        except Exception as error:
+            logger.exception("the ledger could not be written")
+            results = [Done(error=error)] * len(group)
+        return [task for task, done in zip(group, results, strict=True) if not _resolve(task, done)]
+
+
+def _resolve(task: _Task, done: Done) -> bool:
+    """Tell whoever waits. False when the operation must be tried again."""
+    if task.must_be_written:
+        if done.error is not None and not isinstance(done.error, LedgerError):
+            logger.error("a call could not be settled", exc_info=done.error)
+            return True
+        return done.error is None
+    if not task.future.set_running_or_notify_cancel():
+        return True
+    if done.error is not None:
+        task.future.set_exception(done.error)
+    else:
+        task.future.set_result(done.result)
+    return True

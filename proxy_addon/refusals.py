@@ -1,0 +1,111 @@
+"""Saying no in each provider's own words, so that the person sees our sentence and the client does not try again.
+
+There is no status that stops every client (measured over 20 of them, wire-formats notes, section 2.1), so it is chosen
+by dialect and user agent. `x-should-retry: false` is obeyed by the Anthropic and OpenAI SDKs; `retry-after` is never
+sent with a final refusal, since clients take it as an invitation.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from app.core.call import ApiShape
+
+
+class Reason(StrEnum):
+    """Why a request is not sent. All are final but `unavailable`, which may pass by itself."""
+
+    CAP = "cap"
+    KEY = "key"
+    UNREADABLE = "unreadable"
+    UNKNOWN_PATH = "unknown_path"
+    TOO_LARGE = "too_large"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An HTTP answer of our own."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+RETRY_LATER_S = 5
+_ANTHROPIC_TYPES = {
+    Reason.CAP: "billing_error",
+    Reason.KEY: "authentication_error",
+    Reason.UNREADABLE: "invalid_request_error",
+    Reason.UNKNOWN_PATH: "not_found_error",
+    Reason.TOO_LARGE: "request_too_large",
+    Reason.UNAVAILABLE: "api_error",
+}
+_GOOGLE_STATUSES = {
+    Reason.CAP: "RESOURCE_EXHAUSTED",
+    Reason.KEY: "UNAUTHENTICATED",
+    Reason.UNREADABLE: "INVALID_ARGUMENT",
+    Reason.UNKNOWN_PATH: "NOT_FOUND",
+    Reason.TOO_LARGE: "INVALID_ARGUMENT",
+    Reason.UNAVAILABLE: "UNAVAILABLE",
+}
+_STATUSES = {
+    Reason.CAP: 400,
+    Reason.KEY: 401,
+    Reason.UNREADABLE: 400,
+    Reason.UNKNOWN_PATH: 404,
+    Reason.TOO_LARGE: 413,
+    Reason.UNAVAILABLE: 503,
+}
+
+
+def refusal(shape: ApiShape, user_agent: str, reason: Reason, message: str) -> Refusal:
+    """The answer to a client that speaks `shape`. `message` is a whole sentence for a person, without secrets."""
+    status = _status(shape, user_agent, reason)
+    headers = {"content-type": "application/json"}
+    if reason is Reason.UNAVAILABLE:
+        headers["retry-after"] = str(RETRY_LATER_S)
+    else:
+        headers["x-should-retry"] = "false"
+    return Refusal(status, headers, msgspec.json.encode(_body(shape, status, reason, message)))
+
+
+def unreachable_body(message: str) -> bytes:
+    """The body of a 502 where the dialect is not at hand: each SDK finds the fields that it looks for."""
+    error = {"type": "api_error", "message": message, "code": 502, "status": "UNAVAILABLE", "param": None}
+    return msgspec.json.encode({"type": "error", "error": error})
+
+
+def _status(shape: ApiShape, user_agent: str, reason: Reason) -> int:
+    agent = user_agent.lower()
+    if agent.startswith("claude-cli/"):
+        # 400 makes it try five degraded variants, 401 ten retries; 402 and 403 end it at once.
+        return {Reason.CAP: 402, Reason.KEY: 403}.get(reason, _STATUSES[reason])
+    if shape is ApiShape.GEMINI and reason is Reason.CAP:
+        return 402
+    if agent.startswith("codex") and reason is not Reason.UNAVAILABLE:
+        return 400  # anything else is tried six times
+    return _STATUSES[reason]
+
+
+def _body(shape: ApiShape, status: int, reason: Reason, message: str) -> dict[str, object]:
+    if shape is ApiShape.ANTHROPIC_MESSAGES:
+        # aider takes a billing_error with status 400 for one worth trying again
+        kind = "invalid_request_error" if status == 400 else _ANTHROPIC_TYPES[reason]
+        return {"type": "error", "error": {"type": kind, "message": message}}
+    if shape is ApiShape.GEMINI:
+        return {"error": {"code": status, "message": message, "status": _GOOGLE_STATUSES[reason]}}
+    kind, code = _openai_words(shape, reason)
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+def _openai_words(shape: ApiShape, reason: Reason) -> tuple[str, str]:
+    if shape is ApiShape.OPENAI_RESPONSES and reason is not Reason.UNAVAILABLE:
+        return "invalid_request_error", "invalid_prompt"  # the only code with which Codex prints the message alone
+    return {
+        Reason.CAP: ("insufficient_quota", "insufficient_quota"),
+        Reason.KEY: ("invalid_request_error", "invalid_api_key"),
+        Reason.UNKNOWN_PATH: ("invalid_request_error", "unknown_url"),
+        Reason.UNAVAILABLE: ("server_error", "server_error"),
+    }.get(reason, ("invalid_request_error", "invalid_request"))

@@ -1,0 +1,143 @@
+"""OpenAI Chat Completions and all that speaks like it. Facts from recordings and documentation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.core.exchange import RequestFacts, ResponseFacts
+from app.core.usage import Usage
+from proxy_addon.shapes.fields import (
+    byte_length,
+    count,
+    first_count,
+    has_only_types,
+    items,
+    mapping,
+    optional_flag,
+    optional_limit,
+    optional_text,
+    read_json,
+    read_object,
+    require_text,
+    text,
+)
+from proxy_addon.shapes.reported_cost import reported_cost
+
+_BOUNDED = frozenset({"text", "function", "custom", "thinking", "refusal", "reasoning.text", "reasoning.encrypted"})
+_SEARCHES_OF_A_CALL = 10
+"""Searches to hold for when a request allows them and sets no limit."""
+
+
+class OpenAIChat:
+    """The shape."""
+
+    def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
+        """Facts of a chat request. Raises UnreadableRequest."""
+        members = read_object(body)
+        tools = [mapping(tool).get("type", "function") for tool in items(members.get("tools"))]
+        is_searching = bool(members.get("web_search_options")) or any("search" in str(kind) for kind in tools)
+        return RequestFacts(
+            model=require_text(members, "model"),
+            is_stream=optional_flag(members, "stream"),
+            body_bytes=len(body),
+            is_input_bounded=_is_input_bounded(members, tools) and not is_searching,
+            output_limit=optional_limit(members, "max_completion_tokens", "max_tokens"),
+            choices=max(1, optional_limit(members, "n") or 1),
+            service_tier=optional_text(members, "service_tier"),
+            max_web_searches=_SEARCHES_OF_A_CALL if is_searching else 0,
+            session=headers.get("x-session-id", "")[:200],
+        )
+
+    def reader(self, facts: RequestFacts) -> "ChatReader":
+        """A reader for the answer."""
+        return ChatReader()
+
+
+def _is_input_bounded(members: Mapping[str, Any], tools: list[Any]) -> bool:
+    if any(kind not in ("function", "custom") for kind in tools):
+        return False
+    messages = items(members.get("messages"))
+    has_media = any(mapping(message).get("audio") for message in messages)
+    contents = [mapping(message).get("content") for message in messages]
+    return not has_media and has_only_types(contents, _BOUNDED)
+
+
+class ChatReader:
+    """The last `usage` wins: some providers repeat a running one in many chunks."""
+
+    def __init__(self) -> None:
+        self._usage: Mapping[str, Any] = {}
+        self._model = ""
+        self._id = ""
+        self._tier = ""
+        self._error = ""
+        self._bytes = 0
+        self._is_ended = False
+
+    def feed(self, payload: bytes) -> None:
+        """Take one chunk or a whole body."""
+        if payload.strip() == b"[DONE]":
+            self._is_ended = True
+            return
+        chunk = mapping(read_json(payload))
+        self._model = text(chunk.get("model")) or self._model
+        self._id = text(chunk.get("id")) or self._id
+        self._tier = text(chunk.get("service_tier")) or self._tier
+        if chunk.get("error"):
+            self._error = _error_type(chunk["error"])
+        for choice in map(mapping, items(chunk.get("choices"))):
+            self._count_choice(choice)
+        usage = mapping(chunk.get("usage")) or mapping(mapping(chunk.get("x_groq")).get("usage"))
+        if usage:
+            self._usage = usage
+            is_alone = not items(chunk.get("choices"))
+            self._is_ended = self._is_ended or is_alone or chunk.get("object") == "chat.completion"
+
+    def facts(self) -> ResponseFacts:
+        """What is known so far."""
+        return ResponseFacts(
+            usage=_usage(self._usage),
+            response_model=self._model,
+            response_id=self._id,
+            service_tier=self._tier,
+            error_type=self._error,
+            output_bytes=self._bytes,
+            is_final=self._is_ended and bool(self._usage),
+        )
+
+    def _count_choice(self, choice: Mapping[str, Any]) -> None:
+        spoken = mapping(choice.get("delta")) or mapping(choice.get("message"))
+        thought = spoken.get("reasoning_content") or spoken.get("reasoning")
+        self._bytes += byte_length(spoken.get("content")) + byte_length(thought) + byte_length(spoken.get("refusal"))
+        calls = [mapping(mapping(call).get("function")) for call in items(spoken.get("tool_calls"))]
+        for call in (*calls, mapping(spoken.get("function_call"))):
+            self._bytes += byte_length(call.get("name")) + byte_length(call.get("arguments"))
+        self._is_ended = self._is_ended or isinstance(choice.get("finish_reason"), str)
+
+
+def _error_type(error: object) -> str:
+    details = mapping(error)
+    return text(details.get("type")) or text(details.get("code")) or "error"
+
+
+def _usage(raw: Mapping[str, Any]) -> Usage:
+    """`prompt_tokens` holds the cache. xAI and Google's endpoint leave reasoning out of `completion_tokens`; then only
+    the total tells, so the dearer of the two readings is taken.
+    """
+    told, answer = mapping(raw.get("prompt_tokens_details")), mapping(raw.get("completion_tokens_details"))
+    prompt, output, both = (count(raw.get(key)) for key in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    reasoning = count(answer.get("reasoning_tokens"))
+    if prompt is not None and both is not None and both - prompt > (output or 0):
+        reasoning = both - prompt - (output or 0) if reasoning is None else reasoning
+        output = both - prompt
+    cached = (told.get("cached_tokens"), raw.get("prompt_cache_hit_tokens"), raw.get("num_cached_tokens"))
+    return Usage(
+        input_tokens=prompt,
+        output_tokens=output,
+        cache_read_tokens=first_count(*cached, raw.get("cached_tokens"), raw.get("cache_read_input_tokens")),
+        cache_write_tokens=first_count(told.get("cache_write_tokens"), raw.get("cache_creation_input_tokens")),
+        reasoning_tokens=reasoning,
+        input_audio_tokens=count(told.get("audio_tokens")),
+        output_audio_tokens=count(answer.get("audio_tokens")),
+        web_searches=count(mapping(raw.get("server_tool_use_details")).get("web_search_requests")),
+        reported_cost_nano_usd=reported_cost(raw),
+    )

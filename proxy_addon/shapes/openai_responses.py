@@ -1,0 +1,152 @@
+"""OpenAI Responses: `POST /v1/responses`. Facts from recordings and documentation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.core.exchange import RequestFacts, ResponseFacts
+from app.core.usage import Usage
+from proxy_addon.shapes.fields import (
+    byte_length,
+    count,
+    has_only_types,
+    items,
+    mapping,
+    optional_flag,
+    optional_limit,
+    optional_text,
+    read_json,
+    read_object,
+    require_text,
+    text,
+)
+from proxy_addon.shapes.reported_cost import reported_cost
+
+_BOUNDED = frozenset(
+    {"message", "input_text", "output_text", "text", "refusal", "reasoning", "summary_text", "reasoning_text"}
+    | {"function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"}
+    | {"local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output"}
+    | {"apply_patch_call", "apply_patch_call_output"}
+)
+_CLIENT_TOOLS = frozenset({"function", "custom", "local_shell", "shell", "apply_patch", "namespace"})
+_STORED = ("previous_response_id", "conversation", "prompt")
+_SEARCHES_OF_A_CALL = 10
+"""Searches to hold for when a request allows them and sets no `max_tool_calls`."""
+_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+
+
+class OpenAIResponses:
+    """The shape."""
+
+    def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
+        """Facts of a Responses request; `model` is empty where a stored prompt names it. Raises UnreadableRequest."""
+        members = read_object(body)
+        kinds = [mapping(tool).get("type") for tool in items(members.get("tools"))]
+        is_stored = any(members.get(key) for key in _STORED)
+        model = optional_text(members, "model") if members.get("prompt") else require_text(members, "model")
+        return RequestFacts(
+            model=model,
+            is_stream=optional_flag(members, "stream"),
+            body_bytes=len(body),
+            is_input_bounded=not is_stored and _is_input_bounded(members, kinds),
+            output_limit=optional_limit(members, "max_output_tokens"),
+            service_tier=optional_text(members, "service_tier"),
+            max_web_searches=_max_searches(members, kinds),
+            session=_session(members, headers),
+        )
+
+    def reader(self, facts: RequestFacts) -> "ResponsesReader":
+        """A reader for the answer."""
+        return ResponsesReader()
+
+
+def _is_input_bounded(members: Mapping[str, Any], kinds: list[Any]) -> bool:
+    return all(kind in _CLIENT_TOOLS for kind in kinds) and has_only_types(members.get("input"), _BOUNDED)
+
+
+def _max_searches(members: Mapping[str, Any], kinds: list[Any]) -> int:
+    if not any(isinstance(kind, str) and kind.startswith("web_search") for kind in kinds):
+        return 0
+    limit = optional_limit(members, "max_tool_calls")
+    return _SEARCHES_OF_A_CALL if limit is None else limit
+
+
+def _session(members: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """Codex's session: its header, else the cache key, which it sets to the session."""
+    return headers.get("session-id", headers.get("session_id", ""))[:200] or text(members.get("prompt_cache_key"))
+
+
+class ResponsesReader:
+    """Usage stands in the last event of a stream, inside `response`; a whole body is the `response` itself."""
+
+    def __init__(self) -> None:
+        self._response: Mapping[str, Any] = {}
+        self._model = ""
+        self._id = ""
+        self._error = ""
+        self._bytes = 0
+        self._is_ended = False
+
+    def feed(self, payload: bytes) -> None:
+        """Take one event or a whole body."""
+        event = mapping(read_json(payload))
+        kind = event.get("type")
+        if event.get("object") in ("response", "response.compaction"):
+            self._read_response(event)
+            self._is_ended = event.get("status") not in ("queued", "in_progress")
+        elif kind == "error" or (kind is None and event.get("error")):
+            self._error = _error_code(mapping(event.get("error")) or event)
+        elif isinstance(kind, str):
+            self._read_event(kind, event)
+
+    def facts(self) -> ResponseFacts:
+        """What is known so far."""
+        usage = mapping(self._response.get("usage"))
+        return ResponseFacts(
+            usage=_usage(usage, self._response),
+            response_model=self._model,
+            response_id=self._id,
+            service_tier=text(self._response.get("service_tier")),
+            error_type=self._error,
+            output_bytes=self._bytes,
+            is_final=self._is_ended and bool(usage),
+        )
+
+    def _read_event(self, kind: str, event: Mapping[str, Any]) -> None:
+        if kind.endswith(".delta"):
+            self._bytes += byte_length(event.get("delta"))
+        elif response := mapping(event.get("response")):
+            self._read_response(response)
+            self._is_ended = self._is_ended or kind in _ENDS
+
+    def _read_response(self, response: Mapping[str, Any]) -> None:
+        self._response = response
+        self._model = text(response.get("model")) or self._model
+        self._id = text(response.get("id")) or self._id
+        if response.get("error"):
+            self._error = _error_code(mapping(response.get("error")))
+
+
+def _error_code(error: Mapping[str, Any]) -> str:
+    return text(error.get("code")) or text(error.get("type")) or "error"
+
+
+def _usage(raw: Mapping[str, Any], response: Mapping[str, Any]) -> Usage:
+    """`input_tokens` holds cache reads and writes, `output_tokens` holds reasoning."""
+    told, answer = mapping(raw.get("input_tokens_details")), mapping(raw.get("output_tokens_details"))
+    outputs = [mapping(output) for output in items(response.get("output"))]
+    searches = sum(_is_search(output) for output in outputs)
+    return Usage(
+        input_tokens=count(raw.get("input_tokens")),
+        output_tokens=count(raw.get("output_tokens")),
+        cache_read_tokens=count(told.get("cached_tokens")),
+        cache_write_tokens=count(told.get("cache_write_tokens")),
+        reasoning_tokens=count(answer.get("reasoning_tokens")),
+        web_searches=searches or None,
+        reported_cost_nano_usd=reported_cost(raw),
+    )
+
+
+def _is_search(output: Mapping[str, Any]) -> bool:
+    """Opening a page of a search's results is no search. Which actions are billed is not settled."""
+    action = mapping(output.get("action")).get("type", "search")
+    return output.get("type") == "web_search_call" and action == "search"

@@ -1,0 +1,70 @@
+"""Calls and questions put into a ledger as the meter would."""
+
+from datetime import UTC, datetime, timedelta
+
+from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.caps import Cap
+from app.core.reservations import Draft, Obstacle, Refusal
+from app.core.tags import Tags
+from app.core.usage import Usage
+from app.ledger.admission import admit
+from app.ledger.approval_store import ask
+from app.ledger.cap_store import read_caps
+from app.ledger.engine import Ledger
+from app.ledger.identifiers import new_id
+from app.ledger.settlement import settle
+
+
+def draft(tags: Tags, worst_nano_usd: int | None = 380_000_000) -> Draft:
+    """A call about to be sent."""
+    return Draft(
+        call_id=new_id(),
+        at=datetime.now(UTC),
+        provider="anthropic",
+        api_shape=ApiShape.ANTHROPIC_MESSAGES,
+        operation="chat",
+        request_model="claude-opus-4-8",
+        is_stream=True,
+        tags=tags,
+        worst_nano_usd=worst_nano_usd,
+    )
+
+
+def book_call(ledger: Ledger, tags: Tags, cost_nano_usd: int | None, *, model: str = "claude-opus-4-8") -> None:
+    """Reserve and settle one call of 1,000 tokens in and 200 out."""
+    asked = draft(tags)
+    call = Call(
+        call_id=asked.call_id,
+        started_at=asked.at,
+        provider=asked.provider,
+        api_shape=asked.api_shape,
+        operation=asked.operation,
+        request_model=model,
+        tags=tags,
+        outcome=Outcome.COMPLETED,
+        usage=Usage(input_tokens=1_000, output_tokens=200),
+        cost_nano_usd=cost_nano_usd,
+        cost_basis=Basis.UNPRICED if cost_nano_usd is None else Basis.TABLE,
+    )
+    with ledger.write() as connection:
+        caps = read_caps(connection)
+        assert admit(connection, caps, asked, instance_id="test").is_admitted
+        assert settle(connection, caps, call, datetime.now(UTC))
+
+
+def ask_person(ledger: Ledger, tags: Tags, cap: Cap) -> str:
+    """Ask whether a call may go although the cap is reached. Gives the question's id."""
+    obstacle = Obstacle(
+        refusal=Refusal.EXHAUSTED,
+        cap_id=cap.cap_id,
+        cap_name="billing-api, today",
+        window_key="2026-11-22",
+        asks_person=True,
+        spent_nano_usd=9_870_000_000,
+        held_nano_usd=0,
+        limit_nano_usd=10_000_000_000,
+        resets_at=None,
+    )
+    expires_at = datetime.now(UTC) + timedelta(minutes=10)
+    with ledger.write() as connection:
+        return ask(connection, draft(tags), obstacle, "test", expires_at)

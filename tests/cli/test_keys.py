@@ -1,0 +1,101 @@
+import json
+
+import keyring
+import keyring.backend
+import pytest
+
+from app.keys.virtual_keys import looks_like_virtual_key, mint
+from app.ledger.engine import Ledger
+from app.ledger.key_store import list_keys, list_provider_keys
+from tests.cli.conftest import Bursar
+
+PROVIDER_KEY = "sk-ant-api03-not-a-real-key-0123456789"
+
+
+class MemoryKeyring(keyring.backend.KeyringBackend):
+    """The system's keyring for the time of a test."""
+
+    entries: dict[tuple[str, str], str]
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.entries.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.entries[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.entries[service, username]
+
+
+@pytest.fixture
+def entries(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    backend = MemoryKeyring()  # type: ignore[no-untyped-call]
+    backend.entries = {}
+    monkeypatch.setattr(keyring, "get_keyring", lambda: backend)
+    return backend.entries
+
+
+def test_a_virtual_key_is_shown_once_listed_without_its_secret_and_revoked(bursar: Bursar, ledger: Ledger) -> None:
+    issued = bursar("keys", "issue", "codex-laptop", "--project", "web-shop", "--agent", "Codex", "--days", "7")
+    token = issued.out.strip()
+    assert looks_like_virtual_key(token)
+    assert "cannot be shown again" in issued.err
+    listed = bursar("keys", "list")
+    assert token[:8] in listed.out
+    assert token not in listed.out
+    assert token not in bursar("keys", "list", "--json").out
+    [key] = list_keys(ledger)
+    assert (key.name, key.tags.project, key.tags.agent) == ("codex-laptop", "web-shop", "Codex")
+    assert key.expires_at is not None
+    assert bursar("keys", "revoke", token[:8]).status == 0
+    assert list_keys(ledger) == []
+    assert [key["name"] for key in json.loads(bursar("keys", "list", "--all", "--json").out)] == ["codex-laptop"]
+
+
+def test_a_script_gets_the_key_as_json(bursar: Bursar) -> None:
+    told = json.loads(bursar("keys", "issue", "ci", "--json").out)
+    assert looks_like_virtual_key(told["key"])
+    assert told["expires_at"] is None
+
+
+def test_no_key_and_a_taken_name_are_told(bursar: Bursar) -> None:
+    assert bursar("keys", "revoke", "nothing").err.splitlines()[0] == "There is no key"
+    bursar("keys", "issue", "one")
+    assert bursar("keys", "issue", "one").err.splitlines()[0] == "A key of that name exists"
+
+
+def test_a_provider_key_goes_from_standard_input_into_the_keyring_only(
+    bursar: Bursar, ledger: Ledger, entries: dict[tuple[str, str], str]
+) -> None:
+    ran = bursar("keys", "provider", "set", "anthropic", stdin=PROVIDER_KEY + "\n")
+    assert ran.status == 0
+    assert PROVIDER_KEY not in ran.out + ran.err
+    assert entries == {("bursar", "anthropic"): PROVIDER_KEY}
+    assert [key.provider for key in list_provider_keys(ledger)] == ["anthropic"]
+    assert "anthropic" in bursar("keys", "provider", "list").out
+    assert (
+        PROVIDER_KEY.encode() not in ledger.path.read_bytes() + ledger.path.with_name("ledger.sqlite-wal").read_bytes()
+    )
+    assert bursar("keys", "provider", "remove", "anthropic").status == 0
+    assert entries == {}
+    assert list_provider_keys(ledger) == []
+
+
+@pytest.mark.parametrize("text", ["", "\n", "two words\n", "ключ\n", "x" * 5000, "a\x1b[31m\n"])
+def test_what_is_not_a_key_is_refused_and_not_repeated(
+    bursar: Bursar, entries: dict[tuple[str, str], str], text: str
+) -> None:
+    ran = bursar("keys", "provider", "set", "openai", stdin=text)
+    assert ran.status == 1
+    assert entries == {}
+    assert not text.strip() or text.strip() not in ran.err
+
+
+def test_a_virtual_key_is_not_taken_for_a_providers(bursar: Bursar, entries: dict[tuple[str, str], str]) -> None:
+    assert bursar("keys", "provider", "set", "openai", stdin=mint()).err.splitlines()[0] == "This is a virtual key"
+    assert entries == {}
+
+
+def test_an_unknown_provider_is_a_wrong_command_and_a_key_cannot_be_an_argument(bursar: Bursar) -> None:
+    assert bursar("keys", "provider", "set", "acme", stdin=PROVIDER_KEY).status == 2
+    assert bursar("keys", "provider", "set", "openai", PROVIDER_KEY).status == 2

@@ -1,0 +1,88 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Bursar
+
+REPO = Path(__file__).parents[2]
+
+
+def test_help_names_every_command_and_needs_no_heavy_library() -> None:
+    heavy = {"sqlalchemy", "PySide6", "apscheduler", "keyring"}
+    code = f"import sys, app.cli.main; print(*({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPO)
+    assert done.stdout.strip() == ""
+    told = subprocess.run([sys.executable, "-m", "app", "--help"], capture_output=True, text=True, check=True, cwd=REPO)
+    for command in ("run", "env", "proxy", "spend", "caps", "keys", "approvals", "pause", "resume", "demo"):
+        assert f" {command} " in told.stdout
+
+
+def test_an_error_is_told_as_title_and_message_with_status_1(bursar: Bursar) -> None:
+    ran = bursar("caps", "add", "nothing")
+    assert ran.status == 1
+    assert ran.err.splitlines() == ["Not an amount", "“nothing” is not an amount above $0. Write it like 2.50."]
+    assert ran.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["no-such-command"], ["run"], ["run", "--"], ["spend", "--by", "weather"], ["proxy", "--gateway-port", "x"]],
+)
+def test_a_wrong_command_has_status_2(bursar: Bursar, arguments: list[str]) -> None:
+    assert bursar(*arguments).status == 2
+
+
+def test_damaged_settings_and_a_damaged_ledger_are_told(bursar: Bursar, home: Path) -> None:
+    home.mkdir()
+    (home / "settings.json").write_text("{")
+    ran = bursar("spend")
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "The settings cannot be read")
+    (home / "settings.json").unlink()
+    (home / "ledger.sqlite").write_text("this is not a ledger " * 100)
+    ran = bursar("spend")
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "This file is not a ledger")
+
+
+def test_a_home_that_cannot_be_made_is_told(bursar: Bursar, home: Path) -> None:
+    home.write_text("a file stands here")
+    ran = bursar("spend")
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "Bursar has no folder to write in")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can be without a screen")
+@pytest.mark.parametrize("arguments", [[], ["demo"]])
+def test_without_a_screen_the_tray_says_what_to_do_instead(
+    bursar: Bursar, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    ran = bursar(*arguments)
+    assert ran.status == 1
+    assert "No screen here" in ran.err
+    assert "--headless" in ran.err if arguments else "bursar proxy" in ran.err
+
+
+def test_pause_and_resume_are_kept_in_the_ledger(bursar: Bursar, home: Path) -> None:
+    from app.ledger.engine import open_ledger
+    from app.ledger.meter_state import is_paused
+
+    assert bursar("pause").status == 0
+    opened = open_ledger(home / "ledger.sqlite")
+    try:
+        assert is_paused(opened)
+        assert bursar("resume").status == 0
+        assert not is_paused(opened)
+    finally:
+        opened.close()
+
+
+def test_output_into_a_closed_pipe_is_no_crash(home: Path) -> None:
+    environment = os.environ | {"BURSAR_HOME": str(home)}
+    done = subprocess.run(
+        [f"{sys.executable} -m app spend --json | head -c 1"],
+        shell=True, capture_output=True, text=True, check=True, cwd=REPO, env=environment,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,152 @@
+"""A real ledger file, a meter that is said to run, and calls written as the meter writes them."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+
+from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.reservations import Draft
+from app.core.tags import Tags
+from app.core.usage import Usage
+from app.desktop.closing import destroy
+from app.desktop.commands import Commands
+from app.desktop.ledger_feed import LedgerFeed
+from app.desktop.models.columns import Clock
+from app.desktop.tasks import Tasks
+from app.desktop.theme import ThemeSwitch
+from app.desktop.window import Window
+from app.keys.vault import FixedVault
+from app.ledger import approval_store
+from app.ledger.admission import admit
+from app.ledger.engine import Ledger, open_ledger
+from app.ledger.group_writer import Desk, write_group
+from app.ledger.identifiers import new_id
+from app.ledger.meter_state import InstanceLock, register_meter
+from app.ledger.settlement import settle
+from app.services.settings import Settings, Theme
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+ZONE = ZoneInfo("UTC")
+TAGS = Tags(project="billing-api", agent="Claude Code", task="migrate invoices", session="s-1")
+OFFSCREEN_CANNOT = r"This plugin does not support .*|.*systemTrayWindowChanged.*"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What only the screenless platform complains about is no fault of ours."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.qt_log_ignore(OFFSCREEN_CANNOT, extend=True))
+
+
+class Scribe:
+    """Writes calls and questions into a ledger as the meter does."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.lock = InstanceLock(ledger)
+        register_meter(ledger, self.lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
+
+    def write_call(self, cost: int | None = 10_000_000, *, tags: Tags = TAGS, at: datetime | None = None) -> Call:
+        """One finished call of `cost` nano-dollars."""
+        at = at or datetime.now(UTC)
+        basis = Basis.UNPRICED if cost is None else Basis.TABLE
+        call = Call(
+            new_id(), at, "anthropic", ApiShape.ANTHROPIC_MESSAGES, "chat", "claude-sonnet-4-5", tags,
+            Outcome.COMPLETED, Usage(input_tokens=1_200, output_tokens=30), cost, basis, duration_ms=900,
+        )  # fmt: skip
+        draft = self.draft(cost, tags, call.call_id, at)
+
+        def operation(desk: Desk) -> None:
+            everything = frozenset((cap.cap_id, cap.span(at, draft.payer).key) for cap in desk.caps)
+            admit(desk.connection, desk.caps, draft, instance_id=self.lock.instance_id, excused=everything)
+            settle(desk.connection, desk.caps, call, at)
+
+        self._write(operation)
+        return call
+
+    def ask(self, worst: int, *, tags: Tags = TAGS) -> None:
+        """A call that meets its cap and waits."""
+        draft = self.draft(worst, tags, new_id(), datetime.now(UTC))
+
+        def operation(desk: Desk) -> None:
+            verdict = admit(desk.connection, desk.caps, draft, instance_id=self.lock.instance_id)
+            expires_at = draft.at + timedelta(minutes=10)
+            approval_store.ask(desk.connection, draft, verdict.obstacles[0], self.lock.instance_id, expires_at)
+
+        self._write(operation)
+
+    def draft(self, worst: int | None, tags: Tags, call_id: str, at: datetime) -> Draft:
+        """A call about to be sent."""
+        shape = ApiShape.ANTHROPIC_MESSAGES
+        return Draft(call_id, at, "anthropic", shape, "chat", "claude-sonnet-4-5", False, tags, worst)
+
+    def _write(self, operation: Callable[[Desk], None]) -> None:
+        for done in write_group(self.ledger, [operation]):
+            if done.error is not None:
+                raise done.error
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = open_ledger(tmp_path / "ledger.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def scribe(ledger: Ledger) -> Iterator[Scribe]:
+    made = Scribe(ledger)
+    yield made
+    made.lock.release()
+
+
+@pytest.fixture
+def tasks(qapp: QApplication) -> Iterator[Tasks]:
+    made = Tasks()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def vault() -> FixedVault:
+    return FixedVault({})
+
+
+@pytest.fixture
+def commands(ledger: Ledger, vault: FixedVault, tasks: Tasks, tmp_path: Path) -> Commands:
+    return Commands(ledger, vault, tasks, tmp_path / "settings.json", "UTC")
+
+
+@pytest.fixture
+def theme(qapp: QApplication) -> ThemeSwitch:
+    return ThemeSwitch(qapp, Theme.LIGHT)
+
+
+@pytest.fixture
+def feed(ledger: Ledger, qapp: QApplication) -> Iterator[LedgerFeed]:
+    made = LedgerFeed(ledger, ZONE)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def window(commands: Commands, tasks: Tasks, feed: LedgerFeed, theme: ThemeSwitch, tmp_path: Path) -> Iterator[Window]:
+    """The window, fed from the real ledger file."""
+    state = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    made = Window(commands, replace(Settings(), gateway_port=1), ZONE, Clock(datetime.now(UTC), ZONE), state)
+    feed.read.connect(made.show_snapshot)
+    feed.start()
+    made.show()
+    yield made
+    feed.stop()
+    tasks.stop()
+    destroy(made)

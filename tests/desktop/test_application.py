@@ -1,0 +1,123 @@
+"""The whole tray on a ledger of its own, with the real meter process."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.core.errors import LedgerError
+from app.desktop.application import Desktop, run_desktop
+from app.desktop.meter_process import MeterPhase
+from app.desktop.single_instance import SingleInstance
+from app.keys.vault import FixedVault
+from app.ledger.engine import Ledger, open_ledger
+from app.ledger.meter_state import request_stop, running_meter
+from app.services.settings import Settings
+
+METER_WITHIN_MS = 30_000
+
+pytestmark = pytest.mark.end2end
+
+
+def ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BURSAR_HOME", str(tmp_path))
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+    return tmp_path
+
+
+@pytest.fixture
+def own_ledger(home: Path) -> Iterator[Ledger]:
+    opened = open_ledger(home / "ledger.sqlite")
+    yield opened
+    meter = running_meter(opened)
+    if meter is not None:
+        request_stop(opened, meter.instance_id)
+        deadline = time.monotonic() + 20
+        while not ended(meter.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    opened.close()
+
+
+@pytest.fixture
+def desktop(qapp: QApplication, own_ledger: Ledger) -> Iterator[Desktop]:
+    settings = replace(Settings(), gateway_port=0, forward_port=0)
+    made = Desktop(qapp, own_ledger, settings, FixedVault({}), keeps_meter=True)
+    yield made
+    made.stop()
+
+
+def test_the_meter_is_started_restarted_after_a_kill_and_outlives_the_tray(
+    qtbot: QtBot, desktop: Desktop, own_ledger: Ledger
+) -> None:
+    desktop.start()
+    qtbot.waitUntil(lambda: desktop.keeper.phase is MeterPhase.RUNNING, timeout=METER_WITHIN_MS)
+    first = running_meter(own_ledger)
+    assert first is not None
+    os.kill(first.pid, signal.SIGKILL)
+
+    def is_back() -> bool:
+        meter = running_meter(own_ledger)
+        return meter is not None and meter.pid != first.pid
+
+    qtbot.waitUntil(is_back, timeout=METER_WITHIN_MS)
+    qtbot.waitUntil(lambda: desktop.window._snapshot is not None and desktop.window._snapshot.meter is not None)
+    desktop.stop()
+    meter = running_meter(own_ledger)
+    assert meter is not None
+    assert not ended(meter.pid), "the meter goes on"
+
+
+def test_quit_and_stop_ends_the_meter_too(
+    qtbot: QtBot, desktop: Desktop, own_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desktop.start()
+    qtbot.waitUntil(lambda: desktop.keeper.phase is MeterPhase.RUNNING, timeout=METER_WITHIN_MS)
+    meter = running_meter(own_ledger)
+    assert meter is not None
+    desktop.tray.stop_asked.emit()
+    qtbot.waitUntil(lambda: ended(meter.pid), timeout=METER_WITHIN_MS)
+    assert desktop.keeper.phase is MeterPhase.LEFT_ALONE
+
+
+def test_a_port_in_use_is_told_with_its_reason(qtbot: QtBot, qapp: QApplication, own_ledger: Ledger) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = replace(Settings(), gateway_port=taken.getsockname()[1], forward_port=0)
+        made = Desktop(qapp, own_ledger, settings, FixedVault({}), keeps_meter=True)
+        made.start(opens_window=True)
+        qtbot.waitUntil(lambda: made.keeper.phase is MeterPhase.FAILED, timeout=60_000)
+        qtbot.waitUntil(lambda: made.window.trouble.isVisible())
+        assert "Bursar tried to start it 5 times." in made.window.trouble.words
+        assert str(taken.getsockname()[1]) in made.window.trouble.words
+        made.stop()
+
+
+def test_a_second_start_ends_at_once_and_shows_the_first(qtbot: QtBot, home: Path, qapp: QApplication) -> None:
+    first = SingleInstance(home / "ledger.sqlite")
+    assert first.claim()
+    with qtbot.waitSignal(first.asked):
+        assert run_desktop(home / "ledger.sqlite", Settings()) == 0
+    first.release()
+
+
+def test_a_file_that_is_no_ledger_is_told_before_anything_shows(home: Path, qapp: QApplication) -> None:
+    (home / "ledger.sqlite").write_bytes(b"not a ledger, but long enough to look like a file" * 100)
+    with pytest.raises(LedgerError) as told:
+        run_desktop(home / "ledger.sqlite", Settings())
+    assert told.value.title == "This file is not a ledger"

@@ -1,0 +1,173 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from app.core.money import NANO_PER_USD
+from app.core.tags import Scope, Tags
+from app.core.windows import Window as CapWindow
+from app.desktop.closing import destroy
+from app.desktop.commands import Commands
+from app.desktop.ledger_feed import LedgerFeed
+from app.desktop.models.chart_range import ChartRange
+from app.desktop.popover import MOST_HEIGHT, WIDTH, Popover
+from app.desktop.reading import read_snapshot
+from app.desktop.tasks import Tasks
+from app.desktop.theme import ThemeSwitch
+from app.desktop.tray import Tray
+from app.ledger import approval_store, cap_store, meter_state
+from app.ledger.engine import Ledger
+from tests.desktop.conftest import ZONE, Scribe
+
+
+@pytest.fixture
+def popover(commands: Commands, tasks: Tasks, feed: LedgerFeed, theme: ThemeSwitch) -> Iterator[Popover]:
+    made = Popover(commands)
+    feed.read.connect(made.show_snapshot)
+    feed.start()
+    made.show()
+    yield made
+    feed.stop()
+    tasks.stop()
+    destroy(made)
+
+
+def cap_everything(ledger: Ledger, limit: int = NANO_PER_USD) -> None:
+    cap_store.add_cap(
+        ledger, scope=Scope.EVERYTHING, scope_key="", window=CapWindow.DAY, limit_nano_usd=limit, time_zone="UTC"
+    )
+
+
+def texts(popover: Popover) -> str:
+    return "\n".join(label.text() for label in popover.findChildren(QLabel) if label.isVisible())
+
+
+def test_a_waiting_call_is_approved_once(qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe) -> None:
+    cap_everything(ledger)
+    scribe.ask(2 * NANO_PER_USD)
+    qtbot.waitUntil(lambda: len(popover.bands()) == 1)
+    qtbot.waitUntil(lambda: "Claude Code is paused" in texts(popover))
+    assert "$1.00 left of $1.00. The next call needs up to $2.00." in texts(popover)
+    approve = popover.bands()[0].answers.approve_button
+    qtbot.waitUntil(lambda: approve.is_armed)
+    QTest.mouseClick(approve, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: approval_store.waiting(ledger) == [])
+    assert approval_store.answered(ledger)[0].state is approval_store.ApprovalState.APPROVED
+    qtbot.waitUntil(lambda: popover.bands() == [])
+
+
+def test_answers_are_deaf_for_half_a_second(qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe) -> None:
+    cap_everything(ledger)
+    scribe.ask(2 * NANO_PER_USD)
+    qtbot.waitUntil(lambda: len(popover.bands()) == 1)
+    band = popover.bands()[0]
+    band.answers.approve_button._still_since = float("inf")
+    QTest.mouseClick(band.answers.approve_button, Qt.MouseButton.LeftButton)
+    QTest.keyClick(band, Qt.Key.Key_A)
+    QTest.keyClick(band.answers.approve_button, Qt.Key.Key_Space)
+    assert band.answers._buttons.isEnabled(), "nothing was sent"
+    assert len(approval_store.waiting(ledger)) == 1
+
+
+def test_a_cap_is_raised_in_place(qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe) -> None:
+    cap_everything(ledger)
+    scribe.ask(2 * NANO_PER_USD)
+    qtbot.waitUntil(lambda: len(popover.bands()) == 1)
+    answers = popover.bands()[0].answers
+    qtbot.waitUntil(lambda: answers.raise_button.is_armed)
+    QTest.keyClick(popover.bands()[0], Qt.Key.Key_R)
+    assert answers.form is not None
+    answers.form.amount.setText("0.50")
+    QTest.mouseClick(answers.form.raise_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Not a raise" in answers.form.error.text if answers.form else False)
+    answers.form.amount.setText("12")
+    QTest.keyClick(answers.form.amount, Qt.Key.Key_Return)
+    now = datetime.now(UTC)
+    qtbot.waitUntil(lambda: cap_store.cap_statuses(ledger, now)[0].limit_nano_usd == 12 * NANO_PER_USD)
+
+
+def test_an_answer_that_came_too_late_is_told_in_place(
+    qtbot: QtBot, popover: Popover, ledger: Ledger, feed: LedgerFeed, scribe: Scribe
+) -> None:
+    cap_everything(ledger)
+    scribe.ask(2 * NANO_PER_USD)
+    qtbot.waitUntil(lambda: len(popover.bands()) == 1)
+    answers = popover.bands()[0].answers
+    feed.stop()
+    approval_store.refuse(ledger, approval_store.waiting(ledger)[0].approval_id, by="cli")
+    answers.approve()
+    qtbot.waitUntil(lambda: "no longer waits" in answers.error.text)
+
+
+def test_everything_is_paused_and_resumed(qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe) -> None:
+    qtbot.waitUntil(lambda: popover._snapshot is not None)
+    QTest.mouseClick(popover._pause, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: meter_state.is_paused(ledger))
+    qtbot.waitUntil(lambda: "Everything is paused" in texts(popover))
+    QTest.mouseClick(popover._pause, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not meter_state.is_paused(ledger))
+
+
+def test_it_stays_in_its_size_with_absurd_names_and_amounts(
+    qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe
+) -> None:
+    cap_everything(ledger, 900_000_000 * NANO_PER_USD)
+    for number in range(6):
+        tags = Tags(project="p" * 100, agent="a" * 100, task="t" * 100, session=str(number))
+        scribe.write_call(999_999 * NANO_PER_USD, tags=tags)
+    qtbot.waitUntil(lambda: "$5,999,994" in texts(popover))
+    assert popover.width() == WIDTH
+    assert popover.height() <= MOST_HEIGHT
+    assert popover._middle.minimumSize().width() <= WIDTH
+    assert "3 more running" in texts(popover)
+
+
+def test_it_grows_and_shrinks_with_what_it_shows(
+    qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe
+) -> None:
+    qtbot.waitUntil(lambda: "No calls yet" in texts(popover))
+    empty = popover.height()
+    cap_everything(ledger)
+    scribe.ask(2 * NANO_PER_USD)
+    qtbot.waitUntil(lambda: popover.height() > empty + 100)
+    bar = popover._area.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() == 0)
+    approval_store.refuse(ledger, approval_store.waiting(ledger)[0].approval_id, by="cli")
+    qtbot.waitUntil(lambda: popover.height() < empty + 100)
+
+
+def test_a_second_click_closes_and_so_does_esc(qtbot: QtBot, popover: Popover) -> None:
+    popover.toggle_at(QPoint(5, 5))
+    assert not popover.isVisible()
+    popover.toggle_at(QPoint(5, 5))
+    assert popover.isVisible()
+    QTest.keyClick(popover, Qt.Key.Key_Escape)
+    assert not popover.isVisible()
+
+
+def test_the_trays_menu_is_enough_alone(
+    qtbot: QtBot, popover: Popover, commands: Commands, ledger: Ledger, scribe: Scribe
+) -> None:
+    cap_everything(ledger)
+    scribe.write_call(NANO_PER_USD // 2)
+    scribe.ask(2 * NANO_PER_USD)
+    tray = Tray(commands, popover)
+    tray.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE))
+    tray.menu.aboutToShow.emit()
+    lines = [action.text() for action in tray.menu.actions() if action.text()]
+    assert lines == [
+        "$0.50 today, $0.50 this month", "Claude Code waits: needs up to $2.00",
+        "Claude Code, migrate invoices: $0.50", "Open Bursar", "Pause everything", "Settings…",
+        "Quit tray (the meter goes on)", "Quit and stop the meter",
+    ]  # fmt: skip
+    assert tray.icon.toolTip() == "Bursar: 1 agent waits for your answer."
+    answers = tray.menu.actions()[1].menu()
+    assert answers is not None
+    answers.actions()[0].trigger()  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: approval_store.waiting(ledger) == [])
+    tray.icon.hide()
+    destroy(tray.menu, tray)

@@ -1,0 +1,226 @@
+import time
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialogButtonBox
+from pytestqt.qtbot import QtBot
+
+from app.core.caps import Action, Cap
+from app.core.money import NANO_PER_USD
+from app.core.tags import Scope, Tags
+from app.core.windows import Window as CapWindow
+from app.desktop.pages.key_dialogs import ConfirmDialog, NewKeyDialog, ProviderKeyDialog, ShowKeyDialog
+from app.desktop.window import Window
+from app.keys.vault import FixedVault
+from app.keys.virtual_keys import looks_like_virtual_key
+from app.ledger import approval_store, cap_store, key_store
+from app.ledger.engine import Ledger
+from tests.desktop.conftest import Scribe
+
+
+def cap_on_billing(ledger: Ledger, limit: int = 10 * NANO_PER_USD) -> Cap:
+    return cap_store.add_cap(
+        ledger,
+        scope=Scope.PROJECT,
+        scope_key="billing-api",
+        window=CapWindow.DAY,
+        limit_nano_usd=limit,
+        time_zone="UTC",
+    )
+
+
+def test_an_empty_ledger_says_what_to_do(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
+    qtbot.waitUntil(lambda: window.overview._empty.isVisible() and not window.overview.table.isVisible())
+    window.open_page("Approvals")
+    assert window.approvals.group_rows() == []
+
+
+def test_a_call_shows_within_a_second_of_its_end(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
+    qtbot.waitUntil(lambda: window._snapshot is not None)
+    call = scribe.write_call(4_200_000)
+    began = time.monotonic()
+    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 1, timeout=1_000)
+    assert time.monotonic() - began < 1
+    row = [window.overview.rows.index(0, column).data() for column in range(window.overview.rows.columnCount())]
+    assert row == [
+        "now", "Claude Code", "billing-api", "migrate invoices", "claude-sonnet-4-5",
+        "1.2k", "—", "30", "$0.0042", "900", "Done",
+    ]  # fmt: skip
+    assert window.overview.rows.value(0) == call
+
+
+def test_the_table_does_not_jump_while_it_is_read(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
+    for _ in range(60):
+        scribe.write_call()
+    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 60, timeout=5_000)
+    bar = window.overview.table.verticalScrollBar()
+    bar.setValue(300)
+    seen = window.overview.rows.value(window.overview.table.rowAt(5))
+    scribe.write_call()
+    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 61, timeout=5_000)
+    assert window.overview.rows.value(window.overview.table.rowAt(5)) == seen
+
+
+def test_a_cap_is_added_by_keyboard(qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe) -> None:
+    scribe.write_call()
+    window.open_page("Caps")
+    window.caps.create_new()
+    editor = window.caps.editor
+    assert editor is not None
+    editor.scope.setFocus()
+    QTest.keyClick(editor.scope, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: editor.scope_key.findText("billing-api") >= 0)
+    line = editor.scope_key.lineEdit()
+    assert line is not None
+    line.selectAll()
+    QTest.keyClicks(line, "billing-api")
+    QTest.keyClicks(editor.limit, "2.50")
+    QTest.keyClick(editor.limit, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(cap_store.list_caps(ledger)) == 1)
+    cap = cap_store.list_caps(ledger)[0]
+    assert (cap.scope, cap.scope_key, cap.window) == (Scope.PROJECT, "billing-api", CapWindow.MONTH)
+    assert (cap.limit_nano_usd, cap.action, cap.alert_percents) == (2_500_000_000, Action.PAUSE, (80,))
+    qtbot.waitUntil(lambda: len(window.caps.rows()) == 1)
+    assert window.caps.rows()[0].view.name == "billing-api, this month"
+
+
+def test_a_wrong_limit_and_a_second_same_cap_are_told_in_the_editor(
+    qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe
+) -> None:
+    cap_store.add_cap(
+        ledger, scope=Scope.EVERYTHING, scope_key="", window=CapWindow.MONTH, limit_nano_usd=1, time_zone="UTC"
+    )
+    window.caps.create_new()
+    editor = window.caps.editor
+    assert editor is not None
+    editor.limit.setText("nothing")
+    QTest.mouseClick(editor.save_button, Qt.MouseButton.LeftButton)
+    assert "A limit is an amount above $0" in editor.error.text
+    editor.limit.setText("5")
+    QTest.mouseClick(editor.save_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Another cap already does this" in editor.error.text)
+    assert editor.isVisible()
+    editor.reject()
+
+
+def test_a_removed_cap_comes_back_by_undo(qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe) -> None:
+    cap_on_billing(ledger)
+    window.open_page("Caps")
+    qtbot.waitUntil(lambda: len(window.caps.rows()) == 1)
+    QTest.keyClick(window.caps.rows()[0], Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: window.caps.undo.isVisible() and not cap_store.list_caps(ledger))
+    QTest.mouseClick(window.caps.undo.undo_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(cap_store.list_caps(ledger)) == 1)
+
+
+def test_editing_shows_the_cap_and_warns_below_what_is_spent(
+    qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe
+) -> None:
+    cap_on_billing(ledger)
+    scribe.write_call(3 * NANO_PER_USD)
+    window.open_page("Caps")
+    qtbot.waitUntil(lambda: bool(window.caps.rows()) and window.caps.rows()[0].view.status.spent_nano_usd > 0)
+    QTest.keyClick(window.caps.rows()[0], Qt.Key.Key_Return)
+    editor = window.caps.editor
+    assert editor is not None
+    assert editor.limit.text() == "10"
+    editor.limit.setText("2")
+    assert "Less than spent already ($3.00)" in editor._limit_words.text()
+    editor.save()
+    qtbot.waitUntil(lambda: cap_store.list_caps(ledger)[0].limit_nano_usd == 2 * NANO_PER_USD)
+
+
+def test_a_waiting_call_is_refused_by_key_on_its_row(
+    qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe
+) -> None:
+    cap_on_billing(ledger, NANO_PER_USD)
+    scribe.ask(2 * NANO_PER_USD)
+    window.open_page("Approvals")
+    qtbot.waitUntil(lambda: len(window.approvals.group_rows()) == 1)
+    detail = window.approvals.detail
+    assert detail is not None
+    qtbot.waitUntil(lambda: detail.answers.refuse_button.is_armed)
+    QTest.keyClick(window.approvals.group_rows()[0], Qt.Key.Key_X)
+    qtbot.waitUntil(lambda: approval_store.waiting(ledger) == [])
+    assert approval_store.answered(ledger)[0].state is approval_store.ApprovalState.REFUSED
+    qtbot.waitUntil(lambda: window.approvals.group_rows() == [])
+
+
+def test_a_key_is_issued_shown_once_and_revoked(qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe) -> None:
+    window.open_page("Keys")
+    QTest.mouseClick(window.keys.new_button, Qt.MouseButton.LeftButton)
+    asked = window.keys.dialog
+    assert isinstance(asked, NewKeyDialog)
+    QTest.mouseClick(asked.create_button, Qt.MouseButton.LeftButton)
+    assert "A key needs a name" in asked.error.text
+    QTest.keyClicks(asked.name, "codex")
+    QTest.keyClicks(asked.project, "web-shop")
+    QTest.keyClick(asked.name, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: isinstance(window.keys.dialog, ShowKeyDialog))
+    shown = window.keys.dialog
+    assert isinstance(shown, ShowKeyDialog)
+    assert looks_like_virtual_key(shown.token.text())
+    shown.accept()
+    qtbot.waitUntil(lambda: window.keys.key_rows.rowCount() == 1)
+    assert window.keys.key_rows.value(0).tags.project == "web-shop"
+    window.keys.key_table.selectRow(0)
+    QTest.mouseClick(window.keys.revoke_button, Qt.MouseButton.LeftButton)
+    confirm = window.keys.dialog
+    assert isinstance(confirm, ConfirmDialog)
+    QTest.mouseClick(confirm.confirm_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: key_store.list_keys(ledger) == [])
+    qtbot.waitUntil(lambda: window.keys.key_rows.rowCount() == 0)
+
+
+def test_a_provider_key_goes_into_the_vault_and_only_its_name_into_the_ledger(
+    qtbot: QtBot, window: Window, ledger: Ledger, vault: FixedVault, scribe: Scribe
+) -> None:
+    window.open_page("Keys")
+    QTest.mouseClick(window.keys.add_provider, Qt.MouseButton.LeftButton)
+    asked = window.keys.dialog
+    assert isinstance(asked, ProviderKeyDialog)
+    QTest.keyClicks(asked.key, "sk-test-0000")
+    QTest.mouseClick(asked.save_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: vault.get("anthropic") == "sk-test-0000")
+    qtbot.waitUntil(lambda: window.keys.provider_rows.rowCount() == 1)
+    assert b"sk-test-0000" not in ledger.path.read_bytes()
+
+
+def test_settings_take_effect_at_once_and_a_wrong_port_is_told(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
+    window.open_page("Settings")
+    with qtbot.waitSignal(window.settings.changed) as told:
+        window.settings.gateway_port.setText("9090")
+        window.settings.gateway_port.editingFinished.emit()
+    assert told.args is not None
+    assert told.args[0].gateway_port == 9090
+    window.settings.forward_port.setText("99999")
+    window.settings.forward_port.editingFinished.emit()
+    assert "Not a port" in window.settings.error.text
+
+
+def test_pages_open_by_key_and_names_of_agents_stay_plain(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
+    scribe.write_call(999_999 * NANO_PER_USD, tags=Tags(agent="<b>bold</b> " + "x" * 90, project="p" * 100))
+    window.activateWindow()
+    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 1)
+    assert window.overview.rows.index(0, 8).data() == "$999,999"
+    tooltip = window.overview.rows.index(0, 1).data(Qt.ItemDataRole.ToolTipRole)
+    assert "<b>" not in tooltip
+    QTest.keyClick(window, Qt.Key.Key_4, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.page_name == "Keys")
+
+
+def test_a_call_without_a_price_is_a_dash_and_its_sum_a_floor(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
+    scribe.write_call(NANO_PER_USD, at=datetime.now(UTC))
+    scribe.write_call(None)
+    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 2)
+    assert window.overview.rows.index(0, 8).data() == "? —"
+    assert window.overview._today.amount == "$1.00+"
+
+
+def test_dialog_buttons_follow_the_desktops_order(qtbot: QtBot, window: Window) -> None:
+    window.caps.create_new()
+    editor = window.caps.editor
+    assert editor is not None
+    assert isinstance(editor.save_button.parent(), QDialogButtonBox)
+    editor.reject()

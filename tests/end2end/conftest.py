@@ -1,0 +1,36 @@
+"""Shared by the tests that run real processes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end2end import sdks
+from tests.end2end.provider import Answer, Provider, Seen
+
+
+@pytest.fixture(autouse=True)
+def _closed_clients() -> Iterator[None]:
+    """No SDK client outlives its test."""
+    yield
+    sdks.close_all()
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """A provider that answers nothing useful until the test says what."""
+
+    def unasked(_seen: Seen) -> Answer:
+        return Answer([b"{}"], status=500)
+
+    with Provider(unasked).running() as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A throw-away home of Bursar's files."""
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("BURSAR_HOME", str(folder))
+    return folder

@@ -1,0 +1,102 @@
+"""A real meter process on a real ledger, for one test."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.call import Call
+from app.core.tags import Tags
+from app.keys.issue import issue_key
+from app.ledger.call_store import recent_calls
+from app.ledger.engine import Ledger, open_ledger
+
+KEYS = {"anthropic": "sk-ant-real", "openai": "sk-real", "google": "AIza-real"}
+PATIENCE_S = 20.0
+
+
+@dataclass
+class RunningMeter:
+    """A meter that is ready, with the ledger it writes and a virtual key that it accepts."""
+
+    process: subprocess.Popen[bytes]
+    gateway: str
+    forward: str
+    ledger: Ledger
+    token: str
+    home: Path
+
+    def count(self) -> int:
+        """How many calls have ended so far."""
+        return len(recent_calls(self.ledger, 1000))
+
+    def calls(self, count: int) -> list[Call]:
+        """The newest `count` calls, oldest first, once there are that many."""
+        wait_until(lambda: self.count() >= count, f"{count} calls in the ledger")
+        return recent_calls(self.ledger, count)[::-1]
+
+
+@contextmanager
+def meter(
+    home: Path, upstreams: Mapping[str, str], *, keys: Mapping[str, str] = KEYS, tags: Tags | None = None
+) -> Iterator[RunningMeter]:
+    """Start a meter and stop it in the end, seeing to it that it ends cleanly."""
+    ledger = open_ledger(home / "ledger.sqlite")
+    _key, token = issue_key(ledger, name="test", tags=tags or Tags(project="billing-api", agent="test", user="me"))
+    process = start_process(home, upstreams, keys)
+    try:
+        event = read_event(process)
+        assert event["event"] == "ready", event
+        yield RunningMeter(process, str(event["gateway"]), str(event["forward"]), ledger, token, home)
+        stop_process(process)
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.wait()
+        ledger.close()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def start_process(
+    home: Path, upstreams: Mapping[str, str], keys: Mapping[str, str] = KEYS, extra: tuple[str, ...] = ()
+) -> subprocess.Popen[bytes]:
+    """A meter process that was just started."""
+    command = [sys.executable, "-m", "proxy_addon", "--ledger", str(home / "ledger.sqlite")]
+    command += ["--gateway-port", "0", "--forward-port", "0", "--keys-from-stdin", "--stop-with-stdin", *extra]
+    for provider, url in upstreams.items():
+        command += ["--upstream", f"{provider}={url}"]
+    environment = {**os.environ, "BURSAR_HOME": str(home)}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(dict(keys)).encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
+def read_event(process: subprocess.Popen[bytes]) -> dict[str, object]:
+    """The line that a meter says about its start."""
+    assert process.stdout is not None
+    event: dict[str, object] = json.loads(process.stdout.readline() or b'{"event": "silent"}')
+    return event
+
+
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    """Close the meter's standard input and wait for its end."""
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait(PATIENCE_S)
+
+
+def wait_until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Return as soon as the condition holds. Fails the test when it does not within `patience_s`."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {patience_s:.0f} s for {what}"
+        time.sleep(0.02)

@@ -1,0 +1,284 @@
+"""Random histories on the real SQL, beside a small model of what a ledger is: lists of calls, and arithmetic."""
+
+import itertools
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from sqlalchemy import event, select
+
+from app.core.caps import Action, Cap
+from app.core.errors import InvalidInput
+from app.core.reservations import CapWindow, Draft, Refusal
+from app.core.tags import Scope, Tags
+from app.core.windows import Window
+from app.ledger import cap_store, meter_state
+from app.ledger.engine import open_ledger
+from app.ledger.meter_state import InstanceLock, register_meter
+from app.ledger.recovery import recover_dead_instances
+from app.ledger.tables import calls, totals
+from tests.ledger.bookkeeping import (
+    NOTHING_EXCUSED,
+    Total,
+    derived_totals,
+    end,
+    make_draft,
+    reserve,
+    void_call,
+    written_totals,
+)
+
+PAYERS = (
+    Tags(project="p", agent="a", session="1", virtual_key_id="k"),
+    Tags(project="p", agent="b", session="2"),
+    Tags(project="q", agent="a"),
+)
+SCOPES = ((Scope.EVERYTHING, ""), (Scope.PROJECT, "p"), (Scope.AGENT, "*"), (Scope.VIRTUAL_KEY, "k"))
+METERS = (0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A call that is over, and what its caps carry for it."""
+
+    draft: Draft
+    charged: int
+    is_unpriced: bool
+
+
+def _trust_the_disk(driver_connection: Any, _record: Any) -> None:
+    driver_connection.execute("PRAGMA synchronous = OFF").close()
+
+
+class LedgerHistory(RuleBasedStateMachine):
+    """Every step is done twice, on the ledger and on the model, and the two must agree."""
+
+    drafts = Bundle("drafts")
+    caps_made = Bundle("caps_made")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
+        self.ledger = open_ledger(Path(folder) / "ledger.sqlite")
+        self.stack.callback(self.ledger.close)
+        # No power is cut here, so no step needs to wait for the disk; `close` makes every connection be made anew.
+        self.ledger.close()
+        event.listen(
+            self.ledger.engine, "connect", lambda driver, _: driver.execute("PRAGMA synchronous = OFF").close()
+        )
+        numbers = itertools.count()
+        for module in (cap_store, meter_state):
+            self.stack.enter_context(patch.object(module, "new_id", lambda: f"{next(numbers):032x}"))
+        self.now = datetime(2026, 11, 28, 22, tzinfo=UTC)
+        clock = self.stack.enter_context(patch.object(cap_store, "datetime", wraps=datetime))
+        clock.now.side_effect = lambda _zone: self.now
+        self.numbers = numbers
+        self.held: dict[str, tuple[Draft, int]] = {}
+        self.ended: dict[str, Ended] = {}
+        self.caps: dict[str, Cap] = {}
+        self.removed: dict[str, Cap] = {}
+        self.raised: dict[CapWindow, int] = {}
+        self.locks: dict[int, InstanceLock] = {}
+
+    @initialize()
+    def start_meters(self) -> None:
+        for meter in METERS:
+            self._start(meter)
+
+    def _start(self, meter: int) -> None:
+        self.locks[meter] = InstanceLock(self.ledger)
+        register_meter(self.ledger, self.locks[meter], "http://127.0.0.1:1", "http://127.0.0.1:2")
+
+    def teardown(self) -> None:
+        with self.stack:
+            for lock in self.locks.values():
+                lock.release()
+            self.check_the_end()
+
+    # What the model knows
+
+    def _windows(self, draft: Draft) -> dict[CapWindow, Cap]:
+        matching = (cap for cap in self.caps.values() if cap.applies_to(draft.payer))
+        return {(cap.cap_id, cap.span(draft.at, draft.payer).key): cap for cap in matching}
+
+    def _total(self, window: CapWindow) -> Total:
+        ended = [one for one in self.ended.values() if window in self._windows(one.draft)]
+        held = [draft.worst_nano_usd or 0 for draft, _ in self.held.values() if window in self._windows(draft)]
+        return Total(sum(one.charged for one in ended), sum(held), sum(one.is_unpriced for one in ended))
+
+    def _limit(self, window: CapWindow) -> int:
+        return self.raised.get(window, self.caps[window[0]].limit_nano_usd)
+
+    def _refusal(self, window: CapWindow, worst: int | None) -> Refusal | None:
+        total, limit = self._total(window), self._limit(window)
+        if worst is None:
+            return Refusal.UNPRICED
+        if total.posted + worst > limit:
+            return Refusal.EXHAUSTED
+        return Refusal.CONTENDED if total.posted + total.held + worst > limit else None
+
+    # Calls
+
+    @rule(
+        target=drafts,
+        tags=st.sampled_from(PAYERS),
+        worst=st.one_of(st.integers(0, 60), st.none()),
+        meter=st.sampled_from(METERS),
+        excuse_all=st.booleans(),
+    )
+    def reserve_money(self, tags: Tags, worst: int | None, meter: int, excuse_all: bool) -> Any:
+        draft = make_draft(worst, at=self.now, call_id=f"{next(self.numbers):032x}", tags=tags)
+        windows = self._windows(draft)
+        excused = frozenset(windows) if excuse_all else NOTHING_EXCUSED
+        hard = {} if excuse_all else {window: cap for window, cap in windows.items() if cap.is_hard}
+        expected = {window: refusal for window in hard if (refusal := self._refusal(window, worst)) is not None}
+
+        verdict = reserve(self.ledger, draft, instance=self.locks[meter].instance_id, excused=excused)
+
+        assert {(one.cap_id, one.window_key): one.refusal for one in verdict.obstacles} == expected
+        assert verdict.is_admitted == (not expected)
+        for window in hard if verdict.is_admitted else ():
+            total = self._total(window)
+            assert total.posted + total.held + (worst or 0) <= self._limit(window)
+        if not verdict.is_admitted:
+            return multiple()
+        self.held[draft.call_id] = draft, meter
+        return draft
+
+    @rule(draft=drafts, cost=st.one_of(st.integers(0, 90), st.none()), is_certain=st.booleans())
+    def settle_call(self, draft: Draft, cost: int | None, is_certain: bool) -> None:
+        """Of a call on its way or of one that has ended before: then nothing may happen."""
+        was_held = self.held.pop(draft.call_id, None) is not None
+        assert end(self.ledger, draft, cost, is_certain=is_certain) is was_held
+        if was_held:
+            worst = draft.worst_nano_usd or 0
+            charged = cost if is_certain and cost is not None else max(worst, cost or 0)
+            self.ended[draft.call_id] = Ended(draft, charged, cost is None)
+
+    @rule(draft=drafts)
+    def void_it(self, draft: Draft) -> None:
+        was_held = self.held.pop(draft.call_id, None) is not None
+        assert void_call(self.ledger, draft) is was_held
+        if was_held:
+            self.ended[draft.call_id] = Ended(draft, 0, False)
+
+    @rule(meter=st.sampled_from(METERS))
+    def crash_and_recover(self, meter: int) -> None:
+        lost = [draft for draft, its_meter in self.held.values() if its_meter == meter]
+        self.locks[meter].release()
+        assert recover_dead_instances(self.ledger, self.now) == len(lost)
+        for draft in lost:
+            del self.held[draft.call_id]
+            self.ended[draft.call_id] = Ended(draft, draft.worst_nano_usd or 0, True)
+        self._start(meter)
+
+    @rule(hours=st.sampled_from([-3, 1, 2, 5, 24, 24 * 31]))
+    def let_time_pass(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    # Caps
+
+    @rule(
+        target=caps_made,
+        who=st.sampled_from(SCOPES),
+        window=st.sampled_from(list(Window)),
+        limit=st.integers(1, 200),
+        action=st.sampled_from(list(Action)),
+        time_zone=st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York"]),
+    )
+    def add_cap(self, who: tuple[Scope, str], window: Window, limit: int, action: Action, time_zone: str) -> Any:
+        asked: dict[str, Any] = {"window": window, "action": action, "time_zone": time_zone}
+        if any((cap.scope, cap.scope_key, cap.window) == (*who, window) for cap in self.caps.values()):
+            return multiple()
+        cap = cap_store.add_cap(self.ledger, scope=who[0], scope_key=who[1], limit_nano_usd=limit, **asked)
+        self.caps[cap.cap_id] = cap
+        return cap.cap_id
+
+    @rule(cap_id=caps_made, limit=st.integers(1, 200), action=st.sampled_from(list(Action)), zone=st.booleans())
+    def edit_cap(self, cap_id: str, limit: int, action: Action, zone: bool) -> None:
+        known = self.caps.get(cap_id) or self.removed[cap_id]
+        cap = replace(known, limit_nano_usd=limit, action=action, time_zone="Asia/Tokyo" if zone else known.time_zone)
+        if self._does(cap_id in self.caps, cap_store.update_cap, self.ledger, cap):
+            self.caps[cap_id] = cap
+            self._forget_raises(cap_id)
+
+    @rule(cap_id=caps_made)
+    def remove_cap(self, cap_id: str) -> None:
+        cap_store.remove_cap(self.ledger, cap_id)
+        if cap_id in self.caps:
+            self.removed[cap_id] = self.caps.pop(cap_id)
+        self._forget_raises(cap_id)
+
+    @rule(cap_id=consumes(caps_made), target=caps_made)
+    def restore_cap(self, cap_id: str) -> Any:
+        cap = self.caps.get(cap_id) or self.removed[cap_id]
+        same = (cap.scope, cap.scope_key, cap.window)
+        others = [one for one in self.caps.values() if one.cap_id != cap_id]
+        is_free = all((one.scope, one.scope_key, one.window) != same for one in others)
+        if self._does(is_free, cap_store.restore_cap, self.ledger, cap_id):
+            self.caps[cap_id] = cap
+            self.removed.pop(cap_id, None)
+            self._forget_raises(cap_id)
+        return cap_id
+
+    @rule(pick=st.integers(0, 30), more=st.integers(-10, 100))
+    def raise_a_window(self, pick: int, more: int) -> None:
+        with self.ledger.read() as connection:
+            rows = connection.execute(select(totals).order_by(totals.c.cap_id, totals.c.window_key)).all()
+        if rows:
+            row = rows[pick % len(rows)]
+            window, limit = (row.cap_id, row.window_key), self._limit((row.cap_id, row.window_key)) + more
+            is_running = row.ends_at is None or row.ends_at > self.now
+            if self._does(more > 0 and is_running, cap_store.raise_window, self.ledger, *window, limit):
+                self.raised[window] = limit
+
+    @staticmethod
+    def _does(expected: bool, action: Any, *arguments: Any) -> bool:
+        try:
+            action(*arguments)
+        except InvalidInput:
+            assert not expected
+            return False
+        assert expected
+        return True
+
+    def _forget_raises(self, cap_id: str) -> None:
+        self.raised = {window: limit for window, limit in self.raised.items() if window[0] != cap_id}
+
+    # What is always true
+
+    @invariant()
+    def totals_are_what_the_model_says(self) -> None:
+        found = written_totals(self.ledger)
+        assert found == {window: self._total(window) for window in found}
+
+    @invariant()
+    def every_cap_tells_where_it_stands(self) -> None:
+        statuses = cap_store.cap_statuses(self.ledger, self.now)
+        assert {status.cap.cap_id for status in statuses} == set(self.caps)
+        for status in statuses:
+            window = status.cap.cap_id, status.window_key
+            if status.cap.window is not Window.SESSION and status.cap.scope_key != "*":
+                assert status.spent_nano_usd == self._total(window).posted
+                assert status.limit_nano_usd == self._limit(window)
+
+    def check_the_end(self) -> None:
+        """What need not be looked at after each step, since nothing could mend it."""
+        assert written_totals(self.ledger) == derived_totals(self.ledger)
+        with self.ledger.read() as connection:
+            rows = connection.execute(select(calls.c.call_id, calls.c.charged_nano_usd)).all()
+        assert sorted((row.call_id, row.charged_nano_usd) for row in rows) == sorted(
+            (call_id, one.charged) for call_id, one in self.ended.items()
+        )
+
+
+LedgerHistory.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+test_any_history_keeps_the_ledger_true = LedgerHistory.TestCase

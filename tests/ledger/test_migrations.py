@@ -1,0 +1,103 @@
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine
+from sqlmodel import SQLModel
+
+from app.core.errors import LedgerError
+from app.ledger import migrations, tables
+from app.ledger.engine import Ledger, open_ledger
+
+
+def described(connection: Connection) -> dict[str, Any]:
+    """Tables with their columns (kind, nullable, place in the primary key), indexes and unique groups of columns."""
+
+    def ask(statement: str) -> list[Any]:
+        return list(connection.exec_driver_sql(statement))
+
+    found: dict[str, Any] = {}
+    for (table,) in ask("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"):
+        columns = {
+            name: (
+                "number" if "INT" in kind else kind.partition("(")[0].replace("VARCHAR", "TEXT"),
+                not (full or key),
+                key,
+            )
+            for _, name, kind, full, _, key in ask(f"PRAGMA table_info({table})")
+        }
+        indexes = set()
+        for _, name, is_unique, origin, _ in ask(f"PRAGMA index_list({table})"):
+            covered = tuple(row[2] for row in ask(f"PRAGMA index_info({name})"))
+            if origin != "pk":
+                indexes.add((covered, is_unique, name if origin == "c" else ""))
+        found[table] = columns, indexes
+    return found
+
+
+def test_the_schema_of_a_new_ledger_is_that_of_the_tables(ledger: Ledger) -> None:
+    engine = create_engine("sqlite://")
+    with engine.begin() as by_tables, ledger.read() as by_migrations:
+        SQLModel.metadata.create_all(by_tables)
+        assert described(by_migrations) == described(by_tables)
+    engine.dispose()
+
+
+def test_a_ledger_refuses_a_total_below_nothing(ledger: Ledger) -> None:
+    values = {"cap_id": "c", "window_key": "k", "limit_nano_usd": 1, "unpriced_calls": 0}
+    for column in ("posted_nano_usd", "held_nano_usd"):
+        amounts = {"posted_nano_usd": 0, "held_nano_usd": 0, column: -1}
+        with pytest.raises(Exception, match="totals_not_negative"), ledger.write() as connection:
+            connection.execute(tables.totals.insert().values(**values, **amounts))
+
+
+def test_a_newer_ledger_is_refused_and_left_untouched(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    open_ledger(file, checkpoints=True).close()
+    newer = len(migrations.MIGRATIONS) + 1
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"PRAGMA user_version = {newer}")
+    connection.close()
+    before = file.read_bytes()
+
+    with pytest.raises(LedgerError, match="newer") as refused:
+        open_ledger(file)
+
+    assert f"version {newer}" in refused.value.message
+    assert file.read_bytes() == before
+    assert not file.with_name("ledger.sqlite-wal").exists()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE half_done (x)")
+        raise RuntimeError("power cut")
+
+    file = tmp_path / "ledger.sqlite"
+    monkeypatch.setattr(migrations, "MIGRATIONS", (migrations.m001_initial, broken))
+    with pytest.raises(RuntimeError, match="power cut"):
+        open_ledger(file)
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (0,)
+    connection.close()
+
+    monkeypatch.setattr(migrations, "MIGRATIONS", (migrations.m001_initial,))
+    open_ledger(file).close()
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_database_of_another_program_is_refused_and_left_untouched(tmp_path: Path, version: int) -> None:
+    file = tmp_path / "places.sqlite"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+
+    with pytest.raises(LedgerError, match="not a ledger"):
+        open_ledger(file)
+
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("bookmarks",)]
+    connection.close()

@@ -1,0 +1,124 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.call import Basis, Outcome
+from app.core.tags import Scope, Tags
+from app.core.usage import Usage
+from app.ledger.engine import Ledger
+from app.ledger.settlement import write_refused
+from app.ledger.spend import Spend, busiest_sessions, spend_between, spend_by, spend_series
+from tests.ledger.bookkeeping import end, make_call, make_draft, reserve, spend_money
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def refuse_call(ledger: Ledger, at: datetime = NOON, **labels: str) -> None:
+    with ledger.write() as connection:
+        write_refused(connection, make_call(make_draft(5, at=at, tags=Tags(**labels)), 0, outcome=Outcome.REFUSED))
+
+
+def test_nothing_is_nothing(ledger: Ledger) -> None:
+    assert spend_between(ledger, NOON, NOON + HOUR) == Spend("", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    assert spend_by(ledger, Scope.PROJECT, NOON, NOON + HOUR) == []
+    assert busiest_sessions(ledger, NOON) == []
+
+
+def test_sums_take_known_costs_and_count_the_unknown(ledger: Ledger) -> None:
+    for cost, outcome, basis, usage in (
+        (100, Outcome.COMPLETED, Basis.TABLE, Usage(10, 5, 4, 3)),
+        (50, Outcome.INTERRUPTED, Basis.ESTIMATED, Usage(1)),
+        (0, Outcome.FAILED, Basis.REPORTED, Usage()),
+        (None, Outcome.COMPLETED, Basis.UNPRICED, Usage(7, 7)),
+    ):
+        draft = make_draft(100, at=NOON)
+        reserve(ledger, draft)
+        end(ledger, draft, cost, outcome=outcome, cost_basis=basis, usage=usage)
+    refuse_call(ledger)
+    assert spend_between(ledger, NOON, NOON + HOUR) == Spend(
+        key="", calls=4, refused_calls=1, failed_calls=1, input_tokens=18, output_tokens=12, cache_read_tokens=4,
+        cache_write_tokens=3, cost_nano_usd=150, unpriced_calls=1, estimated_calls=1,
+    )  # fmt: skip
+
+
+def test_a_span_holds_its_start_and_not_its_end(ledger: Ledger) -> None:
+    for offset in (-1, 0, 1):
+        spend_money(ledger, 10, at=NOON + timedelta(microseconds=offset))
+    assert spend_between(ledger, NOON, NOON + timedelta(microseconds=1)).cost_nano_usd == 10
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_spend_is_grouped_by_every_scope_dearest_first(ledger: Ledger, scope: Scope) -> None:
+    spend_money(ledger, 10, at=NOON, model="x", tags=Tags("x", "x", "x", "x", "x", "x", "x"))
+    spend_money(ledger, 30, at=NOON, model="y", tags=Tags("y", "y", "y", "y", "y", "y", "y"))
+    spend_money(ledger, 20, at=NOON, model="")
+    found = [(spend.key, spend.cost_nano_usd) for spend in spend_by(ledger, scope, NOON, NOON + HOUR)]
+    whole = {Scope.EVERYTHING: [("", 60)], Scope.PROVIDER: [("anthropic", 60)]}
+    assert found == whole.get(scope, [("y", 30), ("", 20), ("x", 10)])
+
+
+def test_a_call_counts_for_the_model_that_answered(ledger: Ledger) -> None:
+    draft = make_draft(10, at=NOON, model="opus")
+    reserve(ledger, draft)
+    end(ledger, draft, 10, response_model="sonnet")
+    assert [spend.key for spend in spend_by(ledger, Scope.MODEL, NOON, NOON + HOUR)] == ["sonnet"]
+
+
+def test_a_series_has_every_bucket_and_the_last_may_be_short(ledger: Ledger) -> None:
+    for minutes, cost in ((0, 1), (59, 2), (60, 4), (149, 8), (150, 100), (-1, 100)):
+        spend_money(ledger, cost, at=NOON + timedelta(minutes=minutes))
+    spend_money(ledger, None, at=NOON)
+    assert spend_series(ledger, NOON, NOON + 2.5 * HOUR, HOUR) == [
+        (NOON, 3), (NOON + HOUR, 4), (NOON + 2 * HOUR, 8),
+    ]  # fmt: skip
+    assert spend_series(ledger, NOON, NOON, HOUR) == []
+
+
+def test_parts_add_up_to_the_whole(ledger: Ledger) -> None:
+    span = timedelta(minutes=100)
+    for number in range(40):
+        spend_money(ledger, number, at=NOON + number * span / 40, project=str(number % 3))
+    whole = spend_between(ledger, NOON, NOON + span).cost_nano_usd
+
+    @given(st.integers(1, 200))
+    @settings(max_examples=25, deadline=None)
+    def check(minutes: int) -> None:
+        series = spend_series(ledger, NOON, NOON + span, timedelta(minutes=minutes))
+        assert sum(cost for _, cost in series) == whole
+
+    check()
+    assert sum(spend.cost_nano_usd for spend in spend_by(ledger, Scope.PROJECT, NOON, NOON + span)) == whole
+
+
+def test_the_busiest_sessions_are_those_that_spent_most_lately(ledger: Ledger) -> None:
+    spend_money(ledger, 900, at=NOON - HOUR, session="early", agent="a")
+    spend_money(ledger, 500, at=NOON - HOUR, session="both", agent="a", task="t", project="p")
+    spend_money(ledger, 20, at=NOON - timedelta(seconds=61), session="both", agent="a", task="t", project="p")
+    spend_money(ledger, None, at=NOON - timedelta(seconds=1), session="both", agent="a", task="t", project="p")
+    spend_money(ledger, 30, at=NOON, session="lately", agent="a")
+    spend_money(ledger, 10, at=NOON - timedelta(minutes=9), agent="script")
+    spend_money(ledger, None, at=NOON, agent="unpriced")
+    refuse_call(ledger, session="refused")
+    refuse_call(ledger, session="both", agent="a", task="t", project="p")
+
+    found = busiest_sessions(ledger, NOON, limit=9)
+
+    assert [(one.session, one.agent) for one in found] == [
+        ("lately", "a"), ("both", "a"), ("", "script"), ("", "unpriced"),
+    ]  # fmt: skip
+    both = found[1]
+    assert (both.task, both.project, both.calls, both.cost_nano_usd, both.unpriced_calls) == ("t", "p", 3, 520, 1)
+    assert both.last_call_at == NOON - timedelta(seconds=1)
+    assert both.series == (0,) * 17 + (20, 0, 0)
+    assert found[0].series[-1] == 30
+    assert found[2].series[2] == 10
+    assert len(busiest_sessions(ledger, NOON, limit=2)) == 2
+
+
+def test_amounts_beyond_sense_can_still_be_added_up(ledger: Ledger) -> None:
+    for _ in range(20):
+        spend_money(ledger, 10**40, at=NOON)
+    assert spend_between(ledger, NOON, NOON + HOUR).cost_nano_usd == 20 * 10**15

@@ -1,0 +1,119 @@
+"""The most a call can cost: never less than what it did cost, and as little above as is certain."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from app.core.exchange import RequestFacts, ResponseFacts
+from app.core.usage import Usage
+from app.pricing.bound import worst_case
+from app.pricing.table import price_call
+from proxy_addon.shapes import shape_for
+from proxy_addon.tap import Tap
+from tests.recordings import needs_recordings, recordings
+
+FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
+TEXT = RequestFacts(model="gpt-6.1-sol", is_stream=False, body_bytes=7952, output_limit=1000)
+
+
+def bound(facts: RequestFacts, provider: str = "openai") -> int:
+    found = worst_case(provider=provider, facts=facts, started_at=FRIDAY)
+    assert found is not None
+    return found
+
+
+def test_text_is_bounded_by_its_bytes_at_the_dearest_rate() -> None:
+    # 7,952 bytes and 2,048 hidden tokens as cache writes at $2.50, 1,000 of output at $10.
+    assert bound(TEXT) == 25_000_000 + 10_000_000
+
+
+def test_anthropics_cache_writes_count_only_where_asked_for() -> None:
+    facts = replace(TEXT, model="claude-opus-5-5", output_limit=0)
+    plain, minutes, hour = (bound(replace(facts, cache_write=ttl), "anthropic") for ttl in ("", "5m", "1h"))
+    assert (plain, minutes, hour) == (40_000_000, 50_000_000, 80_000_000)
+
+
+def test_input_that_bytes_do_not_bound_is_the_context_window() -> None:
+    open_ended = replace(TEXT, is_input_bounded=False, output_limit=0)
+    assert bound(open_ended) == 1_050_000 * 2 * 2500
+    assert bound(replace(open_ended, is_input_bounded=True, body_bytes=10**8)) == bound(open_ended)
+
+
+@pytest.mark.parametrize(
+    ("change", "at_least"),
+    [
+        ({"output_limit": None}, 128_000 * 10_000),
+        ({"choices": 4}, 4 * 1000 * 10_000),
+        ({"service_tier": "priority"}, 70_000_000),
+        ({"service_tier": "ultrafast"}, 210_000_000),
+        ({"max_web_searches": 5}, 35_000_000 + 50_000_000),
+        ({"body_bytes": 300_000}, 302_048 * 2 * 2500),
+    ],
+)
+def test_what_makes_a_call_dearer_raises_the_bound(change: dict[str, Any], at_least: int) -> None:
+    assert bound(replace(TEXT, **change)) >= at_least
+
+
+@pytest.mark.parametrize("tier", ["flex", "batch"])
+def test_a_discount_that_may_not_be_given_lowers_nothing(tier: str) -> None:
+    assert bound(replace(TEXT, service_tier=tier)) == bound(TEXT)
+
+
+def test_a_region_raises_the_bound() -> None:
+    facts = replace(TEXT, model="claude-opus-5-5")
+    assert bound(replace(facts, region="us"), "anthropic") * 10 == bound(facts, "anthropic") * 11
+
+
+@pytest.mark.parametrize("change", [{"model": "no-such-model"}, {"model": ""}, {"service_tier": "hyperspeed"}])
+def test_a_call_without_a_price_has_no_bound(change: dict[str, Any]) -> None:
+    assert worst_case(provider="openai", facts=replace(TEXT, **change), started_at=FRIDAY) is None
+
+
+def test_pictures_and_sound_are_held_for_at_their_own_rates() -> None:
+    image = replace(TEXT, model="gemini-2.5-flash-image", output_limit=1290)
+    assert bound(image, "google") >= 38_700_000
+    audio = replace(TEXT, model="gpt-audio", is_input_bounded=False, output_limit=400)
+    usage = Usage(input_tokens=600, output_tokens=400, input_audio_tokens=600, output_audio_tokens=400)
+    response = ResponseFacts(usage=usage, response_model="gpt-audio")
+    spent = price_call(provider="openai", request_model="", response=response, started_at=FRIDAY)
+    assert spent.cost_nano_usd is not None
+    assert bound(audio) >= spent.cost_nano_usd
+
+
+def test_the_bound_rounds_up() -> None:
+    tiny = RequestFacts(model="gpt-5-nano", is_stream=False, body_bytes=0, output_limit=0)
+    assert bound(tiny) * 1000 >= 2048 * 50_000
+
+
+def test_importing_the_bound_loads_no_price_data() -> None:
+    code = "import sys, app.pricing.bound, app.pricing.table; sys.exit('genai_prices' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@needs_recordings
+def test_no_recorded_call_cost_more_than_its_bound() -> None:
+    names = {"xai": "x-ai", "vertex": "google"}
+    below, checked = [], 0
+    for recording in recordings():
+        if recording.expected is None or recording.method != "POST":
+            continue
+        provider = names.get(recording.provider, recording.provider)
+        shape = shape_for(recording.shape)
+        facts = shape.read_request(recording.path, recording.request_headers, recording.request_body)
+        tap = Tap(shape.reader(facts), content_type=recording.content_type, content_encoding="")
+        tap.tap(recording.response_body)
+        answer = tap.finish()
+        by_table = replace(answer, usage=replace(answer.usage, reported_cost_nano_usd=None))
+        spent = price_call(provider=provider, request_model=facts.model, response=by_table, started_at=FRIDAY)
+        most = worst_case(provider=provider, facts=facts, started_at=FRIDAY)
+        if spent.cost_nano_usd is None or most is None:
+            continue
+        checked += 1
+        if most < spent.cost_nano_usd:
+            below.append(recording.name)
+    assert checked > 1500
+    assert below == []
