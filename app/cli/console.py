@@ -12,8 +12,8 @@ UNBOUNDED_WIDTH = 10_000
 
 
 def say(text: str) -> None:
-    """A line on standard output."""
-    print(text)
+    """A line on standard output, at once: whoever reads a pipe wants it when it happens."""
+    print(text, flush=True)
 
 
 def tell(text: str) -> None:

@@ -180,7 +180,7 @@ class Desktop(QObject):
 
     def _look_for_tray(self) -> None:
         """Without a tray the window is all there is, so closing it ends the program."""
-        if not QSystemTrayIcon.isSystemTrayAvailable():
+        if not self._is_stopped and not QSystemTrayIcon.isSystemTrayAvailable():
             self._app.setQuitOnLastWindowClosed(True)
             self.window.notice.tell(_NO_TRAY)
             self.window.bring_up()

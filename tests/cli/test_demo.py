@@ -13,7 +13,9 @@ pytestmark = pytest.mark.end2end
 
 def _environment(home: Path, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "tmp").mkdir()
-    return os.environ | {"TMPDIR": str(tmp_path / "tmp"), "HOME": str(tmp_path / "person")}
+    environment = os.environ | {"TMPDIR": str(tmp_path / "tmp"), "HOME": str(tmp_path / "person")}
+    environment.pop("PYTHONUNBUFFERED", None)  # a person has not set it either, and reads the story as it happens
+    return environment
 
 
 def test_without_a_screen_the_story_is_told_adds_up_and_leaves_nothing(home: Path, tmp_path: Path) -> None:
@@ -37,6 +39,7 @@ def test_without_a_screen_the_story_is_told_adds_up_and_leaves_nothing(home: Pat
 
 
 def test_a_demo_that_is_broken_off_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, we would pass on deaf ears
     running = subprocess.Popen(
         [sys.executable, "-m", "app", "demo", "--headless"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment(home, tmp_path),
