@@ -31,6 +31,7 @@ from app.ledger.recovery import recover_dead_instances
 from app.log import set_up_logging
 from proxy_addon.addon import MeterAddon, answer_errors_in_json
 from proxy_addon.gate import Gate
+from proxy_addon.hardening import harden_process
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.meter import Meter
 from proxy_addon.orders import Orders
@@ -60,6 +61,7 @@ class Arguments:
 
 def main() -> int:
     """Run the meter until it is told to stop. Returns the exit status."""
+    harden_process()
     try:
         arguments = _arguments()
         set_up_logging(paths.log_folder() / "meter.log")

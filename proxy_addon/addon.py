@@ -19,6 +19,7 @@ from mitmproxy.proxy.layers.http import _http1
 from proxy_addon.exchange import Exchange
 from proxy_addon.identify import KEY_HEADERS, OWN_HEADER_PREFIX, Caller, caller_of, proxy_user
 from proxy_addon.meter import MAX_BODY_BYTES, Cleared, Meter, Request
+from proxy_addon.peer import is_same_user
 from proxy_addon.refusals import Reason, Refusal, refusal, unreachable_body
 from proxy_addon.routes import Route, Routes
 from proxy_addon.shapes import shape_for
@@ -77,6 +78,11 @@ class MeterAddon:
         user = proxy_user(flow.request.headers.get("proxy-authorization", ""))
         if user:
             self._proxy_users[flow.client_conn.id] = user
+
+    def client_connected(self, client: Any) -> None:
+        """Somebody connects: another user of this machine is shown out before a byte is read."""
+        if not is_same_user(client.peername[:2], client.sockname[:2]):
+            client.error = "another user of this machine"
 
     def client_disconnected(self, client: Any) -> None:
         """A client is gone."""

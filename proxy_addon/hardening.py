@@ -1,0 +1,24 @@
+"""What the meter's process does to itself before it reads a key: nobody reads its memory, and nothing dumps it.
+
+On Linux a process that is not dumpable leaves no core file and cannot be traced, or its memory read, by another
+process of the same user (prctl(2), ptrace(2)). Elsewhere only the core limit is to be had.
+"""
+
+import ctypes
+import os
+import sys
+
+_PR_SET_DUMPABLE = 4
+_PRIVATE_UMASK = 0o077
+
+
+def harden_process() -> None:
+    """To be called once, at the start, while there is one thread. Raises OSError where the kernel refuses."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    os.umask(_PRIVATE_UMASK)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux" and ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
