@@ -30,13 +30,14 @@ from app.ledger.meter_state import InstanceLock, mark_stopped, register_meter
 from app.ledger.recovery import recover_dead_instances
 from app.log import set_up_logging
 from proxy_addon.addon import MeterAddon, answer_errors_in_json
+from proxy_addon.destinations import Destinations
 from proxy_addon.gate import Gate
 from proxy_addon.hardening import harden_process
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.meter import Meter
 from proxy_addon.orders import Orders
 from proxy_addon.recorder import Recorder
-from proxy_addon.routes import Routes
+from proxy_addon.routes import Routes, parse_place
 
 FAILED = 3
 LOOPBACK = "127.0.0.1"
@@ -55,6 +56,7 @@ class Arguments:
     gateway_port: int
     forward_port: int
     upstreams: dict[str, str]
+    private_destinations: frozenset[tuple[str, int]]
     keys_from_stdin: bool
     stop_with_stdin: bool
 
@@ -96,7 +98,8 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     )
     recorder = Recorder(ledger, on_change=lambda: loop.call_soon_threadsafe(gate.wake), look=orders.look)
     gate = Gate(recorder, lock.instance_id)
-    addon = MeterAddon(Meter(recorder, gate, keys), routes)
+    destinations = Destinations(routes.upstream_places | arguments.private_destinations)
+    addon = MeterAddon(Meter(recorder, gate, keys), routes, destinations)
     recorder.start()
     try:
         await _listen(arguments, routes, addon, ledger, lock, stop)
@@ -228,6 +231,7 @@ def _arguments() -> Arguments:
     parser.add_argument("--gateway-port", type=int, default=8787)
     parser.add_argument("--forward-port", type=int, default=8788)
     parser.add_argument("--upstream", action="append", default=[], metavar="PROVIDER=URL")
+    parser.add_argument("--private-destination", action="append", default=[], metavar="HOST:PORT")
     parser.add_argument("--keys-from-stdin", action="store_true")
     parser.add_argument("--stop-with-stdin", action="store_true")
     given = parser.parse_args()
@@ -238,7 +242,13 @@ def _arguments() -> Arguments:
             raise InvalidInput("Not an upstream", f"“{pair[:80]}” must look like openai=https://llm.example.com")
         upstreams[provider] = url
     return Arguments(
-        given.ledger, given.gateway_port, given.forward_port, upstreams, given.keys_from_stdin, given.stop_with_stdin
+        given.ledger,
+        given.gateway_port,
+        given.forward_port,
+        upstreams,
+        frozenset(parse_place(text) for text in given.private_destination),
+        given.keys_from_stdin,
+        given.stop_with_stdin,
     )
 
 

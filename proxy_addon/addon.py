@@ -15,7 +15,9 @@ from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.net.http import status_codes
 from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+from proxy_addon.destinations import Destinations, ForbiddenDestination
 from proxy_addon.exchange import Exchange
 from proxy_addon.identify import KEY_HEADERS, OWN_HEADER_PREFIX, Caller, caller_of, proxy_user
 from proxy_addon.meter import MAX_BODY_BYTES, Cleared, Meter, Request
@@ -53,9 +55,10 @@ _JSON = {"content-type": "application/json"}
 class MeterAddon:
     """The hooks of one request, in the order mitmproxy calls them."""
 
-    def __init__(self, meter: Meter, routes: Routes) -> None:
+    def __init__(self, meter: Meter, routes: Routes, destinations: Destinations) -> None:
         self._meter = meter
         self._routes = routes
+        self._destinations = destinations
         self._proxy_users: dict[str, str] = {}
         self._open: set[Exchange] = set()
         self._is_draining = False
@@ -87,6 +90,17 @@ class MeterAddon:
     def client_disconnected(self, client: Any) -> None:
         """A client is gone."""
         self._proxy_users.pop(client.id, None)
+
+    async def server_connect(self, data: ServerConnectionHookData) -> None:
+        """A connection is about to be made: not to where only this machine can go."""
+        try:
+            if data.server.address is not None:
+                data.server.address = await self._destinations.judged(data.server.address[:2])
+        except ForbiddenDestination as error:
+            data.server.error = str(error)
+        except Exception:
+            logger.exception("a destination could not be judged and was not connected to")
+            data.server.error = "Bursar's meter failed"
 
     @fails_closed
     async def requestheaders(self, flow: http.HTTPFlow) -> None:

@@ -108,6 +108,11 @@ class Routes:
         """Hosts whose traffic the forward proxy opens."""
         return tuple(provider.host for provider in _PROVIDERS.values())
 
+    @property
+    def upstream_places(self) -> frozenset[tuple[str, int]]:
+        """Host and port of every place calls are sent to."""
+        return frozenset((upstream.host.lower(), upstream.port) for upstream in self._upstreams.values())
+
     def by_prefix(self, method: str, path: str) -> Route | None:
         """The route of a gateway path such as `/anthropic/v1/messages`; None when its prefix names no provider."""
         prefix, _, rest = path.removeprefix("/").partition("/")
@@ -142,6 +147,14 @@ def _kind(provider: _Provider, method: str, path: str) -> tuple[Kind, ApiShape]:
     is_clean = ".." not in path and "%" not in path
     kind = Kind.FREE if method in _READ_ONLY and is_clean else Kind.UNKNOWN
     return kind, provider.fallback_shape
+
+
+def parse_place(text: str) -> tuple[str, int]:
+    """A host and port such as `gitlab.internal:443`. Raises InvalidInput."""
+    host, sign, port = text.rpartition(":")
+    if not sign or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise InvalidInput("Not a destination", f"“{text[:80]}” must be a host and a port like gitlab.internal:443.")
+    return host.lower(), int(port)
 
 
 def parse_upstream(url: str) -> Upstream:

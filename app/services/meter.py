@@ -39,6 +39,8 @@ def meter_command(
     command += ["--gateway-port", str(settings.gateway_port), "--forward-port", str(settings.forward_port)]
     for provider, url in settings.upstreams.items():
         command += ["--upstream", f"{provider}={url}"]
+    for place in settings.private_destinations:
+        command += ["--private-destination", place]
     if keys_from_stdin:
         command.append("--keys-from-stdin")
     if stop_with_stdin:

@@ -6,6 +6,7 @@ file is told about and never overwritten.
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -17,6 +18,7 @@ from app.core.errors import InvalidInput
 from app.core.windows import zone
 
 MAX_PORT = 65_535
+_PLACE = re.compile(r"\S+:[1-9]\d{0,4}")
 
 
 class Theme(StrEnum):
@@ -32,8 +34,9 @@ class Settings:
     """All settings, each with its default.
 
     Ports: 0 means any free one. `time_zone` is an IANA name; empty means the machine's (see `settings_zone`).
-    `upstreams` maps a provider to the base URL its calls go to instead of its own. `unknown` holds keys of the file
-    that this version has no meaning for.
+    `upstreams` maps a provider to the base URL its calls go to instead of its own. `private_destinations` are places
+    (`gitlab.internal:443`) on this machine or its network that the forward proxy may reach. `unknown` holds keys of
+    the file that this version has no meaning for.
     """
 
     gateway_port: int = 8787
@@ -42,6 +45,7 @@ class Settings:
     time_zone: str = ""
     notifications: bool = True
     upstreams: Mapping[str, str] = field(default_factory=dict)
+    private_destinations: tuple[str, ...] = ()
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -113,6 +117,8 @@ def _from_values(values: Mapping[str, Any]) -> Settings:
         _CHECKS[name](name, value)
     if "theme" in known:
         known["theme"] = Theme(known["theme"])
+    if "private_destinations" in known:
+        known["private_destinations"] = tuple(known["private_destinations"])
     return Settings(**known, unknown={name: value for name, value in values.items() if name not in _known()})
 
 
@@ -150,6 +156,12 @@ def _check_upstreams(name: str, value: object) -> None:
         raise InvalidInput(name, f"“{name}” must map a provider to a base URL that begins with http:// or https://.")
 
 
+def _check_places(name: str, value: object) -> None:
+    places = value if isinstance(value, list | tuple) else [None]
+    if not all(isinstance(place, str) and _PLACE.fullmatch(place) for place in places):
+        raise InvalidInput(name, f"“{name}” must list hosts with their ports, like gitlab.internal:443.")
+
+
 def _is_base_url(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("http://", "https://"))
 
@@ -161,6 +173,7 @@ _CHECKS = {
     "time_zone": _check_zone,
     "notifications": _check_switch,
     "upstreams": _check_upstreams,
+    "private_destinations": _check_places,
 }
 
 

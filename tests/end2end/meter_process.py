@@ -43,12 +43,17 @@ class RunningMeter:
 
 @contextmanager
 def meter(
-    home: Path, upstreams: Mapping[str, str], *, keys: Mapping[str, str] = KEYS, tags: Tags | None = None
+    home: Path,
+    upstreams: Mapping[str, str],
+    *,
+    keys: Mapping[str, str] = KEYS,
+    tags: Tags | None = None,
+    extra: tuple[str, ...] = (),
 ) -> Iterator[RunningMeter]:
     """Start a meter and stop it in the end, seeing to it that it ends cleanly."""
     ledger = open_ledger(home / "ledger.sqlite")
     _key, token = issue_key(ledger, name="test", tags=tags or Tags(project="billing-api", agent="test", user="me"))
-    process = start_process(home, upstreams, keys)
+    process = start_process(home, upstreams, keys, extra)
     try:
         event = read_event(process)
         assert event["event"] == "ready", event

@@ -88,10 +88,25 @@ def test_call_without_any_key_is_refused(running: RunningMeter, provider: Provid
     assert provider.seen == []
 
 
-def test_other_hosts_pass_unopened(running: RunningMeter, stranger: tuple[str, Path]) -> None:
+def test_other_hosts_pass_unopened(home: Path, stranger: tuple[str, Path]) -> None:
     url, certificate = stranger
-    with _client(running, certificate, running.token) as client:
+    allowed = ("--private-destination", url.removeprefix("https://"))
+    with meter(home, {}, extra=allowed) as running, _client(running, certificate, running.token) as client:
         assert client.get(url).text == "hello"  # the stranger's own certificate was seen, or TLS would have failed
+        assert running.count() == 0
+
+
+def test_nothing_on_this_machine_is_reached_through_the_proxy(
+    running: RunningMeter, stranger: tuple[str, Path]
+) -> None:
+    url, certificate = stranger
+    port = url.rpartition(":")[2]
+    with _client(running, certificate, running.token) as client:
+        for host in ("localhost", "127.0.0.1", "0x7f.1"):
+            with pytest.raises(httpx2.TransportError):
+                client.get(f"https://{host}:{port}")
+        for own in (running.gateway, running.forward):
+            assert client.get(own).status_code == 502
     assert running.count() == 0
 
 

@@ -47,6 +47,8 @@ def test_settings_of_a_newer_version_are_kept(tmp_path: Path) -> None:
         ('{"notifications": "yes"}', "true or false"),
         ('{"time_zone": "Mars/Olympus"}', "IANA"),
         ('{"time_zone": 5}', "Europe/Berlin"),
+        ('{"private_destinations": "a:1"}', "like gitlab.internal:443"),
+        ('{"private_destinations": ["a"]}', "like gitlab.internal:443"),
         ('{"upstreams": ["x"]}', "base URL"),
         ('{"upstreams": {"openai": "ftp://x"}}', "base URL"),
     ],
