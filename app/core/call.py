@@ -15,7 +15,9 @@ class ApiShape(StrEnum):
     ANTHROPIC_MESSAGES = "anthropic.messages"
     OPENAI_CHAT = "openai.chat"
     OPENAI_RESPONSES = "openai.responses"
+    OPENAI_REALTIME = "openai.realtime"
     GEMINI = "gemini.generate_content"
+    GEMINI_LIVE = "gemini.live"
 
 
 class Basis(StrEnum):

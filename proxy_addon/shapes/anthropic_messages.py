@@ -21,6 +21,7 @@ from proxy_addon.shapes.fields import (
     text,
     total,
 )
+from proxy_addon.shapes.reading import NO_HEADERS, Shape
 
 _BOUNDED = frozenset({"text", "tool_use", "tool_result", "thinking", "redacted_thinking", "tool_reference"})
 _CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_")
@@ -31,7 +32,7 @@ _DEFAULT_WEB_SEARCHES = 20
 """Searches to hold for when the request sets no `max_uses`: the provider sets no limit then."""
 
 
-class AnthropicMessages:
+class AnthropicMessages(Shape):
     """The shape."""
 
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
@@ -52,7 +53,7 @@ class AnthropicMessages:
             session=_session(members, headers),
         )
 
-    def reader(self, facts: RequestFacts) -> "AnthropicReader":
+    def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "AnthropicReader":
         """A reader for the answer."""
         return AnthropicReader()
 

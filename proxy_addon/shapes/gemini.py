@@ -6,11 +6,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from app.core.exchange import RequestFacts, ResponseFacts
-from app.core.usage import Usage
 from proxy_addon.shapes.fields import (
     UnreadableRequest,
     byte_length,
-    count,
     items,
     mapping,
     optional_limit,
@@ -18,8 +16,9 @@ from proxy_addon.shapes.fields import (
     read_json,
     read_object,
     text,
-    total,
 )
+from proxy_addon.shapes.gemini_usage import gemini_tier, gemini_usage
+from proxy_addon.shapes.reading import NO_HEADERS, Shape
 
 _PATH = re.compile(r".*/models/(?P<model>[^/:?]+):(?P<method>\w+)")
 _BOUNDED_PARTS = frozenset(
@@ -33,7 +32,7 @@ _PER_PROMPT = re.compile(r"gemini-[12]\b")
 """Up to Gemini 2.5 grounding is billed once a prompt, later ones for each query (Google's grounding prices)."""
 
 
-class Gemini:
+class Gemini(Shape):
     """The shape."""
 
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
@@ -55,7 +54,7 @@ class Gemini:
             max_web_searches=_SEARCHES_OF_A_CALL if any("earch" in key for key in tools) else 0,
         )
 
-    def reader(self, facts: RequestFacts) -> "GeminiReader":
+    def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "GeminiReader":
         """A reader for the answer."""
         return GeminiReader()
 
@@ -97,10 +96,10 @@ class GeminiReader:
     def facts(self) -> ResponseFacts:
         """What is known so far."""
         return ResponseFacts(
-            usage=_usage(self._usage, self._searches()),
+            usage=gemini_usage(self._usage, self._searches()),
             response_model=self._model,
             response_id=self._id,
-            service_tier=_tier(self._usage),
+            service_tier=gemini_tier(self._usage),
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=self._is_ended and bool(self._usage),
@@ -136,39 +135,3 @@ def _spoken(part: Mapping[str, Any]) -> Iterator[object]:
     yield part.get("text")
     yield part.get("functionCall")
     yield part.get("executableCode")
-
-
-def _usage(raw: Mapping[str, Any], searches: int | None) -> Usage:
-    """`promptTokenCount` holds the cached ones; what tools put in is apart; thoughts stand beside the candidates.
-
-    A last chunk may leave out the candidates, and then the total tells them.
-    """
-    prompt, tools = count(raw.get("promptTokenCount")), count(raw.get("toolUsePromptTokenCount"))
-    taken = total(prompt, tools)
-    output = total(count(raw.get("candidatesTokenCount")), count(raw.get("thoughtsTokenCount")))
-    both = count(raw.get("totalTokenCount"))
-    if taken is not None and both is not None and both - taken > (output or -1):
-        output = both - taken
-    cached = count(raw.get("cachedContentTokenCount"))
-    return Usage(
-        input_tokens=None if prompt is None else taken,
-        output_tokens=output,
-        cache_read_tokens=cached,
-        reasoning_tokens=count(raw.get("thoughtsTokenCount")),
-        input_audio_tokens=_audio(raw.get("promptTokensDetails")),
-        cache_audio_read_tokens=_audio(raw.get("cacheTokensDetails")),
-        output_audio_tokens=_audio(raw.get("candidatesTokensDetails")),
-        web_searches=searches,
-    )
-
-
-def _audio(details: object) -> int | None:
-    """Audio tokens of one side; None where it has none."""
-    kinds = (mapping(detail) for detail in items(details))
-    return total(*(count(kind.get("tokenCount")) for kind in kinds if kind.get("modality") == "AUDIO"))
-
-
-def _tier(raw: Mapping[str, Any]) -> str:
-    """The tier in lower case: `priority`, `flex`; Vertex says ON_DEMAND_PRIORITY for it, and ON_DEMAND for none."""
-    tier = text(raw.get("serviceTier")) or text(raw.get("trafficType"))
-    return tier.lower().removeprefix("on_demand").removeprefix("_")

@@ -20,6 +20,7 @@ from proxy_addon.shapes.fields import (
     require_text,
     text,
 )
+from proxy_addon.shapes.reading import NO_HEADERS, Shape
 from proxy_addon.shapes.reported_cost import reported_cost
 
 _BOUNDED = frozenset({"text", "function", "custom", "thinking", "refusal", "reasoning.text", "reasoning.encrypted"})
@@ -27,7 +28,7 @@ _SEARCHES_OF_A_CALL = 10
 """Searches to hold for when a request allows them and sets no limit."""
 
 
-class OpenAIChat:
+class OpenAIChat(Shape):
     """The shape."""
 
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
@@ -47,7 +48,7 @@ class OpenAIChat:
             session=headers.get("x-session-id", "")[:200],
         )
 
-    def reader(self, facts: RequestFacts) -> "ChatReader":
+    def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ChatReader":
         """A reader for the answer."""
         return ChatReader()
 

@@ -1,6 +1,7 @@
 """OpenAI Responses: `POST /v1/responses`. Facts from recordings and documentation."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
@@ -19,6 +20,7 @@ from proxy_addon.shapes.fields import (
     require_text,
     text,
 )
+from proxy_addon.shapes.reading import NO_HEADERS, Shape, Turn
 from proxy_addon.shapes.reported_cost import reported_cost
 
 _BOUNDED = frozenset(
@@ -34,7 +36,7 @@ _SEARCHES_OF_A_CALL = 10
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 
 
-class OpenAIResponses:
+class OpenAIResponses(Shape):
     """The shape."""
 
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
@@ -54,9 +56,13 @@ class OpenAIResponses:
             session=_session(members, headers),
         )
 
-    def reader(self, facts: RequestFacts) -> "ResponsesReader":
+    def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ResponsesReader":
         """A reader for the answer."""
         return ResponsesReader()
+
+    def socket_reader(self, facts: RequestFacts) -> "ResponsesSocket":
+        """A reader for a socket: its messages are the events of streams, its turns begin with `response.create`."""
+        return ResponsesSocket(self)
 
 
 def _is_input_bounded(members: Mapping[str, Any], kinds: list[Any]) -> bool:
@@ -124,6 +130,63 @@ class ResponsesReader:
         self._id = text(response.get("id")) or self._id
         if response.get("error"):
             self._error = _error_code(mapping(response.get("error")))
+
+
+class _Lane:
+    """The turns of one `stream_id`: one is answered at a time, in order."""
+
+    def __init__(self) -> None:
+        self.waiting: list[RequestFacts] = []
+        self.reader: ResponsesReader | None = None
+
+    def read(self, message: bytes) -> ResponseFacts:
+        if self.reader is None:
+            self.reader = ResponsesReader()
+        self.reader.feed(message)
+        return self.reader.facts()
+
+    def end(self, answer: ResponseFacts) -> Turn:
+        self.reader = None
+        return Turn(self.waiting.pop(0) if self.waiting else None, answer)
+
+
+class ResponsesSocket:
+    """Responses over a socket: several turns after one another, and side by side where they carry a `stream_id`."""
+
+    def __init__(self, shape: OpenAIResponses) -> None:
+        self._shape = shape
+        self._lanes: dict[str, _Lane] = {}
+
+    def sent(self, message: bytes) -> RequestFacts | None:
+        """Facts of a `response.create`, whose members are those of a request's body."""
+        event = mapping(read_json(message))
+        if event.get("type") != "response.create":
+            return None
+        facts = replace(self._shape.read_request("", NO_HEADERS, message), is_stream=True)
+        self._lane(event).waiting.append(facts)
+        return facts
+
+    def received(self, message: bytes) -> list[Turn]:
+        """The turn that one of the last events ends, or an error that stands for an answer."""
+        event = mapping(read_json(message))
+        kind = event.get("type")
+        if not isinstance(kind, str) or not (kind == "error" or kind.startswith("response.")):
+            return []
+        lane = self._lane(event)
+        answer = lane.read(message)
+        return [lane.end(answer)] if kind in _ENDS or kind == "error" else []
+
+    def open_turns(self) -> list[Turn]:
+        """What has no end yet, the one being answered first."""
+        found = []
+        for lane in self._lanes.values():
+            for position, request in enumerate(lane.waiting):
+                reader = lane.reader if position == 0 else None
+                found.append(Turn(request, reader.facts() if reader else ResponseFacts(), is_begun=reader is not None))
+        return found
+
+    def _lane(self, event: Mapping[str, Any]) -> _Lane:
+        return self._lanes.setdefault(text(event.get("stream_id")), _Lane())
 
 
 def _error_code(error: Mapping[str, Any]) -> str:

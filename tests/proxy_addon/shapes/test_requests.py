@@ -15,6 +15,8 @@ CHAT, RESPONSES, MESSAGES, GEMINI = (
     ApiShape.ANTHROPIC_MESSAGES,
     ApiShape.GEMINI,
 )
+SOCKETS = (ApiShape.OPENAI_REALTIME, ApiShape.GEMINI_LIVE)
+JSON_SHAPES = [shape for shape in ApiShape if shape not in SOCKETS]
 GEMINI_PATH = "/v1beta/models/gemini-4-argon:generateContent"
 IMAGE = {"type": "image", "source": {"type": "url", "url": "x"}}
 
@@ -25,7 +27,7 @@ def read(shape: ApiShape, body: bytes | dict[str, Any], path: str = GEMINI_PATH,
     return shape_for(shape).read_request(path, named, raw)
 
 
-@pytest.mark.parametrize("shape", list(ApiShape))
+@pytest.mark.parametrize("shape", JSON_SHAPES)
 @pytest.mark.parametrize(
     "body",
     [
@@ -47,7 +49,7 @@ def test_what_is_no_json_object_is_rejected(shape: ApiShape, body: bytes) -> Non
     assert "\xff" not in str(caught.value)
 
 
-@pytest.mark.parametrize("shape", list(ApiShape))
+@pytest.mark.parametrize("shape", JSON_SHAPES)
 @pytest.mark.parametrize(
     "body",
     [
@@ -226,3 +228,12 @@ def test_the_agents_session_is_read() -> None:
     assert read(MESSAGES, {"model": "m", "metadata": {"user_id": "user_1"}}).session == ""
     assert read(RESPONSES, {"model": "m", "prompt_cache_key": "s3"}).session == "s3"
     assert read(RESPONSES, {"model": "m"}, session_id="s4").session == "s4"
+
+
+def test_a_socket_is_opened_without_a_body_and_may_name_its_model_in_the_query() -> None:
+    path = "/v1/realtime?model=gpt-realtime-2"
+    assert shape_for(ApiShape.OPENAI_REALTIME).read_request(path, {}, b"").model == "gpt-realtime-2"
+    for shape in SOCKETS:
+        assert read(shape, b"").is_stream
+        with pytest.raises(UnreadableRequest, match="WebSocket"):
+            read(shape, b"{}")
