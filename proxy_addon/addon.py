@@ -105,7 +105,7 @@ class MeterAddon:
     @fails_closed
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Turn away who may not speak here, and what is not ours to read; find the route."""
-        headers = _lower(flow)
+        headers = _lower(flow.request.headers)
         if flow.client_conn.proxy_mode.type_name == "reverse":
             port = flow.client_conn.sockname[1]
             if is_from_web_page(headers) or not is_local_name(flow.request.host_header or "", port):
@@ -136,7 +136,7 @@ class MeterAddon:
         caller = self._caller(flow)
         request = Request(
             route=route,
-            headers=_lower(flow),
+            headers=_lower(flow.request.headers),
             body=flow.request.raw_content or b"",
             caller=caller,
             is_client_gone=lambda: flow.client_conn.state is ConnectionState.CLOSED,
@@ -169,7 +169,7 @@ class MeterAddon:
             return
         exchange.status_code = flow.response.status_code
         exchange.tap = Tap(
-            shape_for(exchange.route.api_shape).reader(exchange.facts),
+            shape_for(exchange.route.api_shape).reader(exchange.facts, _lower(flow.response.headers)),
             content_type=flow.response.headers.get("content-type", ""),
             content_encoding=flow.response.headers.get("content-encoding", ""),
         )
@@ -195,11 +195,11 @@ class MeterAddon:
 
     def _caller(self, flow: http.HTTPFlow) -> Caller:
         user = self._proxy_users.get(flow.client_conn.id, "")
-        return caller_of(_lower(flow), flow.request.query.get("key", ""), user)
+        return caller_of(_lower(flow.request.headers), flow.request.query.get("key", ""), user)
 
 
-def _lower(flow: http.HTTPFlow) -> dict[str, str]:
-    return {name.lower(): value for name, value in flow.request.headers.items()}
+def _lower(headers: http.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _path(flow: http.HTTPFlow) -> str:

@@ -11,11 +11,10 @@ from dataclasses import replace
 
 from app.core.exchange import ResponseFacts
 from proxy_addon.content_decoding import decoder_for
+from proxy_addon.framing import is_body, parser_by_start, parser_for
 from proxy_addon.shapes import ResponseReader
-from proxy_addon.sse import SseParser
 
 _log = logging.getLogger(__name__)
-_JSON_STARTS = b"{["
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """The largest body that is no stream and is held until its end, decoded."""
 
@@ -48,8 +47,8 @@ class Tap:
         self._max_body_bytes = max_body_bytes
         self._is_finished = False
         self._facts = ResponseFacts()
-        self._is_stream = _is_stream(content_type)
-        self._events = SseParser()
+        self._events = parser_for(content_type)
+        self._is_framed = self._events is not None or is_body(content_type)
         self._body = bytearray()
         self._decoder = decoder_for(content_encoding)
         if self._decoder is None:
@@ -100,9 +99,9 @@ class Tap:
             self._take(piece)
 
     def _take(self, piece: bytes) -> None:
-        if self._is_stream is None and (start := piece.lstrip()):
-            self._is_stream = start[0] not in _JSON_STARTS
-        if self._is_stream:
+        if not self._is_framed and (start := piece.lstrip()):
+            self._events, self._is_framed = parser_by_start(start[0]), True
+        if self._events is not None:
             for payload in self._events.feed(piece):
                 self._reader.feed(payload)
         elif len(self._body) + len(piece) > self._max_body_bytes:
@@ -111,7 +110,7 @@ class Tap:
             self._body += piece
 
     def _flush(self) -> None:
-        for payload in self._events.close():
+        for payload in self._events.close() if self._events is not None else ():
             self._reader.feed(payload)
         if self._body:
             self._reader.feed(bytes(self._body))
@@ -122,11 +121,3 @@ class Tap:
             _log.warning("An answer could not be observed: %s. It was passed on unchanged.", reason)
         self.is_blind = True
         self._body.clear()
-
-
-def _is_stream(content_type: str) -> bool | None:
-    """Whether the answer is a stream of events; None where the header does not tell, and the first byte must."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == "text/event-stream":
-        return True
-    return False if kind.endswith("json") else None
