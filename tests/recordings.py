@@ -18,10 +18,37 @@ needs_recordings = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recording
 
 _SHAPES = {
     "anthropic.messages": ApiShape.ANTHROPIC_MESSAGES,
+    "anthropic.vertex.rawPredict": ApiShape.ANTHROPIC_MESSAGES,
+    "anthropic.vertex.streamRawPredict": ApiShape.ANTHROPIC_MESSAGES,
+    "anthropic.complete": ApiShape.ANTHROPIC_COMPLETE,
     "openai.chat": ApiShape.OPENAI_CHAT,
+    "openai.completions": ApiShape.OPENAI_COMPLETIONS,
     "openai.responses": ApiShape.OPENAI_RESPONSES,
+    "openai.responses.compact": ApiShape.OPENAI_RESPONSES,
+    "openai.embeddings": ApiShape.OPENAI_EMBEDDINGS,
+    "openai.images": ApiShape.OPENAI_MEDIA,
+    "openai.assistants": ApiShape.OPENAI_ASSISTANTS,
+    "openai.realtime.ws": ApiShape.OPENAI_REALTIME,
+    "voyage.rerank": ApiShape.OPENAI_EMBEDDINGS,
     "gemini.generateContent": ApiShape.GEMINI,
     "gemini.streamGenerateContent": ApiShape.GEMINI,
+    "gemini.embedContent": ApiShape.GEMINI_EMBEDDINGS,
+    "gemini.batchEmbedContents": ApiShape.GEMINI_EMBEDDINGS,
+    "gemini.predict": ApiShape.GEMINI_EMBEDDINGS,
+    "gemini.interactions": ApiShape.GEMINI_INTERACTIONS,
+    "gemini.live": ApiShape.GEMINI_LIVE,
+    "bedrock.converse": ApiShape.BEDROCK_CONVERSE,
+    "bedrock.converse-stream": ApiShape.BEDROCK_CONVERSE,
+    "bedrock.invoke": ApiShape.BEDROCK_INVOKE,
+    "bedrock.invoke-with-response-stream": ApiShape.BEDROCK_INVOKE,
+    "cohere.v1.chat": ApiShape.COHERE,
+    "cohere.v1.generate": ApiShape.COHERE,
+    "cohere.v1.rerank": ApiShape.COHERE,
+    "cohere.v2.chat": ApiShape.COHERE,
+    "cohere.v2.embed": ApiShape.COHERE,
+    "cohere.v2.rerank": ApiShape.COHERE,
+    "ollama.chat": ApiShape.OLLAMA,
+    "ollama.generate": ApiShape.OLLAMA,
 }
 
 
@@ -42,6 +69,7 @@ class Recording:
     request_headers: dict[str, str]
     status: int
     content_type: str
+    response_headers: dict[str, str]
     wire_encoding: str
     response_body: bytes = field(repr=False)
     is_stream: bool
@@ -49,14 +77,37 @@ class Recording:
     expected: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedSocket:
+    """The messages of one socket, each with whether the client sent it, and the usage expected of each turn."""
+
+    name: str
+    provider: str
+    shape: ApiShape
+    messages: tuple[tuple[bool, bytes], ...] = field(repr=False)
+    expected: tuple[dict[str, Any], ...]
+
+
+@cache
+def lines() -> tuple[dict[str, Any], ...]:
+    """Every line of every file, in a fixed order."""
+    found: list[dict[str, Any]] = []
+    for path in sorted(FOLDER.glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as text:
+            found.extend(map(json.loads, text))
+    return tuple(found)
+
+
 @cache
 def recordings() -> tuple[Recording, ...]:
-    """All exchanges of the four shapes, in a fixed order."""
-    found: list[Recording] = []
-    for path in sorted(FOLDER.glob("*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            found.extend(_recording(line) for line in map(json.loads, lines) if line["api"] in _SHAPES)
-    return tuple(found)
+    """All exchanges over HTTP that a shape reads, in a fixed order."""
+    return tuple(_recording(line) for line in lines() if line["api"] in _SHAPES and not line.get("ws_messages"))
+
+
+@cache
+def recorded_sockets() -> tuple[RecordedSocket, ...]:
+    """All sockets, in a fixed order."""
+    return tuple(_socket(line) for line in lines() if line.get("ws_messages"))
 
 
 def _recording(line: dict[str, Any]) -> Recording:
@@ -71,11 +122,23 @@ def _recording(line: dict[str, Any]) -> Recording:
         request_headers={key.lower(): value for key, value in line["request_headers"].items()},
         status=line["status"],
         content_type=line["response_headers"].get("content-type") or "",
+        response_headers={key.lower(): value for key, value in line["response_headers"].items() if value is not None},
         wire_encoding=line.get("wire_content_encoding") or "",
         response_body=_bytes(line["response_body"], line["response_encoding"]),
         is_stream=line["stream"],
         is_trimmed=bool(line.get("request_trimmed")),
         expected=line["expected_usage"],
+    )
+
+
+def _socket(line: dict[str, Any]) -> RecordedSocket:
+    messages = [(message["dir"] == "sent", message["data"]) for message in line["ws_messages"]]
+    return RecordedSocket(
+        name=f"{line['source']}#{line['index']}",
+        provider=line["provider"],
+        shape=_SHAPES[line["api"]],
+        messages=tuple((is_sent, json.dumps(data).encode()) for is_sent, data in messages),
+        expected=tuple(line["expected_usage_per_turn"]),
     )
 
 

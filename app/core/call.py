@@ -13,11 +13,23 @@ class ApiShape(StrEnum):
     """The dialect a call is spoken in: which file of `proxy_addon/shapes` reads it."""
 
     ANTHROPIC_MESSAGES = "anthropic.messages"
+    ANTHROPIC_COMPLETE = "anthropic.complete"
     OPENAI_CHAT = "openai.chat"
+    OPENAI_COMPLETIONS = "openai.completions"
     OPENAI_RESPONSES = "openai.responses"
+    OPENAI_EMBEDDINGS = "openai.embeddings"
+    OPENAI_MEDIA = "openai.media"
+    OPENAI_ASSISTANTS = "openai.assistants"
     OPENAI_REALTIME = "openai.realtime"
     GEMINI = "gemini.generate_content"
+    GEMINI_EMBEDDINGS = "gemini.embeddings"
+    GEMINI_INTERACTIONS = "gemini.interactions"
     GEMINI_LIVE = "gemini.live"
+    BEDROCK_CONVERSE = "bedrock.converse"
+    BEDROCK_INVOKE = "bedrock.invoke"
+    COHERE = "cohere"
+    OLLAMA = "ollama"
+    UNMETERED = "unmetered"
 
 
 class Basis(StrEnum):

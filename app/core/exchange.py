@@ -50,6 +50,8 @@ class ResponseFacts:
 
     `output_bytes` counts the bytes of generated text, thinking and tool arguments seen: an upper bound of the output
     tokens where a cut stream never told them. `error_type` is the provider's own word for a failure in the answer.
+    `billed` is set where the provider bills other counts than it processed (Cohere); the price is that of these.
+    `search_units` is what rerankings are billed by.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -62,3 +64,5 @@ class ResponseFacts:
     is_final: bool = False
     region: str = ""
     side_inferences: tuple[SideInference, ...] = ()
+    billed: Usage | None = None
+    search_units: int | None = None

@@ -1,8 +1,9 @@
-"""Anthropic Messages: `POST /v1/messages`. Facts from recordings and documentation."""
+"""Anthropic Messages: `POST /v1/messages`, and its body at Bedrock and Vertex. Facts: recordings, documentation."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from app.core.exchange import RequestFacts, ResponseFacts, SideInference
 from app.core.usage import Usage
@@ -25,6 +26,7 @@ from proxy_addon.shapes.reading import NO_HEADERS, Shape
 
 _BOUNDED = frozenset({"text", "tool_use", "tool_result", "thinking", "redacted_thinking", "tool_reference"})
 _CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_")
+_PATH_MODEL = re.compile(r"/models?/([^/?]+?)(?:/invoke|:(?:streamR|r)awPredict)")
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:3[0-9]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aA])")
 """A letter, digit or underscore written as an escape, as nobody does who has nothing to hide."""
 
@@ -40,8 +42,8 @@ class AnthropicMessages(Shape):
         members = read_object(body)
         tools = items(members.get("tools"))
         return RequestFacts(
-            model=require_text(members, "model"),
-            is_stream=optional_flag(members, "stream"),
+            model=_model(members, path),
+            is_stream=optional_flag(members, "stream") or ":streamRawPredict" in path,
             body_bytes=len(body),
             is_input_bounded=_is_input_bounded(members, tools),
             output_limit=optional_limit(members, "max_tokens"),
@@ -56,6 +58,12 @@ class AnthropicMessages(Shape):
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "AnthropicReader":
         """A reader for the answer."""
         return AnthropicReader()
+
+
+def _model(members: Mapping[str, Any], path: str) -> str:
+    """Bedrock and Vertex name the model in the path, and look at no other. Raises UnreadableRequest."""
+    match = _PATH_MODEL.search(path)
+    return unquote(match[1]) if match else require_text(members, "model")
 
 
 def _is_input_bounded(members: Mapping[str, Any], tools: list[Any]) -> bool:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -15,6 +16,7 @@ MAX_COUNT = 1_000_000_000
 """Above a billion a count of one call is a provider's mistake, and is taken as not said."""
 
 _MEMBER = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
+_DEPLOYMENT = re.compile(r"/deployments/([^/?]+)/")
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -96,12 +98,24 @@ def read_json(payload: bytes) -> Any:
         return None
 
 
+def read_values(payload: bytes) -> list[Any]:
+    """The JSON values of an answer: one, or one a line where it was a stream that did not say so."""
+    value = read_json(payload)
+    return [value] if value is not None else [read_json(line) for line in payload.splitlines()]
+
+
 def require_text(members: Mapping[str, Any], key: str) -> str:
     """A text that must be there and not be empty. Raises UnreadableRequest."""
     value = optional_text(members, key)
     if not value:
         raise UnreadableRequest(f"The request body has no {key}.")
     return value
+
+
+def require_model(members: Mapping[str, Any], path: str) -> str:
+    """The model of the body; else the deployment that the path of an Azure resource names. Raises UnreadableRequest."""
+    deployment = _DEPLOYMENT.search(path)
+    return optional_text(members, "model") or (unquote(deployment[1]) if deployment else require_text(members, "model"))
 
 
 def optional_text(members: Mapping[str, Any], key: str) -> str:

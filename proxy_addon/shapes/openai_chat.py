@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
-from app.core.usage import Usage
 from proxy_addon.shapes.fields import (
     byte_length,
-    count,
-    first_count,
     has_only_types,
     items,
     mapping,
@@ -17,11 +14,11 @@ from proxy_addon.shapes.fields import (
     optional_text,
     read_json,
     read_object,
-    require_text,
+    require_model,
     text,
 )
+from proxy_addon.shapes.openai_usage import chat_usage, error_type
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
-from proxy_addon.shapes.reported_cost import reported_cost
 
 _BOUNDED = frozenset({"text", "function", "custom", "thinking", "refusal", "reasoning.text", "reasoning.encrypted"})
 _SEARCHES_OF_A_CALL = 10
@@ -37,7 +34,7 @@ class OpenAIChat(Shape):
         tools = [mapping(tool).get("type", "function") for tool in items(members.get("tools"))]
         is_searching = bool(members.get("web_search_options")) or any("search" in str(kind) for kind in tools)
         return RequestFacts(
-            model=require_text(members, "model"),
+            model=require_model(members, path),
             is_stream=optional_flag(members, "stream"),
             body_bytes=len(body),
             is_input_bounded=_is_input_bounded(members, tools) and not is_searching,
@@ -84,7 +81,7 @@ class ChatReader:
         self._id = text(chunk.get("id")) or self._id
         self._tier = text(chunk.get("service_tier")) or self._tier
         if chunk.get("error"):
-            self._error = _error_type(chunk["error"])
+            self._error = error_type(chunk["error"])
         for choice in map(mapping, items(chunk.get("choices"))):
             self._count_choice(choice)
         usage = mapping(chunk.get("usage")) or mapping(mapping(chunk.get("x_groq")).get("usage"))
@@ -96,7 +93,7 @@ class ChatReader:
     def facts(self) -> ResponseFacts:
         """What is known so far."""
         return ResponseFacts(
-            usage=_usage(self._usage),
+            usage=chat_usage(self._usage),
             response_model=self._model,
             response_id=self._id,
             service_tier=self._tier,
@@ -113,32 +110,3 @@ class ChatReader:
         for call in (*calls, mapping(spoken.get("function_call"))):
             self._bytes += byte_length(call.get("name")) + byte_length(call.get("arguments"))
         self._is_ended = self._is_ended or isinstance(choice.get("finish_reason"), str)
-
-
-def _error_type(error: object) -> str:
-    details = mapping(error)
-    return text(details.get("type")) or text(details.get("code")) or "error"
-
-
-def _usage(raw: Mapping[str, Any]) -> Usage:
-    """`prompt_tokens` holds the cache. xAI and Google's endpoint leave reasoning out of `completion_tokens`; then only
-    the total tells, so the dearer of the two readings is taken.
-    """
-    told, answer = mapping(raw.get("prompt_tokens_details")), mapping(raw.get("completion_tokens_details"))
-    prompt, output, both = (count(raw.get(key)) for key in ("prompt_tokens", "completion_tokens", "total_tokens"))
-    reasoning = count(answer.get("reasoning_tokens"))
-    if prompt is not None and both is not None and both - prompt > (output or 0):
-        reasoning = both - prompt - (output or 0) if reasoning is None else reasoning
-        output = both - prompt
-    cached = (told.get("cached_tokens"), raw.get("prompt_cache_hit_tokens"), raw.get("num_cached_tokens"))
-    return Usage(
-        input_tokens=prompt,
-        output_tokens=output,
-        cache_read_tokens=first_count(*cached, raw.get("cached_tokens"), raw.get("cache_read_input_tokens")),
-        cache_write_tokens=first_count(told.get("cache_write_tokens"), raw.get("cache_creation_input_tokens")),
-        reasoning_tokens=reasoning,
-        input_audio_tokens=count(told.get("audio_tokens")),
-        output_audio_tokens=count(answer.get("audio_tokens")),
-        web_searches=count(mapping(raw.get("server_tool_use_details")).get("web_search_requests")),
-        reported_cost_nano_usd=reported_cost(raw),
-    )

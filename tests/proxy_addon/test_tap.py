@@ -127,4 +127,5 @@ def test_any_bytes_go_on_and_raise_nothing(shape: ApiShape, chunks: list[bytes],
     tap = Tap(shape_for(shape).reader(FACTS), content_type=content_type, content_encoding="")
     assert b"".join([tap.tap(chunk) for chunk in chunks]) == b"".join(chunks)
     tap.finish()
-    assert not tap.is_blind
+    is_taken_for_frames = b"".join(chunks).lstrip().startswith(b"\0")  # whose checksums are wrong then
+    assert not tap.is_blind or is_taken_for_frames

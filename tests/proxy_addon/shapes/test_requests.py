@@ -15,16 +15,22 @@ CHAT, RESPONSES, MESSAGES, GEMINI = (
     ApiShape.ANTHROPIC_MESSAGES,
     ApiShape.GEMINI,
 )
-SOCKETS = (ApiShape.OPENAI_REALTIME, ApiShape.GEMINI_LIVE)
-JSON_SHAPES = [shape for shape in ApiShape if shape not in SOCKETS]
 GEMINI_PATH = "/v1beta/models/gemini-4-argon:generateContent"
+SOCKETS = (ApiShape.OPENAI_REALTIME, ApiShape.GEMINI_LIVE)
+PATHS = {
+    GEMINI: GEMINI_PATH,
+    ApiShape.GEMINI_EMBEDDINGS: "/v1beta/models/gemini-embedding-2:embedContent",
+    ApiShape.BEDROCK_CONVERSE: "/model/a.b-v1%3A0/converse",
+    ApiShape.BEDROCK_INVOKE: "/model/a.b-v1%3A0/invoke",
+}
+JSON_SHAPES = [shape for shape in ApiShape if shape not in (*SOCKETS, ApiShape.UNMETERED)]
 IMAGE = {"type": "image", "source": {"type": "url", "url": "x"}}
 
 
-def read(shape: ApiShape, body: bytes | dict[str, Any], path: str = GEMINI_PATH, **headers: str) -> RequestFacts:
+def read(shape: ApiShape, body: bytes | dict[str, Any], path: str = "", **headers: str) -> RequestFacts:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return shape_for(shape).read_request(path, named, raw)
+    return shape_for(shape).read_request(path or PATHS.get(shape, "/v1"), named, raw)
 
 
 @pytest.mark.parametrize("shape", JSON_SHAPES)
