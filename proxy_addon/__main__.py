@@ -167,7 +167,6 @@ def _options(routes: Routes, gateway_port: int, forward_port: int) -> Options:
     """mitmproxy's options: loopback only, nothing opened but metered hosts, HTTP/1.1, upstream connected late."""
     folder = paths.config_folder() / "meter"
     folder.mkdir(mode=paths.PRIVATE_FOLDER_MODE, exist_ok=True)
-    opened = [rf"^{host.replace('.', '[.]')}:443$" for host in routes.metered_hosts]
     options = Options(
         confdir=str(folder),
         mode=[
@@ -175,7 +174,7 @@ def _options(routes: Routes, gateway_port: int, forward_port: int) -> Options:
             f"regular@{LOOPBACK}:{forward_port}",
         ],
         http2=False,
-        allow_hosts=[*opened, rf"^{GATEWAY_TARGET}:80$"],
+        allow_hosts=[*routes.opened_hosts, rf"^{GATEWAY_TARGET}:80$"],
     )
     options.update_defer(connection_strategy="lazy", keep_host_header=True)
     return options

@@ -1,8 +1,8 @@
 """Who is calling: the virtual key a request carries, and the labels it brings along.
 
-A virtual key stands where a provider key would (`x-api-key`, `Authorization: Bearer`, `x-goog-api-key`, `?key=`), or in
-the user name of the proxy address, where every client measured passes it on. A request without one is refused: nobody
-could say who pays.
+A virtual key stands where a provider key would (`x-api-key`, `Authorization: Bearer`, `x-goog-api-key`, `api-key`,
+`?key=`), or in the user name of the proxy address, where every client measured passes it on. A request without one is
+refused: nobody could say who pays.
 """
 
 import base64
@@ -10,13 +10,14 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.core.providers import provider_named
 from app.keys.virtual_keys import PREFIX
 
 TASK_HEADER = "x-bursar-task"
 SESSION_HEADER = "x-bursar-session"
 OWN_HEADER_PREFIX = "x-bursar-"
 
-KEY_HEADERS = ("x-api-key", "authorization", "x-goog-api-key")
+KEY_HEADERS = ("x-api-key", "authorization", "x-goog-api-key", "api-key")
 
 # Measured on the wire: Claude Code, Codex (two spellings over time), opencode; wire-formats notes, section 3.
 _SESSION_HEADERS = (SESSION_HEADER, "x-claude-code-session-id", "session-id", "session_id", "x-session-id")
@@ -65,11 +66,9 @@ def proxy_user(proxy_authorization: str) -> str:
 
 def key_header(provider: str, key: str) -> tuple[str, str]:
     """The header in which a provider wants its key."""
-    if provider == "anthropic":
-        return "x-api-key", key
-    if provider == "google":
-        return "x-goog-api-key", key
-    return "authorization", f"Bearer {key}"
+    known = provider_named(provider)
+    name = "authorization" if known is None else known.key_header
+    return name, f"Bearer {key}" if name == "authorization" else key
 
 
 def _bare(credential: str) -> str:

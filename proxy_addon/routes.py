@@ -1,18 +1,20 @@
 """Where a request goes and how it is read: the one table of hosts and paths, deny by default.
 
 A request comes to the gateway under a prefix (`/anthropic`, `/openai`, `/gemini`) or to the forward proxy under the
-provider's own host. Either way it must name a path this table knows: one that is metered, or one known to cost nothing.
-Everything else on a provider's host is refused, since it could spend money unseen.
+provider's own host. Either way its path is one that is metered, or one known to cost nothing, or unknown: it
+could spend money unseen, so it is not sent where a hard cap would have to answer for it.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from app.core.call import ApiShape
 from app.core.errors import InvalidInput
+from proxy_addon.service_table import SERVICES
+from proxy_addon.services import Service
 
 
 class Kind(StrEnum):
@@ -35,7 +37,9 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What is known of a request before its body. `path` is the one sent upstream, without the query."""
+    """What is known of a request before its body. `path` is the one sent upstream, without the query. `is_keys_place`:
+    the provider's own key may be sent there.
+    """
 
     provider: str
     upstream: Upstream
@@ -43,70 +47,39 @@ class Route:
     kind: Kind
     api_shape: ApiShape
     operation: str = "chat"
+    is_keys_place: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Provider:
-    """One provider. `fallback_shape` says in which dialect errors are told where a path has none of its own."""
-
-    host: str
-    prefix: str
-    fallback_shape: ApiShape
-    metered: tuple[tuple[re.Pattern[str], ApiShape], ...]
-    free: tuple[re.Pattern[str], ...]
-    version_prefix: str = ""
-
-
-def _paths(*patterns: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern) for pattern in patterns)
-
-
-# Paths as the providers document them; which of them cost nothing is in wire-formats notes, sections 1 and 3.
-_PROVIDERS = {
-    "anthropic": _Provider(
-        host="api.anthropic.com",
-        prefix="anthropic",
-        fallback_shape=ApiShape.ANTHROPIC_MESSAGES,
-        metered=((re.compile(r"/v1/messages"), ApiShape.ANTHROPIC_MESSAGES),),
-        free=_paths(r"/v1/messages/count_tokens", r"/api/.*"),
-    ),
-    "openai": _Provider(
-        host="api.openai.com",
-        prefix="openai",
-        fallback_shape=ApiShape.OPENAI_CHAT,
-        metered=(
-            (re.compile(r"/v1/chat/completions"), ApiShape.OPENAI_CHAT),
-            (re.compile(r"/v1/responses"), ApiShape.OPENAI_RESPONSES),
-        ),
-        free=_paths(r"/v1/responses/input_tokens", r"/v1/responses/[^/]+/cancel", r"/v1/moderations"),
-        version_prefix="/v1",
-    ),
-    "google": _Provider(
-        host="generativelanguage.googleapis.com",
-        prefix="gemini",
-        fallback_shape=ApiShape.GEMINI,
-        metered=((re.compile(r"/v1(?:beta|alpha)?/models/[^/:]+:(?:stream)?[gG]enerateContent"), ApiShape.GEMINI),),
-        free=_paths(r"/v1(?:beta|alpha)?/models/[^/:]+:countTokens"),
-    ),
+_READ_ONLY = ("GET", "HEAD", "OPTIONS", "DELETE")
+"""Methods that make no model work."""
+_UNMETERED = "unmetered"
+_OPERATIONS = {
+    ApiShape.OPENAI_COMPLETIONS: "text_completion",
+    ApiShape.OPENAI_EMBEDDINGS: "embeddings",
+    ApiShape.GEMINI_EMBEDDINGS: "embeddings",
+    ApiShape.OPENAI_MEDIA: "media",
 }
-_READ_ONLY = ("GET", "HEAD", "OPTIONS")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class Routes:
-    """The table with the places this meter sends to. `upstreams` maps a provider to a base URL of its own choosing."""
+    """The table with the places this meter sends to. `upstreams` maps a service to a base URL of its own choosing, by
+    its gateway prefix or the name of its provider. Raises InvalidInput for a name that is neither.
+    """
 
     def __init__(self, upstreams: Mapping[str, str] | None = None) -> None:
-        self._upstreams = {name: Upstream("https", provider.host, 443) for name, provider in _PROVIDERS.items()}
+        self._upstreams: dict[str, Upstream] = {}
         for name, url in (upstreams or {}).items():
-            if name not in _PROVIDERS:
-                known = ", ".join(sorted(_PROVIDERS))
+            service = next((one for one in SERVICES if name in (one.name, one.provider)), None)
+            if service is None:
+                known = ", ".join(sorted({one.provider for one in SERVICES}))
                 raise InvalidInput("No such provider", f"“{name[:40]}” is not one of {known}.")
-            self._upstreams[name] = parse_upstream(url)
+            self._upstreams[service.name] = parse_upstream(url)
 
     @property
-    def metered_hosts(self) -> tuple[str, ...]:
-        """Hosts whose traffic the forward proxy opens."""
-        return tuple(provider.host for provider in _PROVIDERS.values())
+    def opened_hosts(self) -> tuple[str, ...]:
+        """Patterns of `host:port` whose traffic the forward proxy opens."""
+        return tuple(f"^(?:{service.hosts.pattern}):{service.port}$" for service in SERVICES)
 
     @property
     def upstream_places(self) -> frozenset[tuple[str, int]]:
@@ -114,39 +87,74 @@ class Routes:
         return frozenset((upstream.host.lower(), upstream.port) for upstream in self._upstreams.values())
 
     def by_prefix(self, method: str, path: str) -> Route | None:
-        """The route of a gateway path such as `/anthropic/v1/messages`; None when its prefix names no provider."""
+        """The route of a gateway path such as `/anthropic/v1/messages`; None when its prefix names no service.
+
+        A service without a host of its own is told it in the path: `/azure/RESOURCE/openai/…`, or
+        `/bedrock/REGION/model/…`, or with the whole host in that place.
+        """
         prefix, _, rest = path.removeprefix("/").partition("/")
-        for name, provider in _PROVIDERS.items():
-            if provider.prefix == prefix:
-                return self._route(name, method, f"/{rest}")
-        return None
+        service = _BY_PREFIX.get(prefix)
+        if service is None:
+            return None
+        if (chosen := self._upstreams.get(service.name)) is not None:
+            return _route(service, chosen, True, method, f"/{rest}")
+        upstream, path = _placed(service, f"/{rest}")
+        return None if upstream is None else _route(service, upstream, not service.is_customers, method, path)
 
     def by_host(self, method: str, scheme: str, host: str, port: int, path: str) -> Route | None:
         """The route of a request that names the provider's host itself; None when it is not a metered one."""
-        for name, provider in _PROVIDERS.items():
-            if (scheme, host.lower().rstrip("."), port) == ("https", provider.host, 443):
-                return self._route(name, method, path)
+        name = host.lower().rstrip(".")
+        for service in SERVICES:
+            if (scheme, port) == (service.scheme, service.port) and service.hosts.fullmatch(name):
+                return _route(service, *self._at_host(service, name), method, path)
         return None
 
-    def _route(self, name: str, method: str, path: str) -> Route:
-        provider = _PROVIDERS[name]
-        if provider.version_prefix and not path.startswith(f"{provider.version_prefix}/"):
-            path = provider.version_prefix + path
-        kind, shape = _kind(provider, method, path)
-        return Route(name, self._upstreams[name], path, kind, shape)
+    def _at_host(self, service: Service, host: str) -> tuple[Upstream, bool]:
+        """Where a request to a host goes, and whether the provider's key may go along."""
+        chosen = self._upstreams.get(service.name)
+        there = Upstream(service.scheme, host, service.port)
+        if chosen is None or (service.is_customers and chosen.host != host):
+            return there, not service.is_customers
+        return chosen, True
 
 
-def _kind(provider: _Provider, method: str, path: str) -> tuple[Kind, ApiShape]:
+_BY_PREFIX = {service.name: service for service in SERVICES}
+
+
+def _placed(service: Service, path: str) -> tuple[Upstream | None, str]:
+    """Where a gateway path goes, and what is left of it; None where it does not say."""
+    host = service.host
+    if service.place_in_path is not None and (match := service.place_in_path.match(path)) is not None:
+        host = service.host if match[1] == "global" else service.place.format(match[1])
+    elif not host:
+        place, _, rest = path.removeprefix("/").partition("/")
+        host = service.place.format(place) if _LABEL.fullmatch(place) else place
+        path = f"/{rest}"
+    if not service.hosts.fullmatch(host):
+        return None, path
+    return Upstream(service.scheme, host, service.port), path
+
+
+def _route(service: Service, upstream: Upstream, is_keys_place: bool, method: str, path: str) -> Route:
+    if service.version_prefix and not path.startswith(f"{service.version_prefix}/"):
+        path = service.version_prefix + path
+    kind, shape = _kind(service, method, path)
+    operation = _UNMETERED if kind is Kind.UNKNOWN else _OPERATIONS.get(shape, "chat")
+    return Route(service.provider, upstream, path, kind, shape, operation, is_keys_place)
+
+
+def _kind(service: Service, method: str, path: str) -> tuple[Kind, ApiShape]:
     """Whole paths only: a prefix that matches is not a path that is known."""
-    if method == "POST":
-        for pattern, shape in provider.metered:
+    is_clean = ".." not in unquote(path)
+    if method == "POST" and is_clean:
+        for pattern, shape in service.metered:
             if pattern.fullmatch(path):
                 return Kind.METERED, shape
-        if any(pattern.fullmatch(path) for pattern in provider.free):
-            return Kind.FREE, provider.fallback_shape
-    is_clean = ".." not in path and "%" not in path
-    kind = Kind.FREE if method in _READ_ONLY and is_clean else Kind.UNKNOWN
-    return kind, provider.fallback_shape
+        if service.others_cost_nothing or any(pattern.fullmatch(path) for pattern in service.free):
+            return Kind.FREE, service.fallback_shape
+    is_free = method in _READ_ONLY or service.others_cost_nothing
+    kind = Kind.FREE if is_free and is_clean and "%" not in path else Kind.UNKNOWN
+    return kind, service.fallback_shape
 
 
 def parse_place(text: str) -> tuple[str, int]:

@@ -7,27 +7,26 @@ and in every process list.
 import getpass
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 
 import typer
 
 from app.cli import console, places
 from app.core.errors import InvalidInput
+from app.core.providers import PROVIDERS, provider_named
 
 app = typer.Typer(help="The providers' own keys, kept in the system keyring.", no_args_is_help=True)
 MAX_KEY_LENGTH = 4096
 
 
-class Provider(StrEnum):
-    """Whose keys the meter can use."""
-
-    ANTHROPIC = "anthropic"
-    OPENAI = "openai"
-    GOOGLE = "google"
+def _known(name: str) -> str:
+    """A provider's name as it was given. Raises BadParameter for none that Bursar knows."""
+    if provider_named(name) is None:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(provider.name for provider in PROVIDERS)}.")
+    return name
 
 
 @app.command("set")
-def set_key(provider: Provider = typer.Argument(help="Whose key it is.")) -> None:
+def set_key(provider: str = typer.Argument(callback=_known, help="Whose key it is.")) -> None:
     """Put a provider's key into the keyring; typed unseen, or read from standard input."""
     from app.keys.vault import KeyringVault
     from app.ledger.key_store import note_provider_key
@@ -56,7 +55,7 @@ def list_keys(as_json: bool = typer.Option(False, "--json", help="For scripts.")
 
 
 @app.command("remove")
-def remove_key(provider: Provider = typer.Argument(help="Whose key it is.")) -> None:
+def remove_key(provider: str = typer.Argument(callback=_known, help="Whose key it is.")) -> None:
     """Take a provider's key out of the keyring."""
     from app.keys.vault import KeyringVault
     from app.ledger.key_store import forget_provider_key
@@ -81,7 +80,7 @@ def check_provider_key(text: str) -> str:
     return key
 
 
-def _read_key(provider: Provider) -> str:
+def _read_key(provider: str) -> str:
     if sys.stdin.isatty():
         return getpass.getpass(f"Key for {provider} (not shown): ")
     return sys.stdin.readline()

@@ -5,17 +5,12 @@ from zoneinfo import ZoneInfo
 
 from app.core.call import Basis, Call, Outcome
 from app.core.money import UNKNOWN, format_usd
+from app.core.providers import provider_host, provider_title
 from app.desktop.formats import absolute_time, cost_text, elapsed, milliseconds, relative_time, token_count
 from app.desktop.models.rows import Column
 from app.ledger.approval_store import Approval
 from app.ledger.key_store import ProviderKey, VirtualKey
 
-PROVIDER_NAMES = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google Gemini"}
-PROVIDER_HOSTS = {
-    "anthropic": "api.anthropic.com",
-    "openai": "api.openai.com",
-    "google": "generativelanguage.googleapis.com",
-}
 _BASIS_WORDS = {
     Basis.REPORTED: "As the provider reported it.",
     Basis.TABLE: "From the price table.",
@@ -85,8 +80,8 @@ def key_columns(clock: Clock) -> list[Column[VirtualKey]]:
 def provider_key_columns(clock: Clock) -> list[Column[ProviderKey]]:
     """Providers that have a key in the keyring."""
     return [
-        Column("Name", lambda key: PROVIDER_NAMES.get(key.provider, key.provider), ink="text", is_strong=True),
-        Column("Host", lambda key: PROVIDER_HOSTS.get(key.provider, UNKNOWN), grows=True),
+        Column("Name", lambda key: provider_title(key.provider), ink="text", is_strong=True),
+        Column("Host", lambda key: provider_host(key.provider) or UNKNOWN, grows=True),
         Column(
             "Added", lambda key: clock.ago(key.added_at), is_amount=True, hint=lambda key: clock.exactly(key.added_at)
         ),

@@ -14,10 +14,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.errors import AppError, InvalidInput
+from app.core.providers import PROVIDERS
 from app.core.tags import Tags, clean_label
 from app.desktop.commands import Commands
 from app.desktop.fonts import Size, monospace
-from app.desktop.models.columns import PROVIDER_NAMES
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Choice
 from app.desktop.widgets.error_line import ErrorLine
@@ -125,8 +125,8 @@ class ProviderKeyDialog(_KeyDialog):
         super().__init__("Replace provider key" if provider else "Add provider key", parent)
         self._commands = commands
         self.provider, self.key = Choice(), QLineEdit()
-        for name, words in PROVIDER_NAMES.items():
-            self.provider.addItem(words, name)
+        for known in PROVIDERS:
+            self.provider.addItem(known.title, known.name)
         self.provider.setCurrentIndex(max(0, self.provider.findData(provider)))
         self.provider.setAccessibleName("Provider")
         self.key.setAccessibleName("Key of the provider")

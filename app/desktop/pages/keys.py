@@ -7,10 +7,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.core.providers import provider_title
 from app.desktop.commands import Commands
 from app.desktop.fonts import Size
 from app.desktop.formats import relative_time
-from app.desktop.models.columns import PROVIDER_NAMES, Clock, key_columns, provider_key_columns
+from app.desktop.models.columns import Clock, key_columns, provider_key_columns
 from app.desktop.models.rows import Rows
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.pages.key_dialogs import ConfirmDialog, NewKeyDialog, ProviderKeyDialog, ShowKeyDialog
@@ -86,7 +87,7 @@ class KeysPage(Page):
         key: ProviderKey | None = self.provider_table.selected()
         if key is None:
             return
-        name = PROVIDER_NAMES.get(key.provider, key.provider)
+        name = provider_title(key.provider)
         said = "It is taken out of the system keyring. Agents that rely on it are refused. This cannot be undone."
         self.dialog = ConfirmDialog(f"Remove the key of {name}?", said, "Remove", self)
         self.dialog.accepted.connect(lambda: self._commands.remove_provider_key(key.provider, self.error.tell))
