@@ -7,9 +7,10 @@ headers are put on the wire as the last thing before it; a `Cleared` with an exc
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from app.core.call import ApiShape
 from app.core.errors import AppError, KeyRejected
 from app.core.exchange import RequestFacts
 from app.core.reservations import Draft
@@ -90,10 +91,10 @@ class Meter:
         route = request.route
         tags = await self._payer(request.caller)
         if route.kind is Kind.UNKNOWN:
-            raise _Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {route.path[:100]} yet, so it was not sent.")
+            route = replace(route, api_shape=ApiShape.UNMETERED)
         if route.kind is Kind.FREE:
             return Cleared(await self._real_key(request))
-        facts = _read(request)
+        facts = _read(request, route.api_shape)
         real_key = await self._real_key(request)
         now = datetime.now(UTC)
         draft = Draft(
@@ -109,7 +110,7 @@ class Meter:
         )
         try:
             passage = await self._gate.pass_through(
-                draft, patience_s=patience_s(request.caller.user_agent), is_client_gone=request.is_client_gone
+                draft, patience_s=_patience_s(request), is_client_gone=request.is_client_gone
             )
         except asyncio.CancelledError:  # the money may be held by now, or be held in a moment
             self.recorder.post(dropped_call(draft, "meter_stopped"))
@@ -129,26 +130,45 @@ class Meter:
 
     async def _real_key(self, request: Request) -> tuple[str, str] | None:
         """The credentials to send. A login of the caller's own goes through as it is."""
+        route = request.route
         if request.caller.holds_own_key:
             return None
-        return key_header(request.route.provider, await self._keys.key_of(request.route.provider))
+        if not route.is_keys_place:
+            raise KeyRejected(
+                "Not the place of this key",
+                f"Anybody can have a host like {route.upstream.host}, so Bursar sends the key of {route.provider} only "
+                "where its settings say: set upstreams there.",
+            )
+        return key_header(route.provider, await self._keys.key_of(route.provider))
 
     def _turn_away(self, request: Request, passage: Passage) -> Refused:
         if passage.is_gone:
             self.recorder.post(refused_call(passage.draft, "client_left"))
             return Refused(None)
         self.recorder.post(refused_call(passage.draft, "paused" if passage.is_temporary else "cap"))
+        if request.route.kind is Kind.UNKNOWN and not passage.is_temporary:
+            return Refused(_answer(request, Reason.UNKNOWN_PATH, _unmetered(request.route.path)))
         return Refused(_answer(request, Reason.CAP, passage.refusal))
 
 
-def _read(request: Request) -> RequestFacts:
+def _patience_s(request: Request) -> float:
+    """How long to wait for a person. Nobody is asked about a call that Bursar cannot follow: a hard cap refuses
+    it."""
+    return 0.0 if request.route.kind is Kind.UNKNOWN else patience_s(request.caller.user_agent)
+
+
+def _unmetered(path: str) -> str:
+    return f"Bursar cannot meter {path[:100]} yet and a cap applies here, so it was not sent."
+
+
+def _read(request: Request, api_shape: ApiShape) -> RequestFacts:
     """Facts of the request's body, whose bytes go on as they came. Codex may send it compressed."""
     try:
         decoder = decoder_for(request.headers.get("content-encoding", ""), MAX_BODY_BYTES)
         if decoder is None:
             raise UnreadableRequest("The request body is in an encoding that Bursar cannot read.")
         body = b"".join(decoder.decode(request.body))
-        return shape_for(request.route.api_shape).read_request(request.route.path, request.headers, body)
+        return shape_for(api_shape).read_request(request.route.path, request.headers, body)
     except (UnreadableRequest, UndecodableContent) as error:
         raise _Turned(Reason.UNREADABLE, f"{error} Nothing was sent.") from None
 

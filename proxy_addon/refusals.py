@@ -50,6 +50,14 @@ _GOOGLE_STATUSES = {
     Reason.TOO_LARGE: "INVALID_ARGUMENT",
     Reason.UNAVAILABLE: "UNAVAILABLE",
 }
+_AWS_TYPES = {
+    Reason.KEY: "AccessDeniedException",
+    Reason.UNKNOWN_PATH: "ResourceNotFoundException",
+    Reason.UNAVAILABLE: "ServiceUnavailableException",
+}
+_ANTHROPIC = frozenset({ApiShape.ANTHROPIC_MESSAGES, ApiShape.ANTHROPIC_COMPLETE})
+_GOOGLE = frozenset({ApiShape.GEMINI, ApiShape.GEMINI_EMBEDDINGS, ApiShape.GEMINI_INTERACTIONS, ApiShape.GEMINI_LIVE})
+_AWS = frozenset({ApiShape.BEDROCK_CONVERSE, ApiShape.BEDROCK_INVOKE})
 _STATUSES = {
     Reason.CAP: 400,
     Reason.KEY: 401,
@@ -68,6 +76,8 @@ def refusal(shape: ApiShape, user_agent: str, reason: Reason, message: str) -> R
         headers["retry-after"] = str(RETRY_LATER_S)
     else:
         headers["x-should-retry"] = "false"
+    if shape in _AWS:
+        headers["x-amzn-errortype"] = _AWS_TYPES.get(reason, "ValidationException")  # where AWS's SDKs look for it
     return Refusal(status, headers, msgspec.json.encode(_body(shape, status, reason, message)))
 
 
@@ -82,7 +92,7 @@ def _status(shape: ApiShape, user_agent: str, reason: Reason) -> int:
     if agent.startswith("claude-cli/"):
         # 400 makes it try five degraded variants, 401 ten retries; 402 and 403 end it at once.
         return {Reason.CAP: 402, Reason.KEY: 403}.get(reason, _STATUSES[reason])
-    if shape is ApiShape.GEMINI and reason is Reason.CAP:
+    if shape in _GOOGLE and reason is Reason.CAP:
         return 402
     if agent.startswith("codex") and reason is not Reason.UNAVAILABLE:
         return 400  # anything else is tried six times
@@ -90,12 +100,16 @@ def _status(shape: ApiShape, user_agent: str, reason: Reason) -> int:
 
 
 def _body(shape: ApiShape, status: int, reason: Reason, message: str) -> dict[str, object]:
-    if shape is ApiShape.ANTHROPIC_MESSAGES:
+    if shape in _ANTHROPIC:
         # aider takes a billing_error with status 400 for one worth trying again
         kind = "invalid_request_error" if status == 400 else _ANTHROPIC_TYPES[reason]
         return {"type": "error", "error": {"type": kind, "message": message}}
-    if shape is ApiShape.GEMINI:
+    if shape in _GOOGLE:
         return {"error": {"code": status, "message": message, "status": _GOOGLE_STATUSES[reason]}}
+    if shape in _AWS or shape is ApiShape.COHERE:
+        return {"message": message}
+    if shape is ApiShape.OLLAMA:
+        return {"error": message}
     kind, code = _openai_words(shape, reason)
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 

@@ -3,15 +3,21 @@
 import gzip
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import openai
 import pytest
 import zstandard
 
-from app.core.tags import Tags
+from app.core.call import ApiShape, Basis
+from app.core.caps import Action
+from app.core.tags import Scope, Tags
+from app.core.usage import Usage
+from app.core.windows import Window
 from app.keys.issue import issue_key
 from app.keys.virtual_keys import mint
+from app.ledger.cap_store import add_cap, remove_cap
 from app.ledger.key_store import revoke_key
 from tests.end2end.bare_http import CHAT, GEMINI, MESSAGES, RESPONSES, post
 from tests.end2end.meter_process import RunningMeter, meter
@@ -61,13 +67,49 @@ def test_unreadable_body_is_refused_in_the_providers_shape(
     assert ("type" in error) == (path != GEMINI)
 
 
-@pytest.mark.parametrize(
-    "path", ["/openai/v1/images/generations", "/anthropic/v1/complete", "/gemini/v1beta/models/x:embedContent"]
-)
-def test_path_that_cannot_be_metered_is_not_sent(running: RunningMeter, provider: Provider, path: str) -> None:
-    status, _headers, answer = post(running, path, b"{}")
+@contextmanager
+def cap_on_everything(running: RunningMeter, action: Action) -> Iterator[None]:
+    cap = add_cap(
+        running.ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.DAY, limit_nano_usd=10**12, action=action,
+        time_zone="UTC",
+    )  # fmt: skip
+    yield
+    remove_cap(running.ledger, cap.cap_id)
+
+
+UNMETERED = ("/openai/v1/batches", "/anthropic/v1/messages/batches", "/gemini/v1beta/models/x:batchGenerateContent")
+
+
+@pytest.mark.parametrize("path", UNMETERED)
+@pytest.mark.parametrize("action", [Action.BLOCK, Action.PAUSE])
+def test_path_that_cannot_be_metered_is_not_sent_under_a_hard_cap(
+    running: RunningMeter, provider: Provider, path: str, action: Action
+) -> None:
+    with cap_on_everything(running, action):
+        status, _headers, answer = post(running, path, b"{}")
     assert status == 404
     assert "cannot meter" in json.loads(answer)["error"]["message"]
+    assert provider.seen == []
+
+
+@pytest.mark.parametrize("path", UNMETERED)
+def test_path_that_cannot_be_metered_is_sent_and_flagged_where_no_hard_cap_is(
+    running: RunningMeter, provider: Provider, path: str
+) -> None:
+    before = running.count()
+    with cap_on_everything(running, Action.ALERT):
+        assert post(running, path, b'{"a": 1}')[0] == 200
+    [seen] = provider.seen
+    assert seen.body == b'{"a": 1}'
+    call = running.calls(before + 1)[-1]
+    assert (call.operation, call.api_shape, call.cost_basis) == ("unmetered", ApiShape.UNMETERED, Basis.UNPRICED)
+    assert (call.cost_nano_usd, call.usage) == (None, Usage())
+
+
+def test_a_key_does_not_go_to_a_host_that_anybody_can_rent(running: RunningMeter, provider: Provider) -> None:
+    status, _headers, answer = post(running, "/azure/evil/openai/v1/responses", b'{"model": "m"}')
+    assert status == 401
+    assert "evil.openai.azure.com" in json.loads(answer)["error"]["message"]
     assert provider.seen == []
 
 

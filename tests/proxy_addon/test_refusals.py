@@ -80,7 +80,7 @@ def test_cap_is_told_as_each_client_was_measured_to_stop_at(
 def test_final_refusal_never_has_a_status_that_invites_a_retry(shape: ApiShape, agent: str, reason: Reason) -> None:
     status, body, headers = told(shape, agent, reason)
     assert status in (400, 401, 402, 403, 404, 413)
-    assert body["error"]["message"] == "The cap is reached."
+    assert "The cap is reached." in json.dumps(body)
     assert headers["x-should-retry"] == "false"
 
 
@@ -96,3 +96,26 @@ def test_unreachable_provider_is_readable_in_every_dialect() -> None:
     assert body["type"] == "error"
     assert body["error"]["type"] == "api_error"
     assert (body["error"]["code"], body["error"]["status"], body["error"]["message"]) == (502, "UNAVAILABLE", "gone")
+
+
+@pytest.mark.parametrize(
+    ("shape", "status", "body", "header"),
+    [
+        (ApiShape.ANTHROPIC_COMPLETE, 400, {"type": "error"}, None),
+        (ApiShape.GEMINI_EMBEDDINGS, 402, {"error": {"status": "RESOURCE_EXHAUSTED", "code": 402}}, None),
+        (ApiShape.GEMINI_INTERACTIONS, 402, {"error": {"status": "RESOURCE_EXHAUSTED", "code": 402}}, None),
+        (ApiShape.BEDROCK_CONVERSE, 400, {"message": "The cap is reached."}, "ValidationException"),
+        (ApiShape.BEDROCK_INVOKE, 400, {"message": "The cap is reached."}, "ValidationException"),
+        (ApiShape.COHERE, 400, {"message": "The cap is reached."}, None),
+        (ApiShape.OLLAMA, 400, {"error": "The cap is reached."}, None),
+        (ApiShape.OPENAI_EMBEDDINGS, 400, {"error": {"code": "insufficient_quota"}}, None),
+    ],
+)
+def test_each_dialect_is_told_in_its_own_words(
+    shape: ApiShape, status: int, body: dict[str, Any], header: str | None
+) -> None:
+    told_status, told_body, headers = told(shape, SDK, Reason.CAP)
+    assert (told_status, headers.get("x-amzn-errortype")) == (status, header)
+    for key, value in body.items():
+        said = told_body[key]
+        assert value.items() <= said.items() if isinstance(value, dict) else said == value
