@@ -22,8 +22,8 @@ def chat_usage(raw: Mapping[str, Any]) -> Usage:
     heard = count(told.get("audio_tokens"))
     if prompt is not None and both is not None and both - prompt > (output or 0):
         unsaid = both - prompt - (output or 0)
-        if heard is not None and heard == unsaid:
-            prompt += heard
+        if unsaid == heard or count(raw.get("prompt_audio_seconds")):
+            prompt, heard = prompt + unsaid, unsaid
         else:
             reasoning = unsaid if reasoning is None else reasoning
             output = both - prompt

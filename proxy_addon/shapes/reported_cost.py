@@ -1,4 +1,4 @@
-"""What a provider itself says that it charged, where its usage tells: routers in dollars, xAI in ticks."""
+"""What a provider itself says that it charged, where it does: routers in dollars, Perplexity in parts, xAI in ticks."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -21,15 +21,20 @@ def reported_cost(usage: Mapping[str, Any]) -> int | None:
     ticks = usage.get("cost_in_usd_ticks")
     if isinstance(ticks, int) and not isinstance(ticks, bool) and 0 <= ticks <= MAX_NANO_USD:
         return nano_from_decimal(Decimal(ticks) / _TICKS_PER_USD)
-    fee = _nano(usage.get("cost"))
+    fee = _nano(_whole(usage.get("cost")))
     if fee is None or usage.get("is_byok") is not True:
         return fee
     upstream = _nano(mapping(usage.get("cost_details")).get("upstream_inference_cost"))
     return None if upstream is None else fee + upstream
 
 
+def _whole(cost: object) -> object:
+    """Perplexity tells the parts of the cost and, among them, the whole (its API reference)."""
+    return mapping(cost).get("total_cost") if isinstance(cost, dict) else cost
+
+
 def _nano(usd: object) -> int | None:
-    """Some providers put an object here; NaN fails the comparison."""
+    """NaN fails the comparison."""
     if not isinstance(usd, int | float) or isinstance(usd, bool) or not 0 <= usd < _MAX_USD:
         return None
     return nano_from_decimal(Decimal(str(usd)))
