@@ -98,7 +98,8 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     )
     recorder = Recorder(ledger, on_change=lambda: loop.call_soon_threadsafe(gate.wake), look=orders.look)
     gate = Gate(recorder, lock.instance_id)
-    destinations = Destinations(routes.upstream_places | arguments.private_destinations)
+    chosen = arguments.private_destinations
+    destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
     addon = MeterAddon(Meter(recorder, gate, keys), routes, destinations)
     recorder.start()
     try:

@@ -81,10 +81,12 @@ class Routes:
         """Patterns of `host:port` whose traffic the forward proxy opens."""
         return tuple(f"^(?:{service.hosts.pattern}):{service.port}$" for service in SERVICES)
 
-    @property
-    def upstream_places(self) -> frozenset[tuple[str, int]]:
-        """Host and port of every place calls are sent to."""
-        return frozenset((upstream.host.lower(), upstream.port) for upstream in self._upstreams.values())
+    def is_upstream(self, host: str, port: int) -> bool:
+        """Whether calls are sent to this place: it was chosen, or is a provider's own."""
+        if any((chosen.host.lower(), chosen.port) == (host, port) for chosen in self._upstreams.values()):
+            return True
+        own = (service for service in SERVICES if service.port == port and not service.is_customers)
+        return any(service.hosts.fullmatch(host) for service in own)
 
     def by_prefix(self, method: str, path: str) -> Route | None:
         """The route of a gateway path such as `/anthropic/v1/messages`; None when its prefix names no service.

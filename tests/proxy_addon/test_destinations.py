@@ -20,7 +20,7 @@ SPELLINGS_OF_LOCAL_PLACES = _SPELLINGS.split()
 
 
 def judged(host: str, *, exempt: tuple[tuple[str, int], ...] = ()) -> tuple[str, int]:
-    return asyncio.run(Destinations(exempt).judged((host, 443)))
+    return asyncio.run(Destinations(lambda *place: place in exempt).judged((host, 443)))
 
 
 def test_the_list_is_long_enough_to_mean_something() -> None:
