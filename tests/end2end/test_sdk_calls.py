@@ -30,7 +30,7 @@ def chosen() -> list[Recording]:
     groups: dict[tuple[ApiShape, bool], list[Recording]] = {}
     for recording in recordings():
         is_told = recording.status == 200 and recording.expected is not None
-        if is_told and recording.host == HOSTS[recording.shape] and _is_plain(recording):
+        if is_told and recording.host == HOSTS.get(recording.shape) and _is_plain(recording):
             groups.setdefault((recording.shape, recording.is_stream), []).append(recording)
     picked = []
     for group in groups.values():
