@@ -13,7 +13,7 @@ from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.usage import Usage
 from app.pricing.bound import worst_case
 from app.pricing.table import price_call
-from proxy_addon.shapes import shape_for
+from proxy_addon.shapes import UnreadableRequest, shape_for
 from proxy_addon.tap import Tap
 from tests.recordings import needs_recordings, recordings
 
@@ -105,7 +105,10 @@ def test_no_recorded_call_cost_more_than_its_bound() -> None:
             continue
         provider = names.get(recording.provider, recording.provider)
         shape = shape_for(recording.shape)
-        facts = shape.read_request(recording.path, recording.request_headers, recording.request_body)
+        try:
+            facts = shape.read_request(recording.path, recording.request_headers, recording.request_body)
+        except UnreadableRequest:
+            continue
         tap = Tap(shape.reader(facts), content_type=recording.content_type, content_encoding="")
         tap.tap(recording.response_body)
         answer = tap.finish()
