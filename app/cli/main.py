@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from app.cli import approvals, caps, demo, env, keys, pause, proxy, run, spend, tray
+from app.cli import approvals, audit, caps, demo, env, keys, pause, proxy, run, spend, tray
 from app.cli.console import show_error
 from app.core.errors import AppError
 
@@ -21,6 +21,7 @@ app.command("run", context_settings={"allow_interspersed_args": False})(run.run_
 app.command("env")(env.print_exports)
 app.command("proxy")(proxy.serve)
 app.command("spend")(spend.show_spend)
+app.command("audit")(audit.audit_captures)
 app.add_typer(caps.app, name="caps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(approvals.app, name="approvals")
