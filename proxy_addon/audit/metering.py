@@ -1,25 +1,20 @@
-"""Rows out of one captured exchange, read and priced as the meter does with a live one.
-
-Prices are those of the capture's own time. Where a format has none (recordings, unless a Date header was kept), they
-are today's.
-"""
+"""Rows out of one captured exchange, read as the meter reads a live one."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
-from app.core.call import ApiShape, Basis
+from app.core.call import ApiShape
 from app.core.exchange import RequestFacts, ResponseFacts
-from app.pricing.table import Priced, price_call, price_estimate
+from app.pricing.table import Priced
 from proxy_addon.audit.captures import Body, Capture, Unreadable
+from proxy_addon.audit.costs import NOTHING_TO_PAY, cost_of
 from proxy_addon.audit.places import Place, place_of
 from proxy_addon.audit.rows import Row
+from proxy_addon.audit.sockets import turn_rows
 from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.shapes import UnreadableRequest, shape_for
 from proxy_addon.tap import MAX_BODY_BYTES, Tap
 
-_NOTHING_TO_PAY = Priced(0, Basis.TABLE, "")
 _FIRST_STATUS_THAT_COSTS_NOTHING = 300
 """A provider bills no answer that failed; the meter goes by the same rule."""
 
@@ -37,8 +32,13 @@ def rows_of(file: str, capture: Capture | Unreadable) -> Iterator[Row]:
     row = replace(row, provider=place.provider, api_shape=place.api_shape, request_model=capture.told.model)
     if place.api_shape is None:
         yield replace(row, error_type="unknown_path", reason="Bursar cannot meter this path.")
+        return
+    facts, doubt = _request_facts(capture, place.api_shape)
+    row = replace(row, request_model=facts.model or row.request_model, reason=doubt)
+    if capture.messages is None:
+        yield _answered(row, capture, place, facts, place.api_shape)
     else:
-        yield _answered(row, capture, place, place.api_shape)
+        yield from turn_rows(row, capture, place, facts, shape_for(place.api_shape).socket_reader(facts))
 
 
 def _source(capture: Capture, place: Place | None) -> str:
@@ -50,25 +50,27 @@ def _source(capture: Capture, place: Place | None) -> str:
     return capture.source or f"{address.host}{path}"
 
 
-def _answered(row: Row, capture: Capture, place: Place, shape: ApiShape) -> Row:
-    """The row of an exchange that is no socket."""
-    facts, doubt = _request_facts(capture, shape)
-    row = replace(row, request_model=facts.model or row.request_model, reason=doubt)
+def _answered(row: Row, capture: Capture, place: Place, facts: RequestFacts, shape: ApiShape) -> Row:
+    """The row of an exchange that is no socket. A stream in a capture may have been cut without anybody noting it:
+    there the last usage has to have been told.
+    """
     if capture.status is None:
         return replace(row, error_type="no_answer", reason="The capture holds no answer.")
     answer, is_blind = _read_answer(capture.answer, facts, shape)
     row = replace(row, response_model=answer.response_model, usage=answer.usage, error_type=answer.error_type)
     if capture.status >= _FIRST_STATUS_THAT_COSTS_NOTHING:
-        return _priced(replace(row, error_type=answer.error_type or f"http_{capture.status}"), _NOTHING_TO_PAY)
+        return _priced(replace(row, error_type=answer.error_type or f"http_{capture.status}"), NOTHING_TO_PAY)
     if place.is_free:
-        return _priced(row, _NOTHING_TO_PAY)
+        return _priced(row, NOTHING_TO_PAY)
     if capture.answer.data is None:
         return replace(row, error_type="no_body", reason="The capture left the body of the answer out.")
     if is_blind:
         row = replace(row, error_type=row.error_type or "unreadable_answer")
     if capture.is_broken:
         row = replace(row, error_type=row.error_type or "interrupted")
-    return _priced(_explained(row, answer), _price(capture, place, facts, answer))
+    is_whole = answer.is_final or not (facts.is_stream or capture.is_broken)
+    priced = cost_of(capture, place, facts, answer, is_certain=answer.usage.is_known and is_whole)
+    return _priced(_explained(row, answer), priced)
 
 
 def _request_facts(capture: Capture, shape: ApiShape) -> tuple[RequestFacts, str]:
@@ -84,40 +86,18 @@ def _request_facts(capture: Capture, shape: ApiShape) -> tuple[RequestFacts, str
         return shape_for(shape).read_request(capture.address.path, body.headers, data), ""
     except (UnreadableRequest, UndecodableContent) as error:
         unread = RequestFacts("", is_stream=False, body_bytes=len(body.data or b""))
-        return unread, str(error) if capture.method == "POST" else ""
+        return unread, f"{error}" if capture.method == "POST" else ""
 
 
 def _read_answer(body: Body, facts: RequestFacts, shape: ApiShape) -> tuple[ResponseFacts, bool]:
     """What the answer tells, and whether a part of it could not be read."""
     tap = Tap(
-        shape_for(shape).reader(facts),
+        shape_for(shape).reader(facts, body.headers),
         content_type=body.headers.get("content-type", ""),
         content_encoding=body.encoding,
     )
     tap.tap(body.data or b"")
     return tap.finish(), tap.is_blind
-
-
-def _price(capture: Capture, place: Place, facts: RequestFacts, answer: ResponseFacts) -> Priced:
-    """By the price table where the usage is known and final, else an estimate. A stream in a capture may have been cut
-    without anybody noting it: there the last usage has to have been told.
-    """
-    at, host = _time_of(capture), place.host
-    is_whole = not capture.is_broken and not facts.is_stream
-    if answer.usage.is_known and (answer.is_final or is_whole):
-        return price_call(provider=place.provider, request_model=facts.model, response=answer, started_at=at, host=host)
-    return price_estimate(provider=place.provider, facts=facts, response=answer, started_at=at, host=host)
-
-
-def _time_of(capture: Capture) -> datetime:
-    """When the exchange was, else now."""
-    if capture.started_at is not None:
-        return capture.started_at
-    try:
-        at = parsedate_to_datetime(capture.answer.headers.get("date", ""))
-    except ValueError:
-        return datetime.now(UTC)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _explained(row: Row, answer: ResponseFacts) -> Row:

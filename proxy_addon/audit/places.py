@@ -15,8 +15,10 @@ _DIALECTS = {
     "anthropic.messages": ApiShape.ANTHROPIC_MESSAGES,
     "openai.chat": ApiShape.OPENAI_CHAT,
     "openai.responses": ApiShape.OPENAI_RESPONSES,
+    "openai.realtime.ws": ApiShape.OPENAI_REALTIME,
     "gemini.generateContent": ApiShape.GEMINI,
     "gemini.streamGenerateContent": ApiShape.GEMINI,
+    "gemini.live": ApiShape.GEMINI_LIVE,
 }
 """What recordings call the dialects."""
 
