@@ -117,5 +117,6 @@ def _total_cells(provider: str, model: str, total: _Total) -> list[str]:
     from app.services.receipt import format_sum
 
     cost = format_sum(total.cost_nano_usd, unpriced_calls=total.unpriced, estimated_calls=total.estimated)
+    cost = cost.replace("<$0.01", format_call_usd(total.cost_nano_usd))
     counts = [_count(count) for count in total.tokens]
     return [provider or UNKNOWN, model or UNKNOWN, f"{total.calls:,}", *counts, cost, f"{total.unpriced:,}"]

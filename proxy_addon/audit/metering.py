@@ -31,7 +31,7 @@ def rows_of(file: str, capture: Capture | Unreadable) -> Iterator[Row]:
         return
     row = replace(row, provider=place.provider, api_shape=place.api_shape, request_model=capture.told.model)
     if place.api_shape is None:
-        yield replace(row, error_type="unknown_path", reason="Bursar cannot meter this path.")
+        yield _unread(row, capture.status)
         return
     facts, doubt = _request_facts(capture, place.api_shape)
     row = replace(row, request_model=facts.model or row.request_model, reason=doubt)
@@ -50,6 +50,13 @@ def _source(capture: Capture, place: Place | None) -> str:
     return capture.source or f"{address.host}{path}"
 
 
+def _unread(row: Row, status: int | None) -> Row:
+    """The row of an exchange on a path of a provider that nothing here can read."""
+    if status is not None and status >= _FIRST_STATUS_THAT_COSTS_NOTHING:
+        return _priced(replace(row, error_type=f"http_{status}"), NOTHING_TO_PAY)
+    return replace(row, error_type="unknown_path", reason="Bursar cannot meter this path.")
+
+
 def _answered(row: Row, capture: Capture, place: Place, facts: RequestFacts, shape: ApiShape) -> Row:
     """The row of an exchange that is no socket. A stream in a capture may have been cut without anybody noting it:
     there the last usage has to have been told.
@@ -61,7 +68,7 @@ def _answered(row: Row, capture: Capture, place: Place, facts: RequestFacts, sha
     if capture.status >= _FIRST_STATUS_THAT_COSTS_NOTHING:
         return _priced(replace(row, error_type=answer.error_type or f"http_{capture.status}"), NOTHING_TO_PAY)
     if place.is_free:
-        return _priced(row, NOTHING_TO_PAY)
+        return _priced(replace(row, reason="This path costs nothing."), NOTHING_TO_PAY)
     if capture.answer.data is None:
         return replace(row, error_type="no_body", reason="The capture left the body of the answer out.")
     if is_blind:
