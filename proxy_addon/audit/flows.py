@@ -5,11 +5,12 @@ Bodies are as they were on the wire, compressed.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import BinaryIO
 
 from mitmproxy.exceptions import FlowReadException
 from mitmproxy.flow import Flow
-from mitmproxy.http import Headers, HTTPFlow
+from mitmproxy.http import Headers, HTTPFlow, Request
 from mitmproxy.http import Message as HttpMessage
 from mitmproxy.io import FlowReader
 
@@ -59,7 +60,7 @@ def _read_flow(number: int, flow: Flow) -> Capture | Unreadable:
     return Capture(
         line=number,
         method=request.method.upper(),
-        address=Address(request.scheme, request.pretty_host, request.port, request.path),
+        address=Address(request.scheme, _host(request), request.port, request.path),
         request=_body(request),
         answer=Body() if response is None else _body(response),
         status=None if response is None else response.status_code,
@@ -67,6 +68,15 @@ def _read_flow(number: int, flow: Flow) -> Capture | Unreadable:
         is_broken=flow.error is not None,
         messages=_messages(flow),
     )
+
+
+def _host(request: Request) -> str:
+    """The host that was connected to; by its name in the Host header where a transparent proxy noted only a number."""
+    try:
+        ip_address(request.host)
+    except ValueError:
+        return request.host
+    return request.pretty_host
 
 
 def _body(message: HttpMessage) -> Body:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.core.exchange import RequestFacts
 from proxy_addon.audit.captures import Capture, Message
-from proxy_addon.audit.costs import cost_of
+from proxy_addon.audit.costs import NOTHING_TO_PAY, cost_of
 from proxy_addon.audit.places import Place
 from proxy_addon.audit.rows import Row
 from proxy_addon.shapes import SocketReader, Turn, UnreadableRequest
@@ -20,7 +20,10 @@ def turn_rows(
     for is_ended, told in _turns(reader, capture.messages or ()):
         turn += 1
         asked, answer = told.request or facts, told.answer
-        priced = cost_of(capture, place, asked, answer, is_certain=is_ended and answer.is_final)
+        if answer.error_type and not (answer.response_id or answer.output_bytes or answer.usage.is_known):
+            priced = NOTHING_TO_PAY  # an error in the place of an answer
+        else:
+            priced = cost_of(capture, place, asked, answer, is_certain=is_ended and answer.is_final)
         yield replace(
             row,
             turn=turn,

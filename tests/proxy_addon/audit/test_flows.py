@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy import connection, flow, http, tcp, websocket
+from mitmproxy.addons.savehar import SaveHar
 from mitmproxy.io import FlowWriter
 from wsproto.frame_protocol import Opcode
 
@@ -52,6 +54,25 @@ def test_a_flow_is_metered_at_its_own_time(tmp_path: Path) -> None:
     assert (row.cost_nano_usd, row.cost_basis) == (COST_NANO_USD, Basis.TABLE)
     (capture,) = read_captures(dump(tmp_path, http_flow()))
     assert getattr(capture, "started_at").timestamp() == AT  # noqa: B009 - one of two types
+
+
+def test_the_har_that_mitmproxy_makes_of_a_flow_says_the_same(tmp_path: Path) -> None:
+    one, two = http_flow(), http_flow()
+    assert two.response is not None
+    two.response.headers["content-encoding"] = "zstd"
+    two.response.raw_content = zstandard.compress(ANSWER.encode())
+    (tmp_path / "a.har").write_text(json.dumps(SaveHar().make_har([one, two])))
+    from_flows = [replace(row, file="") for row in rows(dump(tmp_path, one, two))]
+    assert [replace(row, file="") for row in rows(tmp_path / "a.har")] == from_flows
+    assert {row.cost_nano_usd for row in from_flows} == {COST_NANO_USD}
+
+
+def test_the_host_is_the_one_connected_to_unless_only_its_number_is_known(tmp_path: Path) -> None:
+    gateway, transparent = http_flow(), http_flow()
+    gateway.request.headers["host"] = "127.0.0.1:8787"
+    transparent.request.headers["host"] = "api.openai.com"
+    transparent.request.data.host = "192.0.2.7"
+    assert [row.provider for row in rows(dump(tmp_path, gateway, transparent))] == ["openai", "openai"]
 
 
 @pytest.mark.parametrize(

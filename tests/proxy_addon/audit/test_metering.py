@@ -184,6 +184,21 @@ def test_a_socket_has_a_row_for_each_turn(tmp_path: Path) -> None:
     assert {row.cost_basis for row in found} == {Basis.TABLE}
 
 
+def test_a_turn_that_failed_costs_nothing_and_one_that_was_cut_is_an_estimate(tmp_path: Path) -> None:
+    asked = {"dir": "sent", "data": '{"type": "response.create", "model": "gpt-4o-mini", "input": "hi"}'}
+    failed = {"dir": "received", "data": {"type": "error", "error": {"code": "rate_limit"}}}
+    begun = {"dir": "received", "data": {"type": "response.created", "response": {"id": "r", "model": "gpt-4o-mini"}}}
+    messages = [asked, failed, asked, begun]
+    found = rows(
+        written(tmp_path / "a", line(method="GET", path="/v1/responses", request_body="", ws_messages=messages))
+    )
+    assert [(row.turn, row.error_type, row.cost_basis) for row in found] == [
+        (1, "rate_limit", Basis.TABLE),
+        (2, "interrupted", Basis.ESTIMATED),
+    ]
+    assert found[0].cost_nano_usd == 0
+
+
 def test_a_socket_without_a_turn_is_one_row(tmp_path: Path) -> None:
     (row,) = rows(written(tmp_path / "a", line(method="GET", path="/v1/responses", request_body="", ws_messages=[])))
     assert (row.turn, row.cost_nano_usd, row.reason) == (None, None, "No turn of the socket tells usage.")
