@@ -75,7 +75,7 @@ def _answered(row: Row, capture: Capture, place: Place, facts: RequestFacts, sha
         row = replace(row, error_type=row.error_type or "unreadable_answer")
     if capture.is_broken:
         row = replace(row, error_type=row.error_type or "interrupted")
-    is_whole = answer.is_final or not (facts.is_stream or capture.is_broken)
+    is_whole = answer.is_final or not facts.is_stream
     priced = cost_of(capture, place, facts, answer, is_certain=answer.usage.is_known and is_whole)
     return _priced(_explained(row, answer), priced)
 

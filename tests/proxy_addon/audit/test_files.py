@@ -130,7 +130,15 @@ def test_an_empty_file_is_said_to_be(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [bytes(range(256)) * 40, b"\0" * 100, b"PK\3\4zip", b"just words\n", b"[1, 2]", '{"a": 1}'.encode("utf-16")],
+    [
+        bytes(range(256)) * 40,
+        b"\0" * 100,
+        b'\0\n{"a": 1}',
+        b"PK\3\4zip",
+        b"just words\n",
+        b"[1, 2]",
+        '{"a": 1}'.encode("utf-16"),
+    ],
 )
 def test_what_is_no_capture_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.har").write_bytes(content)

@@ -61,6 +61,23 @@ def test_a_stream_without_its_last_usage_is_an_estimate(tmp_path: Path) -> None:
     assert row.reason == "The answer tells no usage."
 
 
+def test_a_stream_cut_after_its_first_usage_is_an_estimate_above_it(tmp_path: Path) -> None:
+    usage = {"input_tokens": 900, "output_tokens": 1}
+    start = {"type": "message_start", "message": {"model": "claude-haiku-4-5", "usage": usage}}
+    delta = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "word " * 100}}
+    events = "".join(f"data: {json.dumps(event)}\n\n" for event in (start, delta))
+    row = row_of(
+        tmp_path,
+        host="api.anthropic.com",
+        path="/v1/messages",
+        request_body='{"model": "claude-haiku-4-5", "stream": true, "max_tokens": 900, "messages": []}',
+        response_body=events,
+        response_headers={},
+    )
+    assert (row.cost_basis, row.reason) == (Basis.ESTIMATED, "The stream ends before its last usage.")
+    assert row.cost_nano_usd == 900 * 1_000 + 125 * 5_000  # Haiku 4.5's prices, four bytes a token
+
+
 def test_a_failed_call_costs_nothing_and_says_why(tmp_path: Path) -> None:
     answer = '{"error": {"message": "secret", "type": "rate_limit"}}'
     row = row_of(tmp_path, status=429, response_body=answer)
