@@ -77,7 +77,7 @@ def _answered(row: Row, capture: Capture, place: Place, facts: RequestFacts, sha
         row = replace(row, error_type=row.error_type or "interrupted")
     is_whole = answer.is_final or not facts.is_stream
     priced = cost_of(capture, place, facts, answer, is_certain=answer.usage.is_known and is_whole)
-    return _priced(_explained(row, answer), priced)
+    return _priced(_explained(row, answer, priced), priced)
 
 
 def _request_facts(capture: Capture, shape: ApiShape) -> tuple[RequestFacts, str]:
@@ -107,9 +107,12 @@ def _read_answer(body: Body, facts: RequestFacts, shape: ApiShape) -> tuple[Resp
     return tap.finish(), tap.is_blind
 
 
-def _explained(row: Row, answer: ResponseFacts) -> Row:
+def _explained(row: Row, answer: ResponseFacts, priced: Priced) -> Row:
+    """Why a cost is not certain, if there is something to say."""
     if not answer.usage.is_known:
         return replace(row, reason="The answer tells no usage.")
+    if priced.cost_nano_usd is None:
+        return replace(row, reason="Bursar knows no price for it.")
     return row if answer.is_final else replace(row, reason="The stream ends before its last usage.")
 
 

@@ -9,7 +9,9 @@ from functools import cache
 from app.core.call import ApiShape
 from proxy_addon.audit.captures import Address, Capture
 from proxy_addon.routes import Kind, Route, Routes
+from proxy_addon.service_table import SERVICES
 
+_PROVIDERS = {service.name: service.provider for service in SERVICES}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 _DIALECTS = {
     "anthropic.messages": ApiShape.ANTHROPIC_MESSAGES,
@@ -63,8 +65,8 @@ def place_of(capture: Capture) -> Place | None:
     address, told = capture.address, capture.told
     route = _route(capture)
     if route is not None and route.kind is Kind.METERED:
-        return Place(route.provider, route.api_shape, address.host)
-    provider = told.provider if route is None else route.provider
+        return Place(route.provider, route.api_shape, route.upstream.host)
+    provider = _PROVIDERS.get(told.provider, told.provider) if route is None else route.provider
     if told.api in _DIALECTS:
         return Place(provider, _DIALECTS[told.api], address.host)
     if route is None:
@@ -84,9 +86,10 @@ def _route(capture: Capture) -> Route | None:
 def _lookup(method: str, address: Address) -> Route | None:
     """By host, or by the prefix of Bursar's own gateway where the host is this machine."""
     path = address.path.partition("?")[0]
-    if address.host in _LOOPBACK:
+    route = _routes().by_host(method, address.scheme, address.host, address.port, path)
+    if route is None and address.host in _LOOPBACK:
         return _routes().by_prefix(method, path)
-    return _routes().by_host(method, address.scheme, address.host, address.port, path)
+    return route
 
 
 @cache

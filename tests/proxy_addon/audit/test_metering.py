@@ -96,6 +96,7 @@ def test_a_model_without_a_price_is_unpriced_with_its_counts(tmp_path: Path) -> 
     answer = ANSWER.replace("gpt-4o-mini-2024-07-18", "own-model")
     row = row_of(tmp_path, request_body=REQUEST.replace("gpt-4o-mini", "own-model"), response_body=answer)
     assert (row.usage.input_tokens, row.cost_nano_usd, row.cost_basis) == (2_000, None, Basis.UNPRICED)
+    assert row.reason == "Bursar knows no price for it."
 
 
 def test_a_path_that_is_free_costs_nothing(tmp_path: Path) -> None:
@@ -129,6 +130,7 @@ def test_a_failed_call_on_a_path_that_nobody_reads_costs_nothing(tmp_path: Path)
 def test_the_recordings_own_words_count_only_where_host_and_path_do_not_tell(tmp_path: Path) -> None:
     told = {"provider": "acme", "api": "openai.chat"}
     assert row_of(tmp_path, **told).provider == "openai"
+    assert row_of(tmp_path, host="", path="", provider="xai", api="openai.chat").provider == "x-ai"
     row = row_of(tmp_path, host="llm.acme.example", path="/chat", **told)
     assert (row.provider, row.usage.output_tokens, row.cost_basis) == ("acme", 500, Basis.UNPRICED)
 
