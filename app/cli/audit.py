@@ -31,6 +31,8 @@ def audit_captures(
     as_json: bool = typer.Option(False, "--json", help="For scripts: one JSON object an exchange, on a line."),
 ) -> None:
     """Meter captured calls from files. Needs no meter and no network."""
+    from app.services.run import SIGNAL_BASE
+
     sys.stdout.flush()
     if as_json:
         status = subprocess.run(_command(files), check=False).returncode
@@ -39,7 +41,7 @@ def audit_captures(
             assert process.stdout is not None
             _print_rows(process.stdout)
             status = process.wait()
-    raise typer.Exit(status)
+    raise typer.Exit(status if status >= 0 else SIGNAL_BASE - status)
 
 
 def _command(files: list[str], *options: str) -> list[str]:
@@ -48,9 +50,10 @@ def _command(files: list[str], *options: str) -> list[str]:
 
 
 def _print_rows(stream: IO[bytes]) -> None:
-    """The exchanges as they come, then the totals by model."""
+    """The exchanges as they come, then the totals by model. A process that was killed leaves its last line half."""
     totals: dict[tuple[str, str], _Total] = {}
-    for rows in batched(_counted(map(json.loads, stream), totals), _ROWS_OF_A_TABLE):
+    lines = (json.loads(line) for line in stream if line.endswith(b"\n"))
+    for rows in batched(_counted(lines, totals), _ROWS_OF_A_TABLE):
         console.print_table(_ROW_HEADERS, [_cells(row) for row in rows], numbers=range(3, 9))
         console.say("")
     if totals:
