@@ -12,44 +12,10 @@ from typing import Any
 import pytest
 
 from app.core.call import ApiShape
+from proxy_addon.audit.places import DIALECTS
 
 FOLDER = Path(os.environ.get("BURSAR_RECORDINGS") or Path(__file__).parents[2] / "shared" / "recordings")
 needs_recordings = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recordings are not beside the checkout")
-
-_SHAPES = {
-    "anthropic.messages": ApiShape.ANTHROPIC_MESSAGES,
-    "anthropic.vertex.rawPredict": ApiShape.ANTHROPIC_MESSAGES,
-    "anthropic.vertex.streamRawPredict": ApiShape.ANTHROPIC_MESSAGES,
-    "anthropic.complete": ApiShape.ANTHROPIC_COMPLETE,
-    "openai.chat": ApiShape.OPENAI_CHAT,
-    "openai.completions": ApiShape.OPENAI_COMPLETIONS,
-    "openai.responses": ApiShape.OPENAI_RESPONSES,
-    "openai.responses.compact": ApiShape.OPENAI_RESPONSES,
-    "openai.embeddings": ApiShape.OPENAI_EMBEDDINGS,
-    "openai.images": ApiShape.OPENAI_MEDIA,
-    "openai.assistants": ApiShape.OPENAI_ASSISTANTS,
-    "openai.realtime.ws": ApiShape.OPENAI_REALTIME,
-    "voyage.rerank": ApiShape.OPENAI_EMBEDDINGS,
-    "gemini.generateContent": ApiShape.GEMINI,
-    "gemini.streamGenerateContent": ApiShape.GEMINI,
-    "gemini.embedContent": ApiShape.GEMINI_EMBEDDINGS,
-    "gemini.batchEmbedContents": ApiShape.GEMINI_EMBEDDINGS,
-    "gemini.predict": ApiShape.GEMINI_EMBEDDINGS,
-    "gemini.interactions": ApiShape.GEMINI_INTERACTIONS,
-    "gemini.live": ApiShape.GEMINI_LIVE,
-    "bedrock.converse": ApiShape.BEDROCK_CONVERSE,
-    "bedrock.converse-stream": ApiShape.BEDROCK_CONVERSE,
-    "bedrock.invoke": ApiShape.BEDROCK_INVOKE,
-    "bedrock.invoke-with-response-stream": ApiShape.BEDROCK_INVOKE,
-    "cohere.v1.chat": ApiShape.COHERE,
-    "cohere.v1.generate": ApiShape.COHERE,
-    "cohere.v1.rerank": ApiShape.COHERE,
-    "cohere.v2.chat": ApiShape.COHERE,
-    "cohere.v2.embed": ApiShape.COHERE,
-    "cohere.v2.rerank": ApiShape.COHERE,
-    "ollama.chat": ApiShape.OLLAMA,
-    "ollama.generate": ApiShape.OLLAMA,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +67,7 @@ def lines() -> tuple[dict[str, Any], ...]:
 @cache
 def recordings() -> tuple[Recording, ...]:
     """All exchanges over HTTP that a shape reads, in a fixed order."""
-    return tuple(_recording(line) for line in lines() if line["api"] in _SHAPES and not line.get("ws_messages"))
+    return tuple(_recording(line) for line in lines() if line["api"] in DIALECTS and not line.get("ws_messages"))
 
 
 @cache
@@ -115,7 +81,7 @@ def _recording(line: dict[str, Any]) -> Recording:
         name=f"{line['source']}#{line['index']}",
         provider=line["provider"],
         host=line["host"].partition(":")[0],
-        shape=_SHAPES[line["api"]],
+        shape=DIALECTS[line["api"]],
         method=line["method"],
         path=line["path"],
         request_body=_bytes(line["request_body"], line["request_encoding"]),
@@ -136,7 +102,7 @@ def _socket(line: dict[str, Any]) -> RecordedSocket:
     return RecordedSocket(
         name=f"{line['source']}#{line['index']}",
         provider=line["provider"],
-        shape=_SHAPES[line["api"]],
+        shape=DIALECTS[line["api"]],
         messages=tuple((is_sent, json.dumps(data).encode()) for is_sent, data in messages),
         expected=tuple(line["expected_usage_per_turn"]),
     )

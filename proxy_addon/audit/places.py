@@ -13,7 +13,7 @@ from proxy_addon.service_table import SERVICES
 
 _PROVIDERS = {service.name: service.provider for service in SERVICES}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
-_DIALECTS = {
+DIALECTS = {
     "anthropic.messages": ApiShape.ANTHROPIC_MESSAGES,
     "anthropic.vertex.rawPredict": ApiShape.ANTHROPIC_MESSAGES,
     "anthropic.vertex.streamRawPredict": ApiShape.ANTHROPIC_MESSAGES,
@@ -67,8 +67,8 @@ def place_of(capture: Capture) -> Place | None:
     if route is not None and route.kind is Kind.METERED:
         return Place(route.provider, route.api_shape, route.upstream.host)
     provider = _PROVIDERS.get(told.provider, told.provider) if route is None else route.provider
-    if told.api in _DIALECTS:
-        return Place(provider, _DIALECTS[told.api], address.host)
+    if told.api in DIALECTS:
+        return Place(provider, DIALECTS[told.api], address.host)
     if route is None:
         return Place(provider, None, address.host) if provider else None
     is_free = route.kind is Kind.FREE
