@@ -139,6 +139,7 @@ def test_an_empty_file_is_said_to_be(tmp_path: Path, content: bytes) -> None:
         b"[1, 2]",
         '{"a": 1}'.encode("utf-16"),
     ],
+    ids=["all bytes", "zeros", "a zero before JSON", "zip", "words", "a list", "UTF-16"],
 )
 def test_what_is_no_capture_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.har").write_bytes(content)
