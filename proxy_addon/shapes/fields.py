@@ -44,6 +44,14 @@ def read_object(body: bytes, *limit_keys: str) -> dict[str, Any]:
         raise UnreadableRequest("The request body is not valid JSON.") from None
 
 
+def raw_member(body: bytes, key: str) -> bytes:
+    """The JSON text of one member of a body; `{}` where it is absent. Raises UnreadableRequest."""
+    try:
+        return _split_members(body).get(key, b"{}")
+    except msgspec.MsgspecError:
+        raise UnreadableRequest("The request body is not valid JSON.") from None
+
+
 def _split_members(body: bytes) -> dict[str, bytes]:
     """Key -> the JSON text of its value. A decoder keeps the last of two equal keys silently, so the text is walked
     along the values that were kept: where another value stands in their place, a key was given twice.

@@ -13,14 +13,17 @@ from proxy_addon.shapes.fields import (
     mapping,
     optional_limit,
     optional_text,
+    raw_member,
     read_json,
     read_object,
+    require_text,
     text,
 )
 from proxy_addon.shapes.gemini_usage import gemini_tier, gemini_usage
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
 
 _PATH = re.compile(r".*/models/(?P<model>[^/:?]+):(?P<method>\w+)")
+_CODE_ASSIST = re.compile(r"/v1internal:(?P<method>\w+)")
 _BOUNDED_PARTS = frozenset(
     {"text", "thought", "thoughtSignature", "thought_signature"}
     | {"functionCall", "function_call", "functionResponse", "function_response"}
@@ -37,15 +40,12 @@ class Gemini(Shape):
 
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
         """Facts of a Gemini request; model and stream stand in the path. Raises UnreadableRequest."""
-        match = _PATH.match(unquote(path.partition("?")[0]))
-        if match is None:
-            raise UnreadableRequest("The path names no model.")
-        members = read_object(body, "generationConfig", "generation_config")
+        model, method, members = _asked(path, body)
         config = {**mapping(members.get("generation_config")), **mapping(members.get("generationConfig"))}
         tools = {key for tool in items(members.get("tools")) for key in mapping(tool)}
         return RequestFacts(
-            model=match["model"],
-            is_stream=match["method"].startswith("stream"),
+            model=model,
+            is_stream=method.startswith("stream"),
             body_bytes=len(body),
             is_input_bounded=_is_input_bounded(members, tools),
             output_limit=optional_limit(config, "maxOutputTokens", "max_output_tokens"),
@@ -57,6 +57,21 @@ class Gemini(Shape):
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "GeminiReader":
         """A reader for the answer."""
         return GeminiReader()
+
+
+def _asked(path: str, body: bytes) -> tuple[str, str, Mapping[str, Any]]:
+    """Model, method and members of a request. Raises UnreadableRequest.
+
+    Code Assist, the way of a Google login, names the model in the body and wraps the rest in `request`.
+    """
+    plain = unquote(path.partition("?")[0])
+    if (wrapped := _CODE_ASSIST.fullmatch(plain)) is not None:
+        inner = read_object(raw_member(body, "request"), "generationConfig")
+        return require_text(read_object(body), "model"), wrapped["method"], inner
+    match = _PATH.match(plain)
+    if match is None:
+        raise UnreadableRequest("The path names no model.")
+    return match["model"], match["method"], read_object(body, "generationConfig", "generation_config")
 
 
 def _is_input_bounded(members: Mapping[str, Any], tools: set[str]) -> bool:
