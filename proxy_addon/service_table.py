@@ -240,7 +240,7 @@ SERVICES = (
         scheme="http",
         host="127.0.0.1",
         port=11434,
-        hosts=hosts("127.0.0.1", "localhost"),
+        hosts=hosts("127.0.0.1"),
         fallback_shape=ApiShape.OLLAMA,
         metered=(
             *paths("/api", {r"/(?:chat|generate|embed|embeddings)": ApiShape.OLLAMA}),

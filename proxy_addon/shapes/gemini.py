@@ -56,7 +56,7 @@ class Gemini(Shape):
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "GeminiReader":
         """A reader for the answer."""
-        return GeminiReader()
+        return GeminiReader(headers.get("x-gemini-service-tier", ""))
 
 
 def _asked(path: str, body: bytes) -> tuple[str, str, Mapping[str, Any]]:
@@ -90,9 +90,13 @@ def _parts(turn: Mapping[str, Any]) -> list[Any]:
 
 
 class GeminiReader:
-    """Every chunk carries `usageMetadata`, cumulative; with server-side tools only the last one has the total."""
+    """Every chunk carries `usageMetadata`, cumulative; with server-side tools only the last one has the total.
 
-    def __init__(self) -> None:
+    `tier` is what the answer's header says, where the usage does not.
+    """
+
+    def __init__(self, tier: str) -> None:
+        self._tier = tier.lower()[:200]
         self._usage: Mapping[str, Any] = {}
         self._queries: set[str] = set()
         self._model = ""
@@ -114,7 +118,7 @@ class GeminiReader:
             usage=gemini_usage(self._usage, self._searches()),
             response_model=self._model,
             response_id=self._id,
-            service_tier=gemini_tier(self._usage),
+            service_tier=gemini_tier(self._usage) or self._tier,
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=self._is_ended and bool(self._usage),

@@ -313,6 +313,13 @@ def test_upstream_that_is_no_base_url_is_refused(url: str) -> None:
         parse_upstream(url)
 
 
+def test_only_ollama_and_what_the_settings_name_may_be_on_this_machine() -> None:
+    assert ROUTES.is_upstream("127.0.0.1", 11434)
+    assert not ROUTES.is_upstream("127.0.0.1", 443)
+    assert not ROUTES.is_upstream("mine.openai.azure.com", 443)
+    assert Routes({"azure": "https://mine.openai.azure.com"}).is_upstream("mine.openai.azure.com", 443)
+
+
 def test_unknown_provider_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput, match="anthropic, aws, azure"):
         Routes({"opnai": "https://x"})

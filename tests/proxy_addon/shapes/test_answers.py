@@ -198,6 +198,13 @@ def test_gemini_searches_are_billed_by_prompt_or_by_query(model: str, expected: 
     assert answer(GEMINI, {"modelVersion": model, "candidates": [grounded]}).usage.web_searches == expected
 
 
+@pytest.mark.parametrize(("told", "tier"), [({}, "flex"), ({"serviceTier": "PRIORITY"}, "priority")])
+def test_geminis_tier_may_stand_in_a_header(told: dict[str, Any], tier: str) -> None:
+    reader = shape_for(GEMINI).reader(RequestFacts("m", False, 0), {"x-gemini-service-tier": "FLEX"})
+    reader.feed(json.dumps({"usageMetadata": {"promptTokenCount": 1, **told}}).encode())
+    assert reader.facts().service_tier == tier
+
+
 @pytest.mark.parametrize(
     ("told", "tier"),
     [
