@@ -43,6 +43,8 @@ def price_call(
     Priced by the model that answered, else the one asked for, at the prices of `started_at` (aware). The basis is
     estimated where a modifier or a fee is only known as a bound; unpriced where a model or a tier has no price.
     """
+    if response.billed is not None:
+        response = replace(response, usage=response.billed)
     usage = response.usage
     if usage.reported_cost_nano_usd is not None:
         return Priced(usage.reported_cost_nano_usd, Basis.REPORTED, "")

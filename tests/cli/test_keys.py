@@ -96,6 +96,14 @@ def test_a_virtual_key_is_not_taken_for_a_providers(bursar: Bursar, entries: dic
     assert entries == {}
 
 
+@pytest.mark.parametrize("provider", ["azure", "aws", "x-ai", "openrouter"])
+def test_every_provider_the_meter_reaches_can_have_a_key(
+    bursar: Bursar, entries: dict[tuple[str, str], str], provider: str
+) -> None:
+    assert bursar("keys", "provider", "set", provider, stdin=PROVIDER_KEY + "\n").status == 0
+    assert entries[("bursar", provider)] == PROVIDER_KEY
+
+
 def test_an_unknown_provider_is_a_wrong_command_and_a_key_cannot_be_an_argument(bursar: Bursar) -> None:
     assert bursar("keys", "provider", "set", "acme", stdin=PROVIDER_KEY).status == 2
     assert bursar("keys", "provider", "set", "openai", PROVIDER_KEY).status == 2

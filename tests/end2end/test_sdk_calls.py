@@ -26,7 +26,7 @@ PLAIN = {"model", "max_tokens", "messages", "stream", "stream_options", "system"
 
 
 def chosen() -> list[Recording]:
-    """Four exchanges of each shape, whole and streamed, that tell the most kinds of tokens."""
+    """Four exchanges of each shape an SDK is here for, whole and streamed, that tell the most kinds of tokens."""
     groups: dict[tuple[ApiShape, bool], list[Recording]] = {}
     for recording in recordings():
         is_told = recording.status == 200 and recording.expected is not None
@@ -42,7 +42,8 @@ def chosen() -> list[Recording]:
 def _is_plain(recording: Recording) -> bool:
     if recording.shape is ApiShape.GEMINI:
         return True
-    return bool(recording.request_body) and set(json.loads(recording.request_body)) <= PLAIN
+    is_create = recording.path.partition("?")[0] in ("/v1/messages", "/v1/chat/completions", "/v1/responses")
+    return is_create and bool(recording.request_body) and set(json.loads(recording.request_body)) <= PLAIN
 
 
 def _richness(recording: Recording) -> int:

@@ -2,6 +2,7 @@ import base64
 
 import pytest
 
+from app.keys.virtual_keys import mint
 from proxy_addon.identify import caller_of, key_header, proxy_user
 
 TOKEN = "bsr_" + "a" * 38
@@ -66,3 +67,13 @@ def test_each_provider_gets_its_key_in_its_own_header() -> None:
     assert key_header("anthropic", "k") == ("x-api-key", "k")
     assert key_header("openai", "k") == ("authorization", "Bearer k")
     assert key_header("google", "k") == ("x-goog-api-key", "k")
+    assert key_header("azure", "k") == ("api-key", "k")
+    assert key_header("aws", "k") == ("authorization", "Bearer k")
+    assert key_header("x-ai", "k") == ("authorization", "Bearer k")
+
+
+def test_a_virtual_key_may_stand_in_azures_header_and_a_signature_is_the_callers_own() -> None:
+    token = mint()
+    assert caller_of({"api-key": token}).token == token
+    signed = caller_of({"authorization": "AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=y"}, proxy_user=token)
+    assert (signed.token, signed.holds_own_key) == (token, True)
