@@ -27,7 +27,7 @@ from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.patience import patience_s
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Reason, Refusal, refusal
-from proxy_addon.routes import Kind, Route
+from proxy_addon.routes import KeyUse, Kind, Route
 from proxy_addon.shapes import UnreadableRequest, shape_for
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -133,12 +133,14 @@ class Meter:
         route = request.route
         if request.caller.holds_own_key:
             return None
-        if not route.is_keys_place:
+        if route.key_use is KeyUse.WITHHELD:
             raise KeyRejected(
                 "Not the place of this key",
-                f"Anybody can have a host like {route.upstream.host}, so Bursar sends the key of {route.provider} only "
-                "where its settings say: set upstreams there.",
+                f"Bursar sends the key of {route.provider} with model calls only, and to {route.upstream.host} only if "
+                "upstreams in its settings names it.",
             )
+        if route.key_use is KeyUse.UNNEEDED:
+            return key_header(route.provider, "none")  # the virtual key is no business of this server's
         return key_header(route.provider, await self._keys.key_of(route.provider))
 
     def _turn_away(self, request: Request, passage: Passage) -> Refused:

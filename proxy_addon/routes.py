@@ -25,6 +25,14 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class KeyUse(StrEnum):
+    """What becomes of the provider's own key. `withheld`: the path is no model's, or anybody can have the host."""
+
+    SENT = "sent"
+    WITHHELD = "withheld"
+    UNNEEDED = "unneeded"
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """Where a provider is reached. `base_path` is put before the path; empty, or `/` and something."""
@@ -37,9 +45,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What is known of a request before its body. `path` is the one sent upstream, without the query. `is_keys_place`:
-    the provider's own key may be sent there.
-    """
+    """What is known of a request before its body. `path` is the one sent upstream, without the query."""
 
     provider: str
     upstream: Upstream
@@ -47,7 +53,7 @@ class Route:
     kind: Kind
     api_shape: ApiShape
     operation: str = "chat"
-    is_keys_place: bool = True
+    key_use: KeyUse = KeyUse.SENT
 
 
 _READ_ONLY = ("GET", "HEAD", "OPTIONS", "DELETE")
@@ -138,11 +144,20 @@ def _placed(service: Service, path: str) -> tuple[Upstream | None, str]:
 
 
 def _route(service: Service, upstream: Upstream, is_keys_place: bool, method: str, path: str) -> Route:
+    """`is_keys_place`: the host is the provider's, or the one that the settings name."""
     if service.version_prefix and not path.startswith(f"{service.version_prefix}/"):
         path = service.version_prefix + path
     kind, shape = _kind(service, method, path)
     operation = _UNMETERED if kind is Kind.UNKNOWN else _OPERATIONS.get(shape, "chat")
-    return Route(service.provider, upstream, path, kind, shape, operation, is_keys_place)
+    key_use = _key_use(service, kind, is_keys_place)
+    return Route(service.provider, upstream, path, kind, shape, operation, key_use)
+
+
+def _key_use(service: Service, kind: Kind, is_keys_place: bool) -> KeyUse:
+    if not service.has_keys:
+        return KeyUse.UNNEEDED
+    is_other_matter = service.others_cost_nothing and kind is not Kind.METERED
+    return KeyUse.WITHHELD if is_other_matter or not is_keys_place else KeyUse.SENT
 
 
 def _kind(service: Service, method: str, path: str) -> tuple[Kind, ApiShape]:

@@ -238,6 +238,7 @@ SERVICES = (
         provider="ollama",
         name="ollama",
         scheme="http",
+        has_keys=False,
         host="127.0.0.1",
         port=11434,
         hosts=hosts("127.0.0.1"),

@@ -19,7 +19,8 @@ class Service:
     `name` is the gateway's prefix, `host` the usual host, empty where each customer or region has its own: `place` is
     then the host with `{}` for what the gateway path names, `place_in_path` finds that inside the path. `hosts` matches
     every host. `is_customers`: anybody can rent a host that matches, so the provider's key goes only to the one that
-    the settings name. `others_cost_nothing`: the host serves much besides models. `version_prefix` is put before a path
+    the settings name. `others_cost_nothing`: the host serves much besides models, to
+    which the provider's key does not go. `version_prefix` is put before a path
     that leaves it out.
     """
 
@@ -37,6 +38,7 @@ class Service:
     version_prefix: str = ""
     others_cost_nothing: bool = False
     is_customers: bool = False
+    has_keys: bool = True
 
 
 def hosts(*patterns: str) -> re.Pattern[str]:

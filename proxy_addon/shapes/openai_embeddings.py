@@ -34,10 +34,15 @@ class OpenAIEmbeddings(Shape):
 
 
 def _is_text(value: object) -> bool:
-    """A text, tokens, or a list of them; a picture is an object, or the key of one."""
-    if isinstance(value, list):
-        return all(isinstance(one, str | int) or _is_text(one) for one in value)
-    return value is None or isinstance(value, str | int)
+    """A text, tokens, or lists of them; a picture is an object, or stands in one."""
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, list):
+            pending.extend(current)
+        elif current is not None and not isinstance(current, str | int):
+            return False
+    return True
 
 
 class EmbeddingsReader:

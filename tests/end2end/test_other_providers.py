@@ -16,7 +16,8 @@ from tests.proxy_addon.test_eventstream import frame
 
 pytestmark = pytest.mark.end2end
 
-KEYS = {"aws": "aws-real", "azure": "azure-real", "cohere": "cohere-real", "ollama": "none"}
+PROVIDERS = ("aws", "azure", "cohere", "ollama")
+KEYS = {"aws": "aws-real", "azure": "azure-real", "cohere": "cohere-real"}
 CONVERSE = "/model/us.amazon.nova-micro-v1%3A0/converse-stream"
 SIGNATURE = "AWS4-HMAC-SHA256 Credential=AKIA/20261122/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=ab"
 FRAMES = b"".join(
@@ -31,7 +32,7 @@ FRAMES = b"".join(
 
 @pytest.fixture
 def running(home: Path, provider: Provider) -> Iterator[RunningMeter]:
-    with meter(home, dict.fromkeys(KEYS, provider.url), keys=KEYS) as started:
+    with meter(home, dict.fromkeys(PROVIDERS, provider.url), keys=KEYS) as started:
         yield started
 
 
@@ -85,6 +86,7 @@ def test_json_lines_of_ollama_are_metered(running: RunningMeter, provider: Provi
     provider.answer = lambda _seen: Answer(in_pieces(stream), headers={"content-type": "application/x-ndjson"})
     status, _headers, body = post(running, "/ollama/api/chat", b'{"model": "llama3", "messages": []}')
     assert (status, body) == (200, stream)
+    assert running.token not in provider.seen[0].headers.values()
     (call,) = running.calls(1)
     assert (call.provider, call.usage.input_tokens, call.usage.output_tokens) == ("ollama", 7, 2)
 

@@ -5,7 +5,7 @@ import pytest
 from app.core.call import ApiShape
 from app.core.errors import InvalidInput
 from app.core.providers import PROVIDERS
-from proxy_addon.routes import Kind, Route, Routes, Upstream, parse_upstream
+from proxy_addon.routes import KeyUse, Kind, Route, Routes, Upstream, parse_upstream
 from proxy_addon.service_table import SERVICES
 
 ROUTES = Routes()
@@ -235,19 +235,27 @@ def test_every_service_has_a_provider_whose_key_can_be_kept() -> None:
 
 def test_a_key_goes_to_a_customers_host_only_where_the_settings_name_it() -> None:
     chosen = Routes({"azure": "https://mine.openai.azure.com"})
-    for routes, host, is_keys_place in (
-        (ROUTES, "mine.openai.azure.com", False),
-        (chosen, "mine.openai.azure.com", True),
-        (chosen, "evil.openai.azure.com", False),
+    for routes, host, key_use in (
+        (ROUTES, "mine.openai.azure.com", KeyUse.WITHHELD),
+        (chosen, "mine.openai.azure.com", KeyUse.SENT),
+        (chosen, "evil.openai.azure.com", KeyUse.WITHHELD),
     ):
         route = routes.by_host("POST", "https", host, 443, "/openai/v1/responses")
         assert route is not None
-        assert (route.upstream.host, route.is_keys_place) == (host, is_keys_place)
-    assert not by_prefix("/azure/evil/openai/v1/responses").is_keys_place
+        assert (route.upstream.host, route.key_use) == (host, key_use)
+    assert by_prefix("/azure/evil/openai/v1/responses").key_use is KeyUse.WITHHELD
     placed = chosen.by_prefix("POST", "/azure/openai/v1/responses")
     assert placed is not None
-    assert (placed.upstream.host, placed.is_keys_place) == ("mine.openai.azure.com", True)
-    assert by_prefix("/bedrock/us-east-1/model/m/converse").is_keys_place
+    assert (placed.upstream.host, placed.key_use) == ("mine.openai.azure.com", KeyUse.SENT)
+    assert by_prefix("/bedrock/us-east-1/model/m/converse").key_use is KeyUse.SENT
+
+
+def test_a_key_goes_along_with_model_calls_only_where_a_host_serves_much_besides() -> None:
+    base = "/cloudflare/client/v4"
+    assert by_prefix(f"{base}/accounts/a/ai/v1/chat/completions").key_use is KeyUse.SENT
+    for method in ("GET", "POST", "DELETE"):
+        assert by_prefix(f"{base}/zones", method).key_use is KeyUse.WITHHELD
+    assert by_prefix("/ollama/api/chat").key_use is KeyUse.UNNEEDED
 
 
 def test_hosts_that_serve_much_besides_models_let_the_rest_pass() -> None:
