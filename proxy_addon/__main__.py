@@ -29,7 +29,7 @@ from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import InstanceLock, mark_stopped, register_meter
 from app.ledger.recovery import recover_dead_instances
 from app.log import set_up_logging
-from proxy_addon.addon import MeterAddon, answer_errors_in_json
+from proxy_addon.addon import MeterAddon
 from proxy_addon.destinations import Destinations
 from proxy_addon.gate import Gate
 from proxy_addon.hardening import harden_process
@@ -38,6 +38,7 @@ from proxy_addon.meter import Meter
 from proxy_addon.orders import Orders
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes, parse_place
+from proxy_addon.wire import answer_errors_in_json
 
 FAILED = 3
 LOOPBACK = "127.0.0.1"

@@ -13,20 +13,22 @@ from typing import Any
 
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
-from mitmproxy.net.http import status_codes
-from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from proxy_addon.destinations import Destinations, ForbiddenDestination
 from proxy_addon.exchange import Exchange
-from proxy_addon.identify import KEY_HEADERS, OWN_HEADER_PREFIX, Caller, caller_of, proxy_user
+from proxy_addon.framing import is_body
+from proxy_addon.identify import Caller, caller_of, proxy_user
+from proxy_addon.include_usage import MAY_REFUSE_USAGE, is_about_usage
 from proxy_addon.meter import MAX_BODY_BYTES, Cleared, Meter, Request
 from proxy_addon.peer import is_same_user
 from proxy_addon.refusals import Reason, Refusal, refusal, unreachable_body
+from proxy_addon.resend import NotSentAgain, send_again
 from proxy_addon.routes import Route, Routes
 from proxy_addon.shapes import shape_for
 from proxy_addon.tap import Tap
 from proxy_addon.walls import is_from_web_page, is_local_name
+from proxy_addon.wire import hide_usage, replace_body, send_upstream, swap_key, whole_response
 
 logger = logging.getLogger(__name__)
 
@@ -152,12 +154,14 @@ class MeterAddon:
             else:
                 flow.response = _response(decision.answer)
             return
-        _send_upstream(flow, route)
+        send_upstream(flow, route)
         if decision.exchange is not None:
             flow.metadata[_EXCHANGE] = decision.exchange
             self._open.add(decision.exchange)
+        if decision.body is not None:
+            replace_body(flow, decision.body)
         if decision.key_header is not None:
-            _swap_key(flow, *decision.key_header)
+            swap_key(flow, *decision.key_header)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """The answer begins: pass it on chunk by chunk, with the tap on it where it is metered."""
@@ -167,20 +171,42 @@ class MeterAddon:
         if exchange is None:
             flow.response.stream = True
             return
-        exchange.status_code = flow.response.status_code
-        exchange.tap = Tap(
-            shape_for(exchange.route.api_shape).reader(exchange.facts, _lower(flow.response.headers)),
-            content_type=flow.response.headers.get("content-type", ""),
-            content_encoding=flow.response.headers.get("content-encoding", ""),
-        )
-        flow.response.stream = exchange.tap.tap
+        if exchange.plain_body is not None and flow.response.status_code in MAY_REFUSE_USAGE:
+            return  # held back: whose fault the error is stands in its body
+        tap = _put_tap(exchange, flow.response)
+        is_hiding = exchange.plain_body is not None and not is_body(flow.response.headers.get("content-type", ""))
+        flow.response.stream = hide_usage(flow, exchange, tap) if is_hiding else tap.tap
 
-    def response(self, flow: http.HTTPFlow) -> None:
-        """The answer has been passed on whole."""
+    async def response(self, flow: http.HTTPFlow) -> None:
+        """The answer has been passed on whole, or is held back because we may have caused the error that it is."""
         exchange: Exchange | None = flow.metadata.get(_EXCHANGE)
-        if exchange is not None:
+        if exchange is None or flow.response is None:
+            return
+        try:
+            if exchange.tap is None:
+                await self._answer_without_question(flow, exchange)
+            elif exchange.hider is not None and exchange.hider.is_broken:
+                flow.kill()
             exchange.end_complete(self._meter.recorder)
-            self._open.discard(exchange)
+        except NotSentAgain:
+            exchange.end_broken(self._meter.recorder, error_type="provider_broke_off", was_sent=True)
+        self._open.discard(exchange)
+
+    async def _answer_without_question(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Replace an error about the question that we put into the request by the answer to the request as it came."""
+        assert flow.response is not None
+        if exchange.plain_body is not None and is_about_usage(flow.response.raw_content or b""):
+            self._meter.refusing.add(exchange.route, exchange.facts.model)
+            headers = dict(flow.request.headers.items())
+            try:
+                again = await asyncio.to_thread(
+                    send_again, exchange.route.upstream, flow.request.path, headers, exchange.plain_body
+                )
+            except NotSentAgain:
+                flow.response = http.Response.make(502, unreachable_body("The provider broke off."), _JSON)
+                raise
+            flow.response = whole_response(again)
+        _put_tap(exchange, flow.response).tap(flow.response.raw_content or b"")
 
     def error(self, flow: http.HTTPFlow) -> None:
         """The call broke off. mitmproxy calls this or `response`, never both."""
@@ -231,41 +257,12 @@ def _response(answer: Refusal) -> http.Response:
     return http.Response.make(answer.status, answer.body, answer.headers)
 
 
-def _send_upstream(flow: http.HTTPFlow, route: Route) -> None:
-    """Point the request at the provider, and take off what was said to us alone."""
-    query = flow.request.path.partition("?")[2]
-    upstream = route.upstream
-    flow.request.scheme = upstream.scheme
-    flow.request.host = upstream.host
-    flow.request.port = upstream.port
-    flow.request.path = upstream.base_path + route.path + (f"?{query}" if query else "")
-    is_usual = (upstream.scheme, upstream.port) in (("https", 443), ("http", 80))
-    flow.request.headers["host"] = upstream.host if is_usual else f"{upstream.host}:{upstream.port}"
-    for name in [name for name in flow.request.headers if name.lower().startswith(OWN_HEADER_PREFIX)]:
-        del flow.request.headers[name]
-    flow.request.headers.pop("proxy-authorization", None)
-
-
-def _swap_key(flow: http.HTTPFlow, name: str, value: str) -> None:
-    """Put the real key where the virtual one was."""
-    for header in KEY_HEADERS:
-        flow.request.headers.pop(header, None)
-    if "key" in flow.request.query:
-        del flow.request.query["key"]
-    flow.request.headers[name] = value
-
-
-def answer_errors_in_json() -> None:
-    """Let mitmproxy's own error answers (provider down, bad certificate) be JSON that SDKs can read.
-
-    There is no hook for these bodies; the function that makes them is replaced, and a test sees to it that it still is
-    the one in use.
-    """
-
-    def make_error_response(status_code: int, message: str = "") -> bytes:
-        body = unreachable_body(f"Bursar could not reach the provider: {message}")
-        head = f"HTTP/1.1 {status_code} {status_codes.RESPONSES.get(status_code, 'Error')}\r\n"
-        fields = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        return (head + fields).encode() + body
-
-    _http1.make_error_response = make_error_response
+def _put_tap(exchange: Exchange, response: http.Response) -> Tap:
+    """The tap on an answer whose headers are known."""
+    exchange.status_code = response.status_code
+    exchange.tap = Tap(
+        shape_for(exchange.route.api_shape).reader(exchange.facts, _lower(response.headers)),
+        content_type=response.headers.get("content-type", ""),
+        content_encoding=response.headers.get("content-encoding", ""),
+    )
+    return exchange.tap

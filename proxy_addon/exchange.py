@@ -15,6 +15,7 @@ from app.core.usage import Usage
 from app.ledger.group_writer import Desk, Operation
 from app.ledger.settlement import settle, void, write_refused
 from app.pricing.table import Priced, price_call, price_estimate
+from proxy_addon.include_usage import UsageHider
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Route
 from proxy_addon.tap import Tap
@@ -22,7 +23,8 @@ from proxy_addon.tap import Tap
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """A call whose money is held. `started` is on the monotonic clock."""
+    """A call whose money is held. `started` is on the monotonic clock. `plain_body` is the request without our question
+    for its usage, where one was put in; `hider` then takes the answer to it out again."""
 
     route: Route
     facts: RequestFacts
@@ -31,6 +33,8 @@ class Exchange:
     tap: Tap | None = None
     status_code: int | None = None
     is_ended: bool = False
+    plain_body: bytes | None = None
+    hider: UsageHider | None = None
 
     def end_complete(self, recorder: Recorder) -> None:
         """The answer arrived whole."""

@@ -23,6 +23,7 @@ from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
 from proxy_addon.gate import Gate, Passage
 from proxy_addon.identify import Caller, key_header
+from proxy_addon.include_usage import RefusingServers, hides_usage, with_usage_asked
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.patience import patience_s
 from proxy_addon.recorder import Recorder
@@ -46,10 +47,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The request may go. `key_header` replaces the credentials it came with; None leaves them."""
+    """The request may go. `key_header` replaces the credentials it came with, `body` the body (without any encoding);
+    None leaves them."""
 
     key_header: tuple[str, str] | None
     exchange: Exchange | None = None
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Meter:
         self.recorder = recorder
         self._gate = gate
         self._keys = keys
+        self.refusing = RefusingServers()
 
     async def decide(self, request: Request) -> Cleared | Refused:
         """Clear or refuse one request, waiting as long as a person may need."""
@@ -94,7 +98,7 @@ class Meter:
             route = replace(route, api_shape=ApiShape.UNMETERED)
         if route.kind is Kind.FREE:
             return Cleared(await self._real_key(request))
-        facts = _read(request, route.api_shape)
+        facts, body = _read(request, route.api_shape)
         real_key = await self._real_key(request)
         now = datetime.now(UTC)
         draft = Draft(
@@ -117,7 +121,17 @@ class Meter:
             raise
         if not passage.is_open:
             return self._turn_away(request, passage)
-        return Cleared(real_key, Exchange(route, facts, passage.draft, time.monotonic()))
+        exchange = Exchange(route, facts, passage.draft, time.monotonic())
+        return Cleared(real_key, exchange, self._ask_for_usage(exchange, body))
+
+    def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:
+        """The body with a question for its usage, where the answer would hide it; None leaves it as it is."""
+        route, facts = exchange.route, exchange.facts
+        is_asked = hides_usage(route.provider, route.api_shape, facts) and not self.refusing.has(route, facts.model)
+        edited = with_usage_asked(body) if is_asked else None
+        if edited is not None:
+            exchange.plain_body = body
+        return edited
 
     async def _payer(self, caller: Caller) -> Tags:
         """Whom the call is charged to. Raises KeyRejected."""
@@ -163,14 +177,14 @@ def _unmetered(path: str) -> str:
     return f"Bursar cannot meter {path[:100]} yet and a cap applies here, so it was not sent."
 
 
-def _read(request: Request, api_shape: ApiShape) -> RequestFacts:
-    """Facts of the request's body, whose bytes go on as they came. Codex may send it compressed."""
+def _read(request: Request, api_shape: ApiShape) -> tuple[RequestFacts, bytes]:
+    """Facts of the request's body, and that body decoded: Codex may send it compressed."""
     try:
         decoder = decoder_for(request.headers.get("content-encoding", ""), MAX_BODY_BYTES)
         if decoder is None:
             raise UnreadableRequest("The request body is in an encoding that Bursar cannot read.")
         body = b"".join(decoder.decode(request.body))
-        return shape_for(api_shape).read_request(request.route.path, request.headers, body)
+        return shape_for(api_shape).read_request(request.route.path, request.headers, body), body
     except (UnreadableRequest, UndecodableContent) as error:
         raise _Turned(Reason.UNREADABLE, f"{error} Nothing was sent.") from None
 
