@@ -24,7 +24,8 @@ from proxy_addon.tap import Tap
 @dataclass(slots=True, eq=False)
 class Exchange:
     """A call whose money is held. `started` is on the monotonic clock. `plain_body` is the request without our question
-    for its usage, where one was put in; `hider` then takes the answer to it out again."""
+    for its usage, where one was put in; `hider` then takes the answer to it out again. A turn of a
+    socket has no tap: it is told its answer, and notes `first_chunk_at` itself."""
 
     route: Route
     facts: RequestFacts
@@ -35,30 +36,45 @@ class Exchange:
     is_ended: bool = False
     plain_body: bytes | None = None
     hider: UsageHider | None = None
+    first_chunk_at: float | None = None
 
     def end_complete(self, recorder: Recorder) -> None:
         """The answer arrived whole."""
         if self._end():
-            recorder.post(self._ending(is_whole=True, error_type=""))
+            recorder.post(self._ending(self._answer(), is_whole=True, error_type=""))
 
     def end_broken(self, recorder: Recorder, *, error_type: str, was_sent: bool) -> None:
         """The call broke off: the client left, the provider went away, or it could not be reached."""
         if not self._end():
             return
         if was_sent:
-            recorder.post(self._ending(is_whole=False, error_type=error_type))
+            recorder.post(self._ending(self._answer(), is_whole=False, error_type=error_type))
         else:
-            recorder.post(
-                lambda desk: void(desk.connection, self._call(ResponseFacts(), NOTHING, Outcome.FAILED, error_type))
-            )
+            recorder.post(self._voiding(ResponseFacts(), error_type))
+
+    def end_turn(self, recorder: Recorder, answer: ResponseFacts, *, is_whole: bool, error_type: str = "") -> None:
+        """A turn of a socket ended, or its socket did. An error in the place of an answer costs nothing."""
+        if not self._end():
+            return
+        is_begun = answer.response_id or answer.output_bytes or answer.usage.is_known
+        if answer.error_type and not is_begun:
+            recorder.post(self._voiding(answer, answer.error_type))
+        else:
+            recorder.post(self._ending(answer, is_whole=is_whole, error_type=error_type))
 
     def _end(self) -> bool:
         first, self.is_ended = not self.is_ended, True
         return first
 
-    def _ending(self, *, is_whole: bool, error_type: str) -> Operation:
+    def _answer(self) -> ResponseFacts:
+        return self.tap.finish() if self.tap is not None else ResponseFacts()
+
+    def _voiding(self, answer: ResponseFacts, error_type: str) -> Operation:
+        call = self._call(answer, NOTHING, Outcome.FAILED, error_type)
+        return lambda desk: void(desk.connection, call)
+
+    def _ending(self, answer: ResponseFacts, *, is_whole: bool, error_type: str) -> Operation:
         """What the writer thread does with this call. It prices it too: the event loop has no time to spare."""
-        answer = self.tap.finish() if self.tap is not None else ResponseFacts()
         duration_ms = _milliseconds(self.started, time.monotonic())
 
         def operation(desk: Desk) -> None:
@@ -87,7 +103,7 @@ class Exchange:
     def _call(
         self, answer: ResponseFacts, priced: Priced, outcome: Outcome, error_type: str, duration_ms: int | None = None
     ) -> Call:
-        first_chunk = self.tap.first_chunk_at if self.tap is not None else None
+        first_chunk = self.tap.first_chunk_at if self.tap is not None else self.first_chunk_at
         return Call(
             call_id=self.draft.call_id,
             started_at=self.draft.at,

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from app.core.call import ApiShape
 from app.core.errors import AppError, KeyRejected
-from app.core.exchange import RequestFacts
+from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.reservations import Draft
 from app.core.tags import Tags
 from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
@@ -36,13 +37,15 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What came in. `headers` are lower-case; `body` is as it came off the wire."""
+    """What came in. `headers` are lower-case; `body` is as it came off the wire. `is_socket`: it asks for one, whose
+    turns are judged one by one."""
 
     route: Route
     headers: Mapping[str, str]
     body: bytes
     caller: Caller
     is_client_gone: Callable[[], bool]
+    is_socket: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,20 @@ class Refused:
     answer: Refusal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A turn of a socket is not sent. `message` is a whole sentence for the person at the agent."""
+
+    reason: Reason
+    message: str
+
+
+class _Left(Exception):
+    """The client did not wait for its answer."""
+
+
 class _Turned(Exception):
-    """Leaves `decide` with a refusal."""
+    """Leaves the meter with a refusal."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -84,23 +99,43 @@ class Meter:
         """Clear or refuse one request, waiting as long as a person may need."""
         try:
             return await self._decide(request)
-        except _Turned as turned:
-            return Refused(_answer(request, turned.reason, turned.message))
-        except KeyRejected as error:
-            return Refused(_answer(request, Reason.KEY, f"{error.title}. {error.message}"))
-        except AppError as error:
-            return Refused(_answer(request, Reason.UNAVAILABLE, f"{error.title}. {error.message}"))
+        except _Left:
+            return Refused(None)
+        except (_Turned, AppError) as error:
+            return Refused(_answer(request, *_told(error)))
+
+    async def admit_turn(self, request: Request, facts: RequestFacts) -> Exchange | Denied:
+        """Hold the money of one turn on a socket that `request` opened, waiting as long as a person may need."""
+        try:
+            return await self._admit(request, facts, await self._payer(request.caller))
+        except _Left:
+            return Denied(Reason.UNAVAILABLE, "The agent has left.")
+        except (_Turned, AppError) as error:
+            return Denied(*_told(error))
+
+    async def book_unasked(self, request: Request, answer: ResponseFacts) -> None:
+        """Write down a turn that the provider began by itself. It is spent already, so nothing is asked of the gate but
+        to count it."""
+        facts = RequestFacts(model=answer.response_model, is_stream=True, body_bytes=0)
+        admitted = await self.admit_turn(request, facts)
+        if isinstance(admitted, Exchange):
+            admitted.end_turn(self.recorder, answer, is_whole=True)
 
     async def _decide(self, request: Request) -> Cleared | Refused:
         route = request.route
         tags = await self._payer(request.caller)
         if route.kind is Kind.UNKNOWN:
-            route = replace(route, api_shape=ApiShape.UNMETERED)
-        if route.kind is Kind.FREE:
+            request = replace(request, route=replace(route, api_shape=ApiShape.UNMETERED))
+        if route.kind is Kind.FREE or request.is_socket:
             return Cleared(await self._real_key(request))
-        facts, body = _read(request, route.api_shape)
+        facts, body = _read(request)
         real_key = await self._real_key(request)
-        now = datetime.now(UTC)
+        exchange = await self._admit(request, facts, tags)
+        return Cleared(real_key, exchange, self._ask_for_usage(exchange, body))
+
+    async def _admit(self, request: Request, facts: RequestFacts, tags: Tags) -> Exchange:
+        """Hold the money of one call. Raises _Turned, or _Left when the client did not wait."""
+        route, now = request.route, datetime.now(UTC)
         draft = Draft(
             call_id=new_id(),
             at=now,
@@ -120,9 +155,8 @@ class Meter:
             self.recorder.post(dropped_call(draft, "meter_stopped"))
             raise
         if not passage.is_open:
-            return self._turn_away(request, passage)
-        exchange = Exchange(route, facts, passage.draft, time.monotonic())
-        return Cleared(real_key, exchange, self._ask_for_usage(exchange, body))
+            self._turn_away(request, passage)
+        return Exchange(route, facts, passage.draft, time.monotonic())
 
     def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:
         """The body with a question for its usage, where the answer would hide it; None leaves it as it is."""
@@ -157,34 +191,39 @@ class Meter:
             return key_header(route.provider, "none")  # the virtual key is no business of this server's
         return key_header(route.provider, await self._keys.key_of(route.provider))
 
-    def _turn_away(self, request: Request, passage: Passage) -> Refused:
+    def _turn_away(self, request: Request, passage: Passage) -> NoReturn:
+        """Write down that a call is not sent. Raises _Turned or _Left."""
         if passage.is_gone:
             self.recorder.post(refused_call(passage.draft, "client_left"))
-            return Refused(None)
+            raise _Left
         self.recorder.post(refused_call(passage.draft, "paused" if passage.is_temporary else "cap"))
         if request.route.kind is Kind.UNKNOWN and not passage.is_temporary:
-            return Refused(_answer(request, Reason.UNKNOWN_PATH, _unmetered(request.route.path)))
-        return Refused(_answer(request, Reason.CAP, passage.refusal))
+            path = request.route.path[:100]
+            raise _Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {path} yet and a cap applies, so it was not sent.")
+        raise _Turned(Reason.CAP, passage.refusal)
 
 
 def _patience_s(request: Request) -> float:
-    """How long to wait for a person. Nobody is asked about a call that Bursar cannot follow: a hard cap refuses
-    it."""
+    """How long to wait for a person. Nobody is asked about what Bursar cannot follow: a hard cap refuses it."""
     return 0.0 if request.route.kind is Kind.UNKNOWN else patience_s(request.caller.user_agent)
 
 
-def _unmetered(path: str) -> str:
-    return f"Bursar cannot meter {path[:100]} yet and a cap applies here, so it was not sent."
+def _told(error: _Turned | AppError) -> tuple[Reason, str]:
+    """The kind of a refusal and its sentence."""
+    if isinstance(error, _Turned):
+        return error.reason, error.message
+    reason = Reason.KEY if isinstance(error, KeyRejected) else Reason.UNAVAILABLE
+    return reason, f"{error.title}. {error.message}"
 
 
-def _read(request: Request, api_shape: ApiShape) -> tuple[RequestFacts, bytes]:
+def _read(request: Request) -> tuple[RequestFacts, bytes]:
     """Facts of the request's body, and that body decoded: Codex may send it compressed."""
     try:
         decoder = decoder_for(request.headers.get("content-encoding", ""), MAX_BODY_BYTES)
         if decoder is None:
             raise UnreadableRequest("The request body is in an encoding that Bursar cannot read.")
         body = b"".join(decoder.decode(request.body))
-        return shape_for(api_shape).read_request(request.route.path, request.headers, body), body
+        return shape_for(request.route.api_shape).read_request(request.route.path, request.headers, body), body
     except (UnreadableRequest, UndecodableContent) as error:
         raise _Turned(Reason.UNREADABLE, f"{error} Nothing was sent.") from None
 
