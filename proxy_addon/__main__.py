@@ -38,6 +38,7 @@ from proxy_addon.meter import Meter
 from proxy_addon.orders import Orders
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes, parse_place
+from proxy_addon.socket_addon import SocketAddon
 from proxy_addon.wire import answer_errors_in_json
 
 FAILED = 3
@@ -60,6 +61,15 @@ class Arguments:
     private_destinations: frozenset[tuple[str, int]]
     keys_from_stdin: bool
     stop_with_stdin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """mitmproxy's server, and ours that listen to it."""
+
+    server: proxyserver.Proxyserver
+    calls: MeterAddon
+    sockets: SocketAddon
 
 
 def main() -> int:
@@ -101,12 +111,15 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     gate = Gate(recorder, lock.instance_id)
     chosen = arguments.private_destinations
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
-    addon = MeterAddon(Meter(recorder, gate, keys), routes, destinations)
+    server = proxyserver.Proxyserver()
+    calls = MeterAddon(Meter(recorder, gate, keys), routes, destinations)
+    hooks = Hooks(server, calls, SocketAddon(server))
     recorder.start()
     try:
-        await _listen(arguments, routes, addon, ledger, lock, stop)
+        await _listen(arguments, routes, hooks, ledger, lock, stop)
     finally:
-        addon.end_all()
+        hooks.calls.end_all()
+        hooks.sockets.end_all()
         await asyncio.to_thread(recorder.stop)
         with ledger.write() as connection:
             mark_stopped(connection, lock.instance_id, datetime.now(UTC))
@@ -114,23 +127,23 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
 
 
 async def _listen(
-    arguments: Arguments, routes: Routes, addon: MeterAddon, ledger: Ledger, lock: InstanceLock, stop: asyncio.Event
+    arguments: Arguments, routes: Routes, hooks: Hooks, ledger: Ledger, lock: InstanceLock, stop: asyncio.Event
 ) -> None:
     """Run mitmproxy with our hooks until `stop`. Raises MeterError when a port cannot be had."""
     gateway_port = arguments.gateway_port or _free_port()
     forward_port = arguments.forward_port or _free_port()
     answer_errors_in_json()
     master = Master(_options(routes, gateway_port, forward_port))
-    server = proxyserver.Proxyserver()
     ready = asyncio.Event()
     # An explicit list: no scripts from a config folder, no web pages, no commands; and it is faster than the default.
     master.addons.add(
         core.Core(),
-        server,
+        hooks.server,
         next_layer.NextLayer(),
         tlsconfig.TlsConfig(),
         disable_h2c.DisableH2C(),
-        addon,
+        hooks.calls,
+        hooks.sockets,
         _Running(ready),
     )
     running = asyncio.create_task(master.run())
@@ -140,7 +153,7 @@ async def _listen(
         is_ready.cancel()
         running.result()
     try:
-        _check_ports(server)
+        _check_ports(hooks.server)
         gateway, forward = f"http://{LOOPBACK}:{gateway_port}", f"http://{LOOPBACK}:{forward_port}"
         await asyncio.to_thread(register_meter, ledger, lock, gateway, forward)
         _stop_on_signals(stop)
@@ -148,7 +161,7 @@ async def _listen(
             _stop_on_eof(asyncio.get_running_loop(), stop)
         _say({"event": "ready", "pid": os.getpid(), "gateway": gateway, "forward": forward})
         await stop.wait()
-        await addon.drain(DRAIN_LIMIT_S)
+        await asyncio.gather(hooks.calls.drain(DRAIN_LIMIT_S), hooks.sockets.drain(DRAIN_LIMIT_S))
     finally:
         master.shutdown()
         await running

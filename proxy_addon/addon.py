@@ -28,13 +28,15 @@ from proxy_addon.routes import Route, Routes
 from proxy_addon.shapes import shape_for
 from proxy_addon.tap import Tap
 from proxy_addon.walls import is_from_web_page, is_local_name
-from proxy_addon.wire import hide_usage, replace_body, send_upstream, swap_key, whole_response
+from proxy_addon.websocket import Socket, socket_reader
+from proxy_addon.wire import SOCKET, hide_usage, replace_body, send_upstream, swap_key, whole_response
 
 logger = logging.getLogger(__name__)
 
 HEALTH_PATH = "/bursar/health"
 _ROUTE = "bursar_route"
 _EXCHANGE = "bursar_exchange"
+_READER = "bursar_socket_reader"
 
 
 def fails_closed(hook: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -113,19 +115,23 @@ class MeterAddon:
             if is_from_web_page(headers) or not is_local_name(flow.request.host_header or "", port):
                 flow.response = http.Response.make(403)
                 return
-            route = self._routes.by_prefix(flow.request.method, _path(flow))
+            route = self._routes.by_prefix(_method(headers, flow), _path(flow))
             if route is None:
                 flow.response = _own_answer(flow)
                 return
         else:
             request = flow.request
-            route = self._routes.by_host(request.method, request.scheme, request.host, request.port, _path(flow))
+            route = self._routes.by_host(
+                _method(headers, flow), request.scheme, request.host, request.port, _path(flow)
+            )
             if route is None:
                 flow.request.stream = True
                 flow.request.headers.pop("proxy-authorization", None)
                 return
         flow.metadata[_ROUTE] = route
-        answer = _turned_away_early(route, headers)
+        if _is_socket(headers):
+            flow.metadata[_READER] = socket_reader(route.api_shape, flow.request.path, headers)
+        answer = _turned_away_early(route, headers, can_be_socket=flow.metadata.get(_READER) is not None)
         if answer is not None:
             flow.response = _response(answer)
 
@@ -141,7 +147,8 @@ class MeterAddon:
             headers=_lower(flow.request.headers),
             body=flow.request.raw_content or b"",
             caller=caller,
-            is_client_gone=lambda: flow.client_conn.state is ConnectionState.CLOSED,
+            is_client_gone=lambda: _is_gone(flow),
+            is_socket=_READER in flow.metadata,
         )
         if self._is_draining:
             message = "Bursar's meter is stopping. Try again in a moment."
@@ -155,6 +162,8 @@ class MeterAddon:
                 flow.response = _response(decision.answer)
             return
         send_upstream(flow, route)
+        if request.is_socket:
+            flow.metadata[SOCKET] = Socket(self._meter, request, flow.metadata[_READER])
         if decision.exchange is not None:
             flow.metadata[_EXCHANGE] = decision.exchange
             self._open.add(decision.exchange)
@@ -228,6 +237,17 @@ def _lower(headers: http.Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
+def _is_gone(flow: http.HTTPFlow) -> bool:
+    """Whether the client has left. One that only closed its own side may still listen, but not on a socket."""
+    state = flow.client_conn.state
+    return state is ConnectionState.CLOSED or (_READER in flow.metadata and not state & ConnectionState.CAN_READ)
+
+
+def _is_socket(headers: dict[str, str]) -> bool:
+    """Whether a request asks for a WebSocket."""
+    return headers.get("upgrade", "").strip().lower() == "websocket"
+
+
 def _path(flow: http.HTTPFlow) -> str:
     return flow.request.path.partition("?")[0]
 
@@ -239,10 +259,15 @@ def _own_answer(flow: http.HTTPFlow) -> http.Response:
     return http.Response.make(403)
 
 
-def _turned_away_early(route: Route, headers: dict[str, str]) -> Refusal | None:
+def _method(headers: dict[str, str], flow: http.HTTPFlow) -> str:
+    """A socket is looked up as the POST that it stands for: both are spoken at one path."""
+    return "POST" if _is_socket(headers) else flow.request.method
+
+
+def _turned_away_early(route: Route, headers: dict[str, str], *, can_be_socket: bool) -> Refusal | None:
     """What can be told from the headers alone: a socket that would escape the meter, a body beyond reading."""
     agent = headers.get("user-agent", "")
-    if "upgrade" in headers:
+    if "upgrade" in headers and not can_be_socket:
         # Codex tries a socket first and goes on over plain HTTP at once after a 426 (measured).
         message = "Bursar meters calls over plain HTTP. Nothing was sent."
         return Refusal(426, dict(_JSON), refusal(route.api_shape, agent, Reason.UNREADABLE, message).body)

@@ -15,6 +15,9 @@ from proxy_addon.resend import Answer
 from proxy_addon.routes import Route
 from proxy_addon.tap import Tap
 
+SOCKET = "bursar_socket"
+"""Where a flow keeps its metered socket."""
+
 
 def send_upstream(flow: http.HTTPFlow, route: Route) -> None:
     """Point the request at the provider, and take off what was said to us alone."""

@@ -58,6 +58,10 @@ class LiveSocket:
         )
         return self._request
 
+    def withdraw(self, request: RequestFacts) -> None:
+        """Forget a turn whose message was not sent."""
+        self._request = None if self._request is request else self._request
+
     def received(self, message: bytes) -> list[Turn]:
         """The turn that ends: its usage comes with its last message, or before."""
         event = mapping(read_json(message))

@@ -83,6 +83,10 @@ class RealtimeSocket:
         self._waiting.append(facts)
         return facts
 
+    def withdraw(self, request: RequestFacts) -> None:
+        """Forget a turn whose message was not sent."""
+        self._waiting = [waiting for waiting in self._waiting if waiting is not request]
+
     def received(self, message: bytes) -> list[Turn]:
         """The turn that `response.done` ends. An error ends none: the session goes on."""
         event = mapping(read_json(message))

@@ -166,6 +166,11 @@ class ResponsesSocket:
         self._lane(event).waiting.append(facts)
         return facts
 
+    def withdraw(self, request: RequestFacts) -> None:
+        """Forget a turn whose message was not sent."""
+        for lane in self._lanes.values():
+            lane.waiting = [waiting for waiting in lane.waiting if waiting is not request]
+
     def received(self, message: bytes) -> list[Turn]:
         """The turn that one of the last events ends, or an error that stands for an answer."""
         event = mapping(read_json(message))

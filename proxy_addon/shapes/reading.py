@@ -39,6 +39,9 @@ class SocketReader(Protocol):
         Raises UnreadableRequest where it begins one that cannot be priced; the turn then does not count as begun.
         """
 
+    def withdraw(self, request: RequestFacts) -> None:
+        """The message of the turn that began last was not sent after all; `request` is what `sent` gave for it."""
+
     def received(self, message: bytes) -> list[Turn]:
         """The turns that a message of the provider ends. Any bytes are allowed; none raise."""
 

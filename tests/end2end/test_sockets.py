@@ -1,0 +1,194 @@
+"""Turns on a WebSocket are calls: held before they go upstream, metered to the token, refused in the socket's words."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from app.core.call import ApiShape, Basis, Outcome
+from app.core.caps import Action, Cap
+from app.core.money import NANO_PER_USD
+from app.core.tags import Scope
+from app.core.windows import Window
+from app.ledger.approval_store import waiting
+from app.ledger.cap_store import add_cap, update_cap
+from tests.end2end.meter_process import RunningMeter, meter, wait_until
+from tests.end2end.socket_provider import CLOSE, SocketProvider
+
+pytestmark = pytest.mark.end2end
+
+WORDS = "Grüße, 世界 🌍 " * 900
+"""Longer than a frame that mitmproxy would cut, and cut where it hurts: none of it is ASCII alone."""
+
+
+def create(**members: Any) -> str:
+    """A turn as Codex begins it."""
+    body = {"type": "response.create", "model": "gpt-5-mini", "stream": True, "input": WORDS} | members
+    return json.dumps(body, ensure_ascii=False)
+
+
+def completed(message: dict[str, Any]) -> list[str | bytes]:
+    """Events of one answer: 1,000 tokens in, 400 of them cached, and 50 out."""
+    usage = {
+        "input_tokens": 1000,
+        "input_tokens_details": {"cached_tokens": 400},
+        "output_tokens": 50,
+        "output_tokens_details": {"reasoning_tokens": 20},
+        "total_tokens": 1050,
+    }
+    response = {"id": "resp_1", "object": "response", "model": "gpt-5-mini-2025-08-07", "output": []}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": response | {"status": "in_progress", "usage": None}},
+        {"type": "response.output_text.delta", "delta": WORDS},
+        {"type": "response.completed", "response": response | {"status": "completed", "usage": usage}},
+    ]
+    lane = {"stream_id": message["stream_id"]} if "stream_id" in message else {}
+    return [json.dumps(event | lane, ensure_ascii=False) for event in events]
+
+
+@pytest.fixture
+def socket_provider() -> Iterator[SocketProvider]:
+    with SocketProvider(completed).running() as running:
+        yield running
+
+
+@contextmanager
+def opened(running: RunningMeter, path: str = "/openai/v1/responses") -> Iterator[ClientConnection]:
+    """A socket through the meter."""
+    url = running.gateway.replace("http", "ws") + path
+    headers = {"Authorization": f"Bearer {running.token}", "session-id": "s-1", "User-Agent": "codex_exec/0.169.0"}
+    with connect(url, additional_headers=headers, proxy=None, max_size=None) as socket:
+        yield socket
+
+
+def tiny_cap(running: RunningMeter, action: Action) -> Cap:
+    """A cap that no turn fits in."""
+    return add_cap(
+        running.ledger,
+        scope=Scope.PROJECT,
+        scope_key="billing-api",
+        window=Window.DAY,
+        limit_nano_usd=NANO_PER_USD // 10_000,
+        action=action,
+        time_zone="UTC",
+    )
+
+
+def test_turns_pass_unchanged_and_each_is_one_call(home: Path, socket_provider: SocketProvider) -> None:
+    with meter(home, {"openai": socket_provider.url}) as running:
+        with opened(running) as socket:
+            for text in (create(), create(previous_response_id="resp_1")):
+                socket.send(text)
+                assert [socket.recv() for _ in range(3)] == completed({})
+        calls = running.calls(2)
+    assert socket_provider.heard == [create(), create(previous_response_id="resp_1")]
+    assert socket_provider.headers[0]["authorization"] == "Bearer sk-real"
+    assert running.token not in str(socket_provider.headers)
+    assert "permessage-deflate" in socket_provider.headers[0]["sec-websocket-extensions"]
+    for call in calls:
+        # $0.25 a million in, a tenth of it cached; $2 out
+        assert (call.cost_nano_usd, call.cost_basis) == (600 * 250 + 400 * 25 + 50 * 2000, Basis.TABLE)
+        assert (call.usage.input_tokens, call.usage.cache_read_tokens, call.usage.reasoning_tokens) == (1000, 400, 20)
+        assert (call.api_shape, call.outcome, call.is_stream) == (ApiShape.OPENAI_RESPONSES, Outcome.COMPLETED, True)
+        assert call.tags.session == "s-1"
+        assert call.time_to_first_chunk_ms is not None
+
+
+def test_message_in_many_frames_arrives_as_the_same_message(home: Path, socket_provider: SocketProvider) -> None:
+    text = create()
+    with meter(home, {"openai": socket_provider.url}) as running, opened(running) as socket:
+        socket.send([text[start : start + 701] for start in range(0, len(text), 701)])
+        assert [socket.recv() for _ in range(3)] == completed({})
+        running.calls(1)
+    assert socket_provider.heard == [text]
+
+
+def test_turn_past_the_cap_is_refused_in_the_socket_and_not_sent(home: Path, socket_provider: SocketProvider) -> None:
+    with meter(home, {"openai": socket_provider.url}) as running:
+        tiny_cap(running, Action.BLOCK)
+        with opened(running) as socket:
+            socket.send(create(stream_id="lane-7"))
+            refused = json.loads(socket.recv())
+            error = refused["error"]
+            assert (refused["type"], refused["status"], refused["stream_id"]) == ("error", 400, "lane-7")
+            assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_prompt")
+            assert "Bursar" in error["message"]
+        call = running.calls(1)[0]
+    assert (call.outcome, call.error_type, call.cost_nano_usd) == (Outcome.REFUSED, "cap", 0)
+    assert socket_provider.heard == []
+
+
+def test_turn_that_cannot_be_priced_is_refused_and_the_next_one_goes(
+    home: Path, socket_provider: SocketProvider
+) -> None:
+    with meter(home, {"openai": socket_provider.url}) as running, opened(running) as socket:
+        socket.send('{"type":"response.create","model":"gpt-5-mini","model":"gpt-5-pro","input":[]}')
+        assert "twice" in json.loads(socket.recv())["error"]["message"]
+        socket.send(create())
+        assert len([socket.recv() for _ in range(3)]) == 3
+        assert running.calls(1)[0].outcome is Outcome.COMPLETED
+    assert socket_provider.heard == [create()]
+
+
+def test_provider_that_breaks_off_in_a_turn_is_settled_by_what_was_seen(
+    home: Path, socket_provider: SocketProvider
+) -> None:
+    socket_provider.reply = lambda message: [*completed(message)[:2], CLOSE]
+    with meter(home, {"openai": socket_provider.url}) as running:
+        with opened(running) as socket:
+            socket.send(create())
+            assert list(socket) == completed({})[:2]
+        call = running.calls(1)[0]
+    assert (call.outcome, call.error_type) == (Outcome.INTERRUPTED, "provider_broke_off")
+    assert call.cost_basis is Basis.ESTIMATED
+    assert call.cost_nano_usd
+
+
+def test_client_that_leaves_in_a_turn_is_settled_too(home: Path, socket_provider: SocketProvider) -> None:
+    socket_provider.reply = lambda message: completed(message)[:1]
+    with meter(home, {"openai": socket_provider.url}) as running:
+        with opened(running) as socket:
+            socket.send(create())
+            socket.recv()
+        call = running.calls(1)[0]
+    assert (call.outcome, call.error_type) == (Outcome.INTERRUPTED, "client_left")
+    assert call.cost_nano_usd
+
+
+def test_error_in_the_place_of_an_answer_costs_nothing(home: Path, socket_provider: SocketProvider) -> None:
+    error = json.dumps({"type": "error", "status": 400, "error": {"type": "invalid_request_error", "code": "nope"}})
+    socket_provider.reply = lambda _message: [error]
+    with meter(home, {"openai": socket_provider.url}) as running, opened(running) as socket:
+        socket.send(create())
+        assert socket.recv() == error
+        call = running.calls(1)[0]
+    assert (call.outcome, call.error_type, call.cost_nano_usd) == (Outcome.FAILED, "nope", 0)
+
+
+def test_waiting_turn_goes_on_when_a_person_raises_the_cap(home: Path, socket_provider: SocketProvider) -> None:
+    with meter(home, {"openai": socket_provider.url}) as running:
+        cap = tiny_cap(running, Action.PAUSE)
+        with opened(running) as socket:
+            socket.send(create())
+            wait_until(lambda: waiting(running.ledger), "a question in the ledger")
+            assert socket_provider.heard == []
+            update_cap(running.ledger, replace(cap, limit_nano_usd=10 * NANO_PER_USD))
+            assert [socket.recv() for _ in range(3)] == completed({})
+        assert running.calls(1)[0].outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("path", ["/anthropic/v1/messages", "/openai/v1/chat/completions"])
+def test_socket_that_cannot_be_metered_is_sent_back_to_http(
+    path: str, home: Path, socket_provider: SocketProvider
+) -> None:
+    upstreams = dict.fromkeys(("openai", "anthropic"), socket_provider.url)
+    with meter(home, upstreams) as running, pytest.raises(InvalidStatus) as refused, opened(running, path):
+        pass
+    assert refused.value.response.status_code == 426
+    assert socket_provider.paths == []
