@@ -82,19 +82,19 @@ class Exchange:
                 error = answer.error_type or f"http_{self.status_code}"
                 void(desk.connection, self._call(answer, NOTHING, Outcome.FAILED, error, duration_ms))
                 return
-            is_done = is_whole or answer.is_final  # Codex hangs up as soon as it has read the last event
-            is_certain = answer.usage.is_known and is_done
-            priced = self._price(answer, is_certain=is_certain)
+            is_done = is_whole or answer.is_final
+            is_sure = is_certain(answer, is_whole=is_whole)
+            priced = self._price(answer, is_sure=is_sure)
             outcome = Outcome.FAILED if answer.error_type else Outcome.COMPLETED if is_done else Outcome.INTERRUPTED
             error = answer.error_type or ("" if is_done else error_type)
             call = self._call(answer, priced, outcome, error, duration_ms)
-            settle(desk.connection, desk.caps, call, datetime.now(UTC), is_certain=is_certain)
+            settle(desk.connection, desk.caps, call, datetime.now(UTC), is_certain=is_sure)
 
         return operation
 
-    def _price(self, answer: ResponseFacts, *, is_certain: bool) -> Priced:
+    def _price(self, answer: ResponseFacts, *, is_sure: bool) -> Priced:
         provider, host, at = self.route.provider, self.route.upstream.host, self.draft.at
-        if is_certain:
+        if is_sure:
             return price_call(
                 provider=provider, request_model=self.facts.model, response=answer, started_at=at, host=host
             )
@@ -125,6 +125,11 @@ class Exchange:
             duration_ms=duration_ms,
             time_to_first_chunk_ms=None if first_chunk is None else _milliseconds(self.started, first_chunk),
         )
+
+
+def is_certain(answer: ResponseFacts, *, is_whole: bool) -> bool:
+    """Whether the answer told what it cost. It need not be whole: Codex hangs up once it has read the last event."""
+    return answer.usage.is_known and (is_whole or answer.is_final)
 
 
 NOTHING = Priced(0, Basis.TABLE, "")

@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 _HIDING = frozenset({"openai", "azure", "x-ai", "ollama"})
 """Providers that tell a stream's usage only when asked, and then in a chunk of its own: all 125 recorded streams that
 asked, and none of 39 that did not. Others tell it unasked, or on a chunk that carries text and cannot be taken out."""
+_SHAPES = (ApiShape.OPENAI_CHAT, ApiShape.OPENAI_COMPLETIONS)
 _OPTIONS = "stream_options"
 _FLAG = "include_usage"
 MAX_HELD_BYTES = 64 * 1024
@@ -30,7 +31,7 @@ _MAX_REFUSING = 1000
 
 def hides_usage(provider: str, shape: ApiShape, facts: RequestFacts) -> bool:
     """Whether the answer to such a request may keep its usage to itself."""
-    return facts.is_stream and shape is ApiShape.OPENAI_CHAT and provider in _HIDING
+    return facts.is_stream and shape in _SHAPES and provider in _HIDING
 
 
 def with_usage_asked(body: bytes) -> bytes | None:
