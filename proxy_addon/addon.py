@@ -25,11 +25,19 @@ from proxy_addon.peer import is_same_user
 from proxy_addon.refusals import Reason, Refusal, refusal, unreachable_body
 from proxy_addon.resend import NotSentAgain, send_again
 from proxy_addon.routes import Route, Routes
-from proxy_addon.shapes import shape_for
-from proxy_addon.tap import Tap
 from proxy_addon.walls import is_from_web_page, is_local_name
-from proxy_addon.websocket import Socket, socket_reader
-from proxy_addon.wire import SOCKET, hide_usage, replace_body, send_upstream, swap_key, whole_response
+from proxy_addon.websocket import Socket, asks_for_socket, socket_reader
+from proxy_addon.wire import (
+    SOCKET,
+    hide_usage,
+    leads_to_socket,
+    lower_headers,
+    put_tap,
+    replace_body,
+    send_upstream,
+    swap_key,
+    whole_response,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -109,29 +117,30 @@ class MeterAddon:
     @fails_closed
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Turn away who may not speak here, and what is not ours to read; find the route."""
-        headers = _lower(flow.request.headers)
+        headers = lower_headers(flow.request.headers)
+        is_socket = asks_for_socket(flow.request.method, headers)
+        method = "POST" if is_socket else flow.request.method  # a path has one meaning, whatever is spoken there
         if flow.client_conn.proxy_mode.type_name == "reverse":
             port = flow.client_conn.sockname[1]
             if is_from_web_page(headers) or not is_local_name(flow.request.host_header or "", port):
                 flow.response = http.Response.make(403)
                 return
-            route = self._routes.by_prefix(_method(headers, flow), _path(flow))
+            route = self._routes.by_prefix(method, _path(flow))
             if route is None:
                 flow.response = _own_answer(flow)
                 return
         else:
             request = flow.request
-            route = self._routes.by_host(
-                _method(headers, flow), request.scheme, request.host, request.port, _path(flow)
-            )
+            route = self._routes.by_host(method, request.scheme, request.host, request.port, _path(flow))
             if route is None:
                 flow.request.stream = True
                 flow.request.headers.pop("proxy-authorization", None)
                 return
         flow.metadata[_ROUTE] = route
-        if _is_socket(headers):
-            flow.metadata[_READER] = socket_reader(route.api_shape, flow.request.path, headers)
-        answer = _turned_away_early(route, headers, can_be_socket=flow.metadata.get(_READER) is not None)
+        reader = socket_reader(route, flow.request.path, headers) if is_socket else None
+        if reader is not None:
+            flow.metadata[_READER] = reader
+        answer = _turned_away_early(route, headers, is_metered_socket=reader is not None)
         if answer is not None:
             flow.response = _response(answer)
 
@@ -144,7 +153,7 @@ class MeterAddon:
         caller = self._caller(flow)
         request = Request(
             route=route,
-            headers=_lower(flow.request.headers),
+            headers=lower_headers(flow.request.headers),
             body=flow.request.raw_content or b"",
             caller=caller,
             is_client_gone=lambda: _is_gone(flow),
@@ -176,13 +185,15 @@ class MeterAddon:
         """The answer begins: pass it on chunk by chunk, with the tap on it where it is metered."""
         if flow.response is None:
             return
+        if flow.response.status_code == 101 and _ROUTE in flow.metadata and not leads_to_socket(flow):
+            flow.kill()  # mitmproxy would pass on what comes as raw bytes, unmetered
         exchange: Exchange | None = flow.metadata.get(_EXCHANGE)
         if exchange is None:
             flow.response.stream = True
             return
         if exchange.plain_body is not None and flow.response.status_code in MAY_REFUSE_USAGE:
             return  # held back: whose fault the error is stands in its body
-        tap = _put_tap(exchange, flow.response)
+        tap = put_tap(exchange, flow.response)
         is_hiding = exchange.plain_body is not None and not is_body(flow.response.headers.get("content-type", ""))
         flow.response.stream = hide_usage(flow, exchange, tap) if is_hiding else tap.tap
 
@@ -215,7 +226,7 @@ class MeterAddon:
                 flow.response = http.Response.make(502, unreachable_body("The provider broke off."), _JSON)
                 raise
             flow.response = whole_response(again)
-        _put_tap(exchange, flow.response).tap(flow.response.raw_content or b"")
+        put_tap(exchange, flow.response).tap(flow.response.raw_content or b"")
 
     def error(self, flow: http.HTTPFlow) -> None:
         """The call broke off. mitmproxy calls this or `response`, never both."""
@@ -230,22 +241,13 @@ class MeterAddon:
 
     def _caller(self, flow: http.HTTPFlow) -> Caller:
         user = self._proxy_users.get(flow.client_conn.id, "")
-        return caller_of(_lower(flow.request.headers), flow.request.query.get("key", ""), user)
-
-
-def _lower(headers: http.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+        return caller_of(lower_headers(flow.request.headers), flow.request.query.get("key", ""), user)
 
 
 def _is_gone(flow: http.HTTPFlow) -> bool:
     """Whether the client has left. One that only closed its own side may still listen, but not on a socket."""
     state = flow.client_conn.state
     return state is ConnectionState.CLOSED or (_READER in flow.metadata and not state & ConnectionState.CAN_READ)
-
-
-def _is_socket(headers: dict[str, str]) -> bool:
-    """Whether a request asks for a WebSocket."""
-    return headers.get("upgrade", "").strip().lower() == "websocket"
 
 
 def _path(flow: http.HTTPFlow) -> str:
@@ -259,15 +261,10 @@ def _own_answer(flow: http.HTTPFlow) -> http.Response:
     return http.Response.make(403)
 
 
-def _method(headers: dict[str, str], flow: http.HTTPFlow) -> str:
-    """A socket is looked up as the POST that it stands for: both are spoken at one path."""
-    return "POST" if _is_socket(headers) else flow.request.method
-
-
-def _turned_away_early(route: Route, headers: dict[str, str], *, can_be_socket: bool) -> Refusal | None:
+def _turned_away_early(route: Route, headers: dict[str, str], *, is_metered_socket: bool) -> Refusal | None:
     """What can be told from the headers alone: a socket that would escape the meter, a body beyond reading."""
     agent = headers.get("user-agent", "")
-    if "upgrade" in headers and not can_be_socket:
+    if "upgrade" in headers and not is_metered_socket:
         # Codex tries a socket first and goes on over plain HTTP at once after a 426 (measured).
         message = "Bursar meters calls over plain HTTP. Nothing was sent."
         return Refusal(426, dict(_JSON), refusal(route.api_shape, agent, Reason.UNREADABLE, message).body)
@@ -280,14 +277,3 @@ def _turned_away_early(route: Route, headers: dict[str, str], *, can_be_socket: 
 
 def _response(answer: Refusal) -> http.Response:
     return http.Response.make(answer.status, answer.body, answer.headers)
-
-
-def _put_tap(exchange: Exchange, response: http.Response) -> Tap:
-    """The tap on an answer whose headers are known."""
-    exchange.status_code = response.status_code
-    exchange.tap = Tap(
-        shape_for(exchange.route.api_shape).reader(exchange.facts, _lower(response.headers)),
-        content_type=response.headers.get("content-type", ""),
-        content_encoding=response.headers.get("content-encoding", ""),
-    )
-    return exchange.tap

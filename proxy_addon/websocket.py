@@ -15,13 +15,24 @@ from app.core.exchange import RequestFacts
 from proxy_addon.exchange import Exchange
 from proxy_addon.meter import Denied, Meter, Request
 from proxy_addon.refusals import Reason
+from proxy_addon.routes import Kind, Route
 from proxy_addon.shapes import SocketReader, Turn, UnreadableRequest, shape_for
 from proxy_addon.shapes.fields import mapping, read_json
 
 
-def socket_reader(shape: ApiShape, path: str, headers: Mapping[str, str]) -> SocketReader | None:
+def asks_for_socket(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request opens a WebSocket (RFC 6455, section 4.1) and does nothing else. One that brings a body would
+    be a call, if its server did not care for sockets."""
+    is_bare = "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
+    is_upgrade = headers.get("upgrade", "").lower() == "websocket" and headers.get("sec-websocket-version") == "13"
+    return method == "GET" and is_upgrade and is_bare
+
+
+def socket_reader(route: Route, path: str, headers: Mapping[str, str]) -> SocketReader | None:
     """A reader for the socket that a request opens; None where it cannot be metered. `path` carries the query."""
-    dialect = shape_for(shape)
+    if route.kind is not Kind.METERED:
+        return None
+    dialect = shape_for(route.api_shape)
     try:
         opening = dialect.read_request(path, headers, b"")
     except UnreadableRequest:  # each message names its model itself

@@ -13,10 +13,16 @@ from proxy_addon.include_usage import UsageHider
 from proxy_addon.refusals import unreachable_body
 from proxy_addon.resend import Answer
 from proxy_addon.routes import Route
+from proxy_addon.shapes import shape_for
 from proxy_addon.tap import Tap
 
 SOCKET = "bursar_socket"
 """Where a flow keeps its metered socket."""
+
+
+def lower_headers(headers: http.Headers) -> dict[str, str]:
+    """Headers by their names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def send_upstream(flow: http.HTTPFlow, route: Route) -> None:
@@ -89,3 +95,20 @@ def answer_errors_in_json() -> None:
         return (head + fields).encode() + body
 
     _http1.make_error_response = make_error_response
+
+
+def put_tap(exchange: Exchange, response: http.Response) -> Tap:
+    """The tap on an answer whose headers are known."""
+    exchange.status_code = response.status_code
+    exchange.tap = Tap(
+        shape_for(exchange.route.api_shape).reader(exchange.facts, lower_headers(response.headers)),
+        content_type=response.headers.get("content-type", ""),
+        content_encoding=response.headers.get("content-encoding", ""),
+    )
+    return exchange.tap
+
+
+def leads_to_socket(flow: http.HTTPFlow) -> bool:
+    """Whether the messages that follow a 101 will come to us one by one."""
+    assert flow.response is not None
+    return SOCKET in flow.metadata and flow.response.headers.get("upgrade", "").lower() == "websocket"

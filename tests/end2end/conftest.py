@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.end2end import sdks
+from tests.end2end.meter_process import NewCalls, RunningMeter
 from tests.end2end.provider import Answer, Provider, Seen
 
 
@@ -34,3 +35,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("BURSAR_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def new_calls(running: RunningMeter) -> NewCalls:
+    """The calls of one test where its file shares a meter, which it has as `running`."""
+    before = running.count()
+    return lambda count: running.calls(before + count)[before:]

@@ -19,6 +19,9 @@ from app.ledger.engine import Ledger, open_ledger
 KEYS = {"anthropic": "sk-ant-real", "openai": "sk-real", "google": "AIza-real"}
 PATIENCE_S = 20.0
 
+NewCalls = Callable[[int], list[Call]]
+"""Gives the calls that a test has made so far, oldest first, once there are that many."""
+
 
 @dataclass
 class RunningMeter:

@@ -27,6 +27,10 @@ class SocketProvider:
         """Base URL."""
         return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
 
+    def forget(self) -> None:
+        """Begin anew to note what comes."""
+        self.heard, self.headers, self.paths = [], [], []
+
     @contextmanager
     def running(self) -> Iterator["SocketProvider"]:
         """Serve until the block ends."""

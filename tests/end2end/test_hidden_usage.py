@@ -2,20 +2,18 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from app.core.call import Basis, Call, Outcome
 from tests.end2end.bare_http import CHAT, post
-from tests.end2end.meter_process import RunningMeter, meter
+from tests.end2end.meter_process import NewCalls, RunningMeter, meter
 from tests.end2end.provider import Answer, Provider, Seen, in_pieces
 from tests.end2end.sdks import Ear, openai_client
 
 pytestmark = pytest.mark.end2end
-
-NewCalls = Callable[[int], list[Call]]
 
 HELLO: dict[str, Any] = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "hello"}], "stream": True}
 EVENTS = {"content-type": "text/event-stream"}
@@ -52,13 +50,6 @@ def running(unasked: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def provider(unasked: Provider) -> Provider:
     unasked.seen.clear()
     return unasked
-
-
-@pytest.fixture
-def new_calls(running: RunningMeter) -> NewCalls:
-    """Gives the calls that the test made, once there are that many."""
-    before = running.count()
-    return lambda count: running.calls(before + count)[before:]
 
 
 def asks(seen: Seen) -> bool:

@@ -1,6 +1,8 @@
 """Turns on a WebSocket are calls: held before they go upstream, metered to the token, refused in the socket's words."""
 
 import json
+import socketserver
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from app.core.call import ApiShape, Basis, Outcome
@@ -17,8 +19,10 @@ from app.core.money import NANO_PER_USD
 from app.core.tags import Scope
 from app.core.windows import Window
 from app.ledger.approval_store import waiting
-from app.ledger.cap_store import add_cap, update_cap
-from tests.end2end.meter_process import RunningMeter, meter, wait_until
+from app.ledger.cap_store import add_cap, remove_cap, update_cap
+from tests.end2end.bare_http import RESPONSES, post
+from tests.end2end.meter_process import NewCalls, RunningMeter, meter, wait_until
+from tests.end2end.provider import Provider
 from tests.end2end.socket_provider import CLOSE, SocketProvider
 
 pytestmark = pytest.mark.end2end
@@ -52,10 +56,26 @@ def completed(message: dict[str, Any]) -> list[str | bytes]:
     return [json.dumps(event | lane, ensure_ascii=False) for event in events]
 
 
+@pytest.fixture(scope="module")
+def served() -> Iterator[SocketProvider]:
+    with SocketProvider(completed).running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def running(served: SocketProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BURSAR_HOME", str(home))
+        with meter(home, dict.fromkeys(("openai", "anthropic"), served.url)) as started:
+            yield started
+
+
 @pytest.fixture
-def socket_provider() -> Iterator[SocketProvider]:
-    with SocketProvider(completed).running() as running:
-        yield running
+def socket_provider(served: SocketProvider) -> SocketProvider:
+    served.forget()
+    served.reply = completed
+    return served
 
 
 @contextmanager
@@ -67,9 +87,10 @@ def opened(running: RunningMeter, path: str = "/openai/v1/responses") -> Iterato
         yield socket
 
 
-def tiny_cap(running: RunningMeter, action: Action) -> Cap:
-    """A cap that no turn fits in."""
-    return add_cap(
+@contextmanager
+def tiny_cap(running: RunningMeter, action: Action) -> Iterator[Cap]:
+    """A cap that no turn fits in, for the time of the block."""
+    cap = add_cap(
         running.ledger,
         scope=Scope.PROJECT,
         scope_key="billing-api",
@@ -78,15 +99,18 @@ def tiny_cap(running: RunningMeter, action: Action) -> Cap:
         action=action,
         time_zone="UTC",
     )
+    yield cap
+    remove_cap(running.ledger, cap.cap_id)
 
 
-def test_turns_pass_unchanged_and_each_is_one_call(home: Path, socket_provider: SocketProvider) -> None:
-    with meter(home, {"openai": socket_provider.url}) as running:
-        with opened(running) as socket:
-            for text in (create(), create(previous_response_id="resp_1")):
-                socket.send(text)
-                assert [socket.recv() for _ in range(3)] == completed({})
-        calls = running.calls(2)
+def test_turns_pass_unchanged_and_each_is_one_call(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    with opened(running) as socket:
+        for text in (create(), create(previous_response_id="resp_1")):
+            socket.send(text)
+            assert [socket.recv() for _ in range(3)] == completed({})
+    calls = new_calls(2)
     assert socket_provider.heard == [create(), create(previous_response_id="resp_1")]
     assert socket_provider.headers[0]["authorization"] == "Bearer sk-real"
     assert running.token not in str(socket_provider.headers)
@@ -100,95 +124,133 @@ def test_turns_pass_unchanged_and_each_is_one_call(home: Path, socket_provider: 
         assert call.time_to_first_chunk_ms is not None
 
 
-def test_message_in_many_frames_arrives_as_the_same_message(home: Path, socket_provider: SocketProvider) -> None:
+def test_message_in_many_frames_arrives_as_the_same_message(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
     text = create()
-    with meter(home, {"openai": socket_provider.url}) as running, opened(running) as socket:
+    with opened(running) as socket:
         socket.send([text[start : start + 701] for start in range(0, len(text), 701)])
         assert [socket.recv() for _ in range(3)] == completed({})
-        running.calls(1)
+        new_calls(1)
     assert socket_provider.heard == [text]
 
 
-def test_turn_past_the_cap_is_refused_in_the_socket_and_not_sent(home: Path, socket_provider: SocketProvider) -> None:
-    with meter(home, {"openai": socket_provider.url}) as running:
-        tiny_cap(running, Action.BLOCK)
-        with opened(running) as socket:
-            socket.send(create(stream_id="lane-7"))
-            refused = json.loads(socket.recv())
-            error = refused["error"]
-            assert (refused["type"], refused["status"], refused["stream_id"]) == ("error", 400, "lane-7")
-            assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_prompt")
-            assert "Bursar" in error["message"]
-        call = running.calls(1)[0]
+def test_turn_past_the_cap_is_refused_in_the_socket_and_not_sent(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    with tiny_cap(running, Action.BLOCK), opened(running) as socket:
+        socket.send(create(stream_id="lane-7"))
+        refused = json.loads(socket.recv())
+        error = refused["error"]
+        assert (refused["type"], refused["status"], refused["stream_id"]) == ("error", 400, "lane-7")
+        assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_prompt")
+        assert "Bursar" in error["message"]
+    call = new_calls(1)[0]
     assert (call.outcome, call.error_type, call.cost_nano_usd) == (Outcome.REFUSED, "cap", 0)
     assert socket_provider.heard == []
 
 
 def test_turn_that_cannot_be_priced_is_refused_and_the_next_one_goes(
-    home: Path, socket_provider: SocketProvider
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
 ) -> None:
-    with meter(home, {"openai": socket_provider.url}) as running, opened(running) as socket:
+    with opened(running) as socket:
         socket.send('{"type":"response.create","model":"gpt-5-mini","model":"gpt-5-pro","input":[]}')
         assert "twice" in json.loads(socket.recv())["error"]["message"]
         socket.send(create())
         assert len([socket.recv() for _ in range(3)]) == 3
-        assert running.calls(1)[0].outcome is Outcome.COMPLETED
+        assert new_calls(1)[0].outcome is Outcome.COMPLETED
     assert socket_provider.heard == [create()]
 
 
 def test_provider_that_breaks_off_in_a_turn_is_settled_by_what_was_seen(
-    home: Path, socket_provider: SocketProvider
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
 ) -> None:
     socket_provider.reply = lambda message: [*completed(message)[:2], CLOSE]
-    with meter(home, {"openai": socket_provider.url}) as running:
-        with opened(running) as socket:
-            socket.send(create())
-            assert list(socket) == completed({})[:2]
-        call = running.calls(1)[0]
+    with opened(running) as socket:
+        socket.send(create())
+        assert list(socket) == completed({})[:2]
+    call = new_calls(1)[0]
     assert (call.outcome, call.error_type) == (Outcome.INTERRUPTED, "provider_broke_off")
     assert call.cost_basis is Basis.ESTIMATED
     assert call.cost_nano_usd
 
 
-def test_client_that_leaves_in_a_turn_is_settled_too(home: Path, socket_provider: SocketProvider) -> None:
+def test_client_that_leaves_in_a_turn_is_settled_too(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
     socket_provider.reply = lambda message: completed(message)[:1]
-    with meter(home, {"openai": socket_provider.url}) as running:
-        with opened(running) as socket:
-            socket.send(create())
-            socket.recv()
-        call = running.calls(1)[0]
+    with opened(running) as socket:
+        socket.send(create())
+        socket.recv()
+    call = new_calls(1)[0]
     assert (call.outcome, call.error_type) == (Outcome.INTERRUPTED, "client_left")
     assert call.cost_nano_usd
 
 
-def test_error_in_the_place_of_an_answer_costs_nothing(home: Path, socket_provider: SocketProvider) -> None:
+def test_error_in_the_place_of_an_answer_costs_nothing(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
     error = json.dumps({"type": "error", "status": 400, "error": {"type": "invalid_request_error", "code": "nope"}})
     socket_provider.reply = lambda _message: [error]
-    with meter(home, {"openai": socket_provider.url}) as running, opened(running) as socket:
+    with opened(running) as socket:
         socket.send(create())
         assert socket.recv() == error
-        call = running.calls(1)[0]
+        call = new_calls(1)[0]
     assert (call.outcome, call.error_type, call.cost_nano_usd) == (Outcome.FAILED, "nope", 0)
 
 
-def test_waiting_turn_goes_on_when_a_person_raises_the_cap(home: Path, socket_provider: SocketProvider) -> None:
-    with meter(home, {"openai": socket_provider.url}) as running:
-        cap = tiny_cap(running, Action.PAUSE)
-        with opened(running) as socket:
-            socket.send(create())
-            wait_until(lambda: waiting(running.ledger), "a question in the ledger")
-            assert socket_provider.heard == []
-            update_cap(running.ledger, replace(cap, limit_nano_usd=10 * NANO_PER_USD))
-            assert [socket.recv() for _ in range(3)] == completed({})
-        assert running.calls(1)[0].outcome is Outcome.COMPLETED
+def test_waiting_turn_goes_on_when_a_person_raises_the_cap(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    with tiny_cap(running, Action.PAUSE) as cap, opened(running) as socket:
+        socket.send(create())
+        wait_until(lambda: waiting(running.ledger), "a question in the ledger")
+        assert socket_provider.heard == []
+        update_cap(running.ledger, replace(cap, limit_nano_usd=10 * NANO_PER_USD))
+        assert [socket.recv() for _ in range(3)] == completed({})
+    assert new_calls(1)[0].outcome is Outcome.COMPLETED
 
 
 @pytest.mark.parametrize("path", ["/anthropic/v1/messages", "/openai/v1/chat/completions"])
 def test_socket_that_cannot_be_metered_is_sent_back_to_http(
-    path: str, home: Path, socket_provider: SocketProvider
+    path: str, running: RunningMeter, socket_provider: SocketProvider
 ) -> None:
-    upstreams = dict.fromkeys(("openai", "anthropic"), socket_provider.url)
-    with meter(home, upstreams) as running, pytest.raises(InvalidStatus) as refused, opened(running, path):
+    with pytest.raises(InvalidStatus) as refused, opened(running, path):
         pass
     assert refused.value.response.status_code == 426
     assert socket_provider.paths == []
+
+
+ONLY_LOOKING = [
+    ("POST", {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}, b'{"model":"gpt-5-mini","input":"hello"}'),
+    ("GET", {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}, b'{"model":"gpt-5-mini","input":"hello"}'),
+    ("GET", {"Upgrade": "websocket", "Sec-WebSocket-Version": "12"}, b""),
+    ("GET", {"Upgrade": "h2c"}, b""),
+]
+
+
+def test_request_that_only_looks_like_a_socket_is_not_sent(home: Path, provider: Provider) -> None:
+    """Else a call could go by as a socket, at a server that does not care for the header."""
+    with meter(home, {"openai": provider.url}) as running:
+        for method, headers, body in ONLY_LOOKING:
+            asked = {"Connection": "Upgrade", "Sec-WebSocket-Key": "x3JJHMbDL1EzLkh9GBhXDw=="} | headers
+            status, _headers, _body = post(running, RESPONSES, body, headers=asked, method=method)
+            assert status == 426
+    assert provider.seen == []
+
+
+class _Switches(socketserver.StreamRequestHandler):
+    """A provider that goes on in a protocol of its own."""
+
+    def handle(self) -> None:
+        while self.rfile.readline().strip():
+            pass
+        self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: other\r\nconnection: upgrade\r\n\r\nraw")
+
+
+def test_other_protocol_that_a_provider_switches_to_is_cut_off(home: Path) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), _Switches) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        with meter(home, {"openai": url}) as running, pytest.raises(InvalidMessage), opened(running):
+            pass
