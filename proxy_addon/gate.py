@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from app.core.caps import Action
 from app.core.money import format_call_usd, format_usd
 from app.core.reservations import CapWindow, Draft, Obstacle, Refusal, Verdict
 from app.ledger.admission import admit
@@ -88,6 +89,15 @@ class Gate:
         except asyncio.CancelledError:
             self._recorder.post(lambda desk: _close(desk, wait.question, ApprovalState.GONE))
             raise
+
+    def count_unasked(self, draft: Draft) -> None:
+        """Take up a call that a provider began by itself: it is spent already, so no cap stands in its way."""
+
+        def operation(desk: Desk) -> None:
+            caps = [replace(cap, action=Action.ALERT) for cap in desk.caps]
+            admit(desk.connection, caps, draft, instance_id=self._instance_id)
+
+        self._recorder.post(operation)
 
     async def _look(self, wait: _Wait) -> tuple[ApprovalState | None, Verdict | None]:
         """Where the open question stands, and what the ledger says; one transaction for both."""

@@ -5,6 +5,7 @@ headers are put on the wire as the last thing before it; a `Cleared` with an exc
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Reason, Refusal, refusal
 from proxy_addon.routes import KeyUse, Kind, Route
 from proxy_addon.shapes import UnreadableRequest, shape_for
+
+logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
@@ -114,12 +117,15 @@ class Meter:
             return Denied(*_told(error))
 
     async def book_unasked(self, request: Request, answer: ResponseFacts) -> None:
-        """Write down a turn that the provider began by itself. It is spent already, so nothing is asked of the gate but
-        to count it."""
+        """Write down a turn that the provider began by itself, such as an answer to speech. Nothing is asked of it."""
         facts = RequestFacts(model=answer.response_model, is_stream=True, body_bytes=0)
-        admitted = await self.admit_turn(request, facts)
-        if isinstance(admitted, Exchange):
-            admitted.end_turn(self.recorder, answer, is_whole=True)
+        try:
+            draft = replace(_draft(request, facts, await self._payer(request.caller)), worst_nano_usd=0)
+        except AppError as error:
+            logger.warning("a turn could not be charged to anybody: %s", error.title)
+            return
+        self._gate.count_unasked(draft)
+        Exchange(request.route, facts, draft, time.monotonic()).end_turn(self.recorder, answer, is_whole=True)
 
     async def _decide(self, request: Request) -> Cleared | Refused:
         route = request.route
@@ -135,18 +141,7 @@ class Meter:
 
     async def _admit(self, request: Request, facts: RequestFacts, tags: Tags) -> Exchange:
         """Hold the money of one call. Raises _Turned, or _Left when the client did not wait."""
-        route, now = request.route, datetime.now(UTC)
-        draft = Draft(
-            call_id=new_id(),
-            at=now,
-            provider=route.provider,
-            api_shape=route.api_shape,
-            operation=route.operation,
-            request_model=facts.model,
-            is_stream=facts.is_stream,
-            tags=tags.labelled(request.caller.task, request.caller.session or facts.session),
-            worst_nano_usd=worst_case(provider=route.provider, facts=facts, started_at=now, host=route.upstream.host),
-        )
+        draft = _draft(request, facts, tags)
         try:
             passage = await self._gate.pass_through(
                 draft, patience_s=_patience_s(request), is_client_gone=request.is_client_gone
@@ -156,7 +151,7 @@ class Meter:
             raise
         if not passage.is_open:
             self._turn_away(request, passage)
-        return Exchange(route, facts, passage.draft, time.monotonic())
+        return Exchange(request.route, facts, passage.draft, time.monotonic())
 
     def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:
         """The body with a question for its usage, where the answer would hide it; None leaves it as it is."""
@@ -201,6 +196,22 @@ class Meter:
             path = request.route.path[:100]
             raise _Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {path} yet and a cap applies, so it was not sent.")
         raise _Turned(Reason.CAP, passage.refusal)
+
+
+def _draft(request: Request, facts: RequestFacts, tags: Tags) -> Draft:
+    """What is asked of the caps for one call."""
+    route, now = request.route, datetime.now(UTC)
+    return Draft(
+        call_id=new_id(),
+        at=now,
+        provider=route.provider,
+        api_shape=route.api_shape,
+        operation=route.operation,
+        request_model=facts.model,
+        is_stream=facts.is_stream,
+        tags=tags.labelled(request.caller.task, request.caller.session or facts.session),
+        worst_nano_usd=worst_case(provider=route.provider, facts=facts, started_at=now, host=route.upstream.host),
+    )
 
 
 def _patience_s(request: Request) -> float:

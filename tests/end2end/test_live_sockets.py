@@ -1,0 +1,173 @@
+"""OpenAI Realtime and Gemini Live through the meter: recorded turns pass unchanged and are metered to the token."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from app.core.call import ApiShape, Outcome
+from app.core.caps import Action
+from app.core.money import NANO_PER_USD
+from app.core.tags import Scope
+from app.core.windows import Window
+from app.ledger.cap_store import add_cap, cap_statuses, remove_cap
+from tests.end2end.meter_process import NewCalls, RunningMeter, meter
+from tests.end2end.socket_provider import SocketProvider
+from tests.recordings import RecordedSocket, needs_recordings, recorded_sockets
+
+pytestmark = [pytest.mark.end2end, needs_recordings]
+
+REALTIME = "/openai/v1/realtime?model=gpt-realtime"
+LIVE = "/gemini/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+PATHS = {ApiShape.OPENAI_REALTIME: REALTIME, ApiShape.GEMINI_LIVE: LIVE}
+COUNTS = {"input": "input_tokens", "output": "output_tokens", "cached": "cache_read_tokens"}
+
+
+@pytest.fixture(scope="module")
+def provider_of_sockets() -> Iterator[SocketProvider]:
+    with SocketProvider(lambda _message: []).running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def running(provider_of_sockets: SocketProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BURSAR_HOME", str(home))
+        with meter(home, dict.fromkeys(("openai", "google"), provider_of_sockets.url)) as started:
+            yield started
+
+
+@pytest.fixture
+def socket_provider(provider_of_sockets: SocketProvider) -> SocketProvider:
+    provider_of_sockets.forget()
+    return provider_of_sockets
+
+
+def replayed(recording: RecordedSocket) -> Callable[[dict[str, Any]], list[str | bytes]]:
+    """Answers each message with those that came before the next one, as recorded."""
+    answers: list[list[str | bytes]] = []
+    for is_sent, data in recording.messages:
+        if is_sent:
+            answers.append([])
+        elif answers:
+            answers[-1].append(data.decode())
+    left = iter(answers)
+    return lambda _message: next(left, [])
+
+
+@contextmanager
+def opened(running: RunningMeter, path: str) -> Iterator[ClientConnection]:
+    """A socket through the meter."""
+    headers = {"Authorization": f"Bearer {running.token}"}
+    with connect(running.gateway.replace("http", "ws") + path, additional_headers=headers, proxy=None) as socket:
+        yield socket
+
+
+def chosen() -> list[RecordedSocket]:
+    """Two recorded sockets of each shape, of those whose every turn tells its output."""
+    sockets = [one for one in recorded_sockets() if one.shape in PATHS and one.expected]
+    found = [one for one in sockets if all(turn.get("output") for turn in one.expected)]
+    by_shape = {shape: [one for one in found if one.shape is shape][:2] for shape in PATHS}
+    return [one for group in by_shape.values() for one in group]
+
+
+@pytest.mark.parametrize("recording", chosen(), ids=lambda one: one.name)
+def test_recorded_turns_pass_unchanged_and_are_metered(
+    recording: RecordedSocket, running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    socket_provider.reply = replayed(recording)
+    expected = [data for is_sent, data in recording.messages if is_sent]
+    answers = sum(1 for is_sent, _ in recording.messages if not is_sent) - _unasked(recording)
+    with opened(running, PATHS[recording.shape]) as socket:
+        for message in expected:
+            socket.send(message.decode())
+        heard = [socket.recv() for _ in range(answers)]
+    calls = new_calls(len(recording.expected))
+    assert [message.encode() if isinstance(message, str) else message for message in socket_provider.heard] == expected
+    assert len(heard) == answers
+    for call, turn in zip(calls, recording.expected, strict=True):
+        told = {name: turn[name] for name in COUNTS if turn.get(name) is not None}
+        assert {name: getattr(call.usage, COUNTS[name]) for name in told} == told
+        assert told
+    assert {(call.api_shape, call.outcome) for call in calls} == {(recording.shape, Outcome.COMPLETED)}
+
+
+def _unasked(recording: RecordedSocket) -> int:
+    """Messages that came before the client said anything."""
+    for position, (is_sent, _) in enumerate(recording.messages):
+        if is_sent:
+            return position
+    return len(recording.messages)
+
+
+@contextmanager
+def nothing_left(running: RunningMeter) -> Iterator[None]:
+    """A hard cap of a nano-dollar, for the time of the block."""
+    cap = add_cap(
+        running.ledger,
+        scope=Scope.PROJECT,
+        scope_key="billing-api",
+        window=Window.DAY,
+        limit_nano_usd=NANO_PER_USD // 10**9,
+        action=Action.BLOCK,
+        time_zone="UTC",
+    )
+    yield
+    remove_cap(running.ledger, cap.cap_id)
+
+
+def test_refused_realtime_turn_is_an_error_event_and_the_socket_goes_on(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    with nothing_left(running), opened(running, REALTIME) as socket:
+        socket.send('{"type":"response.create","event_id":"event_7"}')
+        told = json.loads(socket.recv())
+        assert (told["type"], told["error"]["code"], told["error"]["event_id"]) == (
+            "error",
+            "insufficient_quota",
+            "event_7",
+        )
+        assert "Bursar" in told["error"]["message"]
+        socket.send('{"type":"input_audio_buffer.clear"}')
+        assert new_calls(1)[0].outcome is Outcome.REFUSED
+    assert "response.create" not in str(socket_provider.heard)
+
+
+def test_refused_live_turn_closes_the_socket_with_our_words(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    """Live has no message for errors; its SDK raises the close frame's reason."""
+    with nothing_left(running), opened(running, LIVE) as socket:
+        socket.send('{"setup":{"model":"models/gemini-2.5-flash"}}')
+        socket.send('{"clientContent":{"turns":[{"parts":[{"text":"hello"}]}],"turnComplete":true}}')
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+    assert "Bursar" in closed.value.rcvd.reason
+    assert new_calls(1)[0].outcome is Outcome.REFUSED
+    assert "clientContent" not in str(socket_provider.heard)
+
+
+def test_turn_that_the_provider_begins_by_itself_is_in_the_ledger_whatever_the_caps_say(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    usage = {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
+    response = {"id": "resp_1", "object": "realtime.response", "status": "completed", "output": [], "usage": usage}
+    events = [{"type": "session.created", "session": {"model": "gpt-realtime"}}]
+    events += [{"type": kind, "response": response} for kind in ("response.created", "response.done")]
+    socket_provider.reply = lambda _message: [json.dumps(event) for event in events]
+    with nothing_left(running), opened(running, REALTIME) as socket:
+        socket.send('{"type":"session.update","session":{}}')
+        assert [json.loads(socket.recv()) for _ in events] == events
+        call = new_calls(1)[0]
+        status = next(iter(cap_statuses(running.ledger, datetime.now(UTC))))
+    assert (call.usage.input_tokens, call.usage.output_tokens) == (100, 20)
+    assert call.cost_nano_usd
+    assert status.spent_nano_usd >= call.cost_nano_usd
