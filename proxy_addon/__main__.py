@@ -38,7 +38,7 @@ from proxy_addon.meter import Meter
 from proxy_addon.orders import Orders
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes, parse_place
-from proxy_addon.socket_addon import SocketAddon
+from proxy_addon.socket_addon import SocketAddon, send_messages_whole
 from proxy_addon.wire import answer_errors_in_json
 
 FAILED = 3
@@ -133,6 +133,7 @@ async def _listen(
     gateway_port = arguments.gateway_port or _free_port()
     forward_port = arguments.forward_port or _free_port()
     answer_errors_in_json()
+    send_messages_whole()
     master = Master(_options(routes, gateway_port, forward_port))
     ready = asyncio.Event()
     # An explicit list: no scripts from a config folder, no web pages, no commands; and it is faster than the default.

@@ -56,6 +56,7 @@ class Socket:
         self._request = request
         self._reader = reader
         self._turns: list[tuple[RequestFacts, Exchange]] = []
+        self._is_closed = False
 
     @property
     def is_idle(self) -> bool:
@@ -74,7 +75,10 @@ class Socket:
         if isinstance(admitted, Denied):
             self._reader.withdraw(facts)
             return self.refusal(message, admitted.reason, admitted.message)
-        self._turns.append((facts, admitted))
+        if self._is_closed:
+            admitted.end_broken(self._meter.recorder, error_type="client_left", was_sent=False)
+        else:
+            self._turns.append((facts, admitted))
         return None
 
     async def note(self, message: bytes) -> None:
@@ -87,6 +91,7 @@ class Socket:
 
     def close(self, error_type: str) -> None:
         """The socket is closed: settle what has not ended by what was seen of it."""
+        self._is_closed = True
         for turn in self._reader.open_turns():
             self._end(turn, is_whole=False, error_type=error_type)
 

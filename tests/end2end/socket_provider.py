@@ -20,6 +20,7 @@ class SocketProvider:
         self.heard: list[str | bytes] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self._last: ServerConnection | None = None
         self._server: Server = serve(self._serve, "127.0.0.1", 0)
 
     @property
@@ -30,6 +31,11 @@ class SocketProvider:
     def forget(self) -> None:
         """Begin anew to note what comes."""
         self.heard, self.headers, self.paths = [], [], []
+
+    def push(self, message: str) -> None:
+        """Say something unasked, on the socket that was opened last."""
+        assert self._last is not None
+        self._last.send(message)
 
     @contextmanager
     def running(self) -> Iterator["SocketProvider"]:
@@ -44,6 +50,7 @@ class SocketProvider:
 
     def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None
+        self._last = connection
         self.paths.append(connection.request.path)
         self.headers.append({name.lower(): value for name, value in connection.request.headers.raw_items()})
         with suppress(ConnectionClosed):

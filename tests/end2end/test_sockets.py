@@ -199,16 +199,35 @@ def test_error_in_the_place_of_an_answer_costs_nothing(
     assert (call.outcome, call.error_type, call.cost_nano_usd) == (Outcome.FAILED, "nope", 0)
 
 
-def test_waiting_turn_goes_on_when_a_person_raises_the_cap(
+def test_turn_waits_for_a_person_while_the_socket_lives_on(
     running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
 ) -> None:
+    later = json.dumps({"type": "response.cancel", "why": WORDS}, ensure_ascii=False)
+    socket_provider.reply = lambda message: completed({}) if message["type"] == "response.create" else []
     with tiny_cap(running, Action.PAUSE) as cap, opened(running) as socket:
         socket.send(create())
+        socket.send(later)
         wait_until(lambda: waiting(running.ledger), "a question in the ledger")
+        socket_provider.push("still here")
+        assert socket.recv() == "still here"
         assert socket_provider.heard == []
         update_cap(running.ledger, replace(cap, limit_nano_usd=10 * NANO_PER_USD))
         assert [socket.recv() for _ in range(3)] == completed({})
+        wait_until(lambda: len(socket_provider.heard) == 2, "what was said meanwhile")
+    assert socket_provider.heard == [create(), later]
     assert new_calls(1)[0].outcome is Outcome.COMPLETED
+
+
+def test_client_that_leaves_while_its_turn_waits_is_not_charged(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    with tiny_cap(running, Action.PAUSE):
+        with opened(running) as socket:
+            socket.send(create())
+            wait_until(lambda: waiting(running.ledger), "a question in the ledger")
+        call = new_calls(1)[0]
+    assert (call.outcome, call.error_type, call.cost_nano_usd) == (Outcome.REFUSED, "client_left", 0)
+    assert socket_provider.heard == []
 
 
 @pytest.mark.parametrize("path", ["/anthropic/v1/messages", "/openai/v1/chat/completions"])
