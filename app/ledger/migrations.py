@@ -76,7 +76,24 @@ def m001_initial(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial,)
+_PRICES = (
+    """CREATE TABLE price_overrides (
+        override_id TEXT NOT NULL PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, host TEXT NOT NULL,
+        rates TEXT NOT NULL, factor TEXT, starts_at BIGINT, ends_at BIGINT, created_at BIGINT NOT NULL,
+        removed_at BIGINT)""",
+    """CREATE TABLE price_data (
+        data_id TEXT NOT NULL PRIMARY KEY, digest TEXT NOT NULL, source TEXT NOT NULL, fetched_at BIGINT NOT NULL,
+        gzipped BLOB NOT NULL, undone_at BIGINT)""",
+)
+
+
+def m002_prices(connection: Connection) -> None:
+    """Prices that a person set, and price tables that were fetched."""
+    for statement in _PRICES:
+        connection.exec_driver_sql(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_prices)
 
 
 def is_current(connection: Connection) -> bool:

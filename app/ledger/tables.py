@@ -228,6 +228,34 @@ class SwitchRow(SQLModel, table=True):
     changed_by: str
 
 
+class PriceOverrideRow(SQLModel, table=True):
+    """A price that a person set. `rates` is JSON, class to dollars as text; removed ones stay, marked."""
+
+    __tablename__ = "price_overrides"
+    override_id: str = Field(primary_key=True)
+    provider: str
+    model: str
+    host: str
+    rates: str
+    factor: str | None
+    starts_at: datetime | None = _instant(nullable=True)
+    ends_at: datetime | None = _instant(nullable=True)
+    created_at: datetime = _instant()
+    removed_at: datetime | None = _instant(nullable=True)
+
+
+class PriceDataRow(SQLModel, table=True):
+    """A price table that was fetched. The newest that was not undone is in force."""
+
+    __tablename__ = "price_data"
+    data_id: str = Field(primary_key=True)
+    digest: str
+    source: str
+    fetched_at: datetime = _instant()
+    gzipped: bytes
+    undone_at: datetime | None = _instant(nullable=True)
+
+
 def _table(row: type[SQLModel]) -> Table:
     return SQLModel.metadata.tables[str(row.__tablename__)]
 
@@ -243,3 +271,5 @@ provider_keys = _table(ProviderKeyRow)
 alerts = _table(AlertRow)
 instances = _table(InstanceRow)
 switches = _table(SwitchRow)
+price_overrides = _table(PriceOverrideRow)
+price_data = _table(PriceDataRow)
