@@ -10,6 +10,21 @@ from app.core.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """One piece of a request's input, in the order of reading: the frame of settings and tools, then part by part.
+
+    `prefix` is a hash of all input up to its end, by which a request that extends an earlier one is known; never the
+    content. `size` is the bytes of its JSON text without its images, of which there are `images`. `is_bounded` is False
+    where neither bounds its tokens: a document, a file by id.
+    """
+
+    prefix: bytes
+    size: int
+    images: int = 0
+    is_bounded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RequestFacts:
     """What decides the most a call can cost.
 
@@ -19,7 +34,9 @@ class RequestFacts:
     does. `output_limit` in tokens, None when the request sets none. `choices` is how many answers are asked for.
     `cache_write` is "", "5m" or "1h": the dearest cache write the request allows. `service_tier` and `speed` as asked.
     `session` is the agent's own session id where the body or headers tell it. `region` is where the model may run, as
-    asked for.
+    asked for. `is_self_contained` is True when nothing but what is in the body is input, even if its bytes alone do not
+    bound it. `blocks` are that input in pieces, none where it cannot be told. `continues` is the id of the stored
+    answer that the input is appended to, where that alone is not in the body.
     """
 
     model: str
@@ -34,6 +51,9 @@ class RequestFacts:
     max_web_searches: int = 0
     session: str = ""
     region: str = ""
+    blocks: tuple[Block, ...] = ()
+    is_self_contained: bool = False
+    continues: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from app.core.exchange import RequestFacts, ResponseFacts, SideInference
 from app.core.usage import Usage
+from proxy_addon.shapes.blocks import input_blocks
 from proxy_addon.shapes.fields import (
     byte_length,
     count,
@@ -41,11 +42,12 @@ class AnthropicMessages(Shape):
         """Facts of a Messages request. Raises UnreadableRequest."""
         members = read_object(body)
         tools = items(members.get("tools"))
+        messages = [mapping(message).get("content") for message in items(members.get("messages"))]
         return RequestFacts(
             model=_model(members, path),
             is_stream=optional_flag(members, "stream") or ":streamRawPredict" in path,
             body_bytes=len(body),
-            is_input_bounded=_is_input_bounded(members, tools),
+            is_input_bounded=_is_self_contained(members, tools) and _is_bounded([messages, members.get("system")]),
             output_limit=optional_limit(members, "max_tokens"),
             cache_write=_cache_write(body),
             service_tier=optional_text(members, "service_tier"),
@@ -53,6 +55,8 @@ class AnthropicMessages(Shape):
             region=optional_text(members, "inference_geo"),
             max_web_searches=sum(_max_searches(tool) for tool in tools),
             session=_session(members, headers),
+            blocks=input_blocks(members, ("system", "messages"), _is_bounded),
+            is_self_contained=_is_self_contained(members, tools),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "AnthropicReader":
@@ -66,11 +70,14 @@ def _model(members: Mapping[str, Any], path: str) -> str:
     return unquote(match[1]) if match else require_text(members, "model")
 
 
-def _is_input_bounded(members: Mapping[str, Any], tools: list[Any]) -> bool:
+def _is_self_contained(members: Mapping[str, Any], tools: list[Any]) -> bool:
     if members.get("mcp_servers") or members.get("container"):
         return False
-    messages = [mapping(message).get("content") for message in items(members.get("messages"))]
-    return all(_runs_at_client(tool) for tool in tools) and has_only_types([messages, members.get("system")], _BOUNDED)
+    return all(_runs_at_client(tool) for tool in tools)
+
+
+def _is_bounded(content: object) -> bool:
+    return has_only_types(content, _BOUNDED)
 
 
 def _runs_at_client(tool: object) -> bool:

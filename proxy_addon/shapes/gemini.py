@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from app.core.exchange import RequestFacts, ResponseFacts
+from proxy_addon.shapes.blocks import input_blocks
 from proxy_addon.shapes.fields import (
     UnreadableRequest,
     byte_length,
@@ -28,6 +29,7 @@ _BOUNDED_PARTS = frozenset(
     {"text", "thought", "thoughtSignature", "thought_signature"}
     | {"functionCall", "function_call", "functionResponse", "function_response"}
 )
+_TURNS = ("systemInstruction", "system_instruction", "contents")
 _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
 _SEARCHES_OF_A_CALL = 10
 """Searches to hold for when a request allows them: it can set no limit."""
@@ -52,6 +54,8 @@ class Gemini(Shape):
             choices=max(1, optional_limit(config, "candidateCount", "candidate_count") or 1),
             service_tier=(optional_text(members, "serviceTier") or optional_text(members, "service_tier")).lower(),
             max_web_searches=_SEARCHES_OF_A_CALL if any("earch" in key for key in tools) else 0,
+            blocks=input_blocks(members, _TURNS, _is_part_bounded),
+            is_self_contained=_is_self_contained(members, tools),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "GeminiReader":
@@ -74,8 +78,17 @@ def _asked(path: str, body: bytes) -> tuple[str, str, Mapping[str, Any]]:
     return match["model"], match["method"], read_object(body, "generationConfig", "generation_config")
 
 
+def _is_self_contained(members: Mapping[str, Any], tools: set[str]) -> bool:
+    return not members.get("cachedContent") and not members.get("cached_content") and tools <= _FUNCTIONS
+
+
+def _is_part_bounded(part: object) -> bool:
+    """None where an image was; a turn without its parts has only a role."""
+    return mapping(part).keys() <= _BOUNDED_PARTS | {"role"}
+
+
 def _is_input_bounded(members: Mapping[str, Any], tools: set[str]) -> bool:
-    if members.get("cachedContent") or members.get("cached_content") or not tools <= _FUNCTIONS:
+    if not _is_self_contained(members, tools):
         return False
     system = members.get("systemInstruction", members.get("system_instruction"))
     contents = members.get("contents")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
+from proxy_addon.shapes.blocks import input_blocks
 from proxy_addon.shapes.fields import (
     byte_length,
     has_only_types,
@@ -33,16 +34,19 @@ class OpenAIChat(Shape):
         members = read_object(body)
         tools = [mapping(tool).get("type", "function") for tool in items(members.get("tools"))]
         is_searching = bool(members.get("web_search_options")) or any("search" in str(kind) for kind in tools)
+        is_self_contained = not is_searching and all(kind in ("function", "custom") for kind in tools)
         return RequestFacts(
             model=require_model(members, path),
             is_stream=optional_flag(members, "stream"),
             body_bytes=len(body),
-            is_input_bounded=_is_input_bounded(members, tools) and not is_searching,
+            is_input_bounded=is_self_contained and _is_bounded(members.get("messages")),
             output_limit=optional_limit(members, "max_completion_tokens", "max_tokens"),
             choices=max(1, optional_limit(members, "n") or 1),
             service_tier=optional_text(members, "service_tier"),
             max_web_searches=_SEARCHES_OF_A_CALL if is_searching else 0,
             session=headers.get("x-session-id", "")[:200],
+            blocks=input_blocks(members, ("messages",), _is_bounded),
+            is_self_contained=is_self_contained,
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ChatReader":
@@ -50,13 +54,10 @@ class OpenAIChat(Shape):
         return ChatReader()
 
 
-def _is_input_bounded(members: Mapping[str, Any], tools: list[Any]) -> bool:
-    if any(kind not in ("function", "custom") for kind in tools):
-        return False
-    messages = items(members.get("messages"))
-    has_media = any(mapping(message).get("audio") for message in messages)
-    contents = [mapping(message).get("content") for message in messages]
-    return not has_media and has_only_types(contents, _BOUNDED)
+def _is_bounded(content: object) -> bool:
+    """Of messages or of a part of one. A message may name speech that the provider has stored."""
+    has_media = any(mapping(message).get("audio") for message in items(content) or [content])
+    return not has_media and has_only_types(content, _BOUNDED)
 
 
 class ChatReader:

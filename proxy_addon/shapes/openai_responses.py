@@ -6,6 +6,7 @@ from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.usage import Usage
+from proxy_addon.shapes.blocks import input_blocks
 from proxy_addon.shapes.fields import (
     byte_length,
     count,
@@ -44,16 +45,20 @@ class OpenAIResponses(Shape):
         members = read_object(body)
         kinds = [mapping(tool).get("type") for tool in items(members.get("tools"))]
         is_stored = any(members.get(key) for key in _STORED)
+        is_self_contained = not is_stored and _run_at_client(kinds)
         model = optional_text(members, "model") if members.get("prompt") else require_text(members, "model")
         return RequestFacts(
             model=model,
             is_stream=optional_flag(members, "stream"),
             body_bytes=len(body),
-            is_input_bounded=not is_stored and _is_input_bounded(members, kinds),
+            is_input_bounded=is_self_contained and _is_bounded(members.get("input")),
             output_limit=optional_limit(members, "max_output_tokens"),
             service_tier=optional_text(members, "service_tier"),
             max_web_searches=_max_searches(members, kinds),
             session=_session(members, headers),
+            blocks=input_blocks(members, ("input",), _is_bounded),
+            is_self_contained=is_self_contained,
+            continues=_continued(members, kinds),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ResponsesReader":
@@ -65,8 +70,18 @@ class OpenAIResponses(Shape):
         return ResponsesSocket(self)
 
 
-def _is_input_bounded(members: Mapping[str, Any], kinds: list[Any]) -> bool:
-    return all(kind in _CLIENT_TOOLS for kind in kinds) and has_only_types(members.get("input"), _BOUNDED)
+def _is_bounded(content: object) -> bool:
+    return has_only_types(content, _BOUNDED)
+
+
+def _continued(members: Mapping[str, Any], kinds: list[Any]) -> str:
+    """The answer that this request goes on from, where it is all that is not in the body."""
+    is_only_that = not members.get("conversation") and not members.get("prompt")
+    return optional_text(members, "previous_response_id") if is_only_that and _run_at_client(kinds) else ""
+
+
+def _run_at_client(kinds: list[Any]) -> bool:
+    return all(kind in _CLIENT_TOOLS for kind in kinds)
 
 
 def _max_searches(members: Mapping[str, Any], kinds: list[Any]) -> int:
