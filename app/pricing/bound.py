@@ -5,80 +5,135 @@ that the request allows, and no dearer one.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from app.core.exchange import RequestFacts
 from app.core.money import MAX_NANO_USD, nano_ceiling
 from app.core.usage import Usage
-from app.pricing.limits import DEFAULT_CONTEXT, max_output_tokens
-from app.pricing.modifiers import Modifier, modifier_for, region_factor, search_fee
-from app.pricing.rows import Row, find_row
+from app.pricing.book import current_book
+from app.pricing.input_bound import KnownInput, input_bound
+from app.pricing.limits import max_output_tokens
+from app.pricing.modifiers import (
+    Modifier,
+    long_write_factor,
+    modifier_for,
+    region_factor,
+    reports_cost,
+    search_fee,
+)
+from app.pricing.overrides import PriceOverride
+from app.pricing.rows import Row
 
-_HIDDEN_TOKENS = 2048
-"""What a provider adds unseen where tools are given; the largest seen in recordings is 1,528."""
-_ROUNDS_TOKENS = 600_000
-"""A provider that searches reads the conversation again after each search, and bills the sum. No page names a limit;
-the largest sum seen in recordings is 494,549, with a window of 200,000."""
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request and what it may use at most, in tokens."""
+
+    provider: str
+    host: str
+    facts: RequestFacts
+    at: datetime
+    given: int
+    made: int
 
 
-def worst_case(*, provider: str, facts: RequestFacts, started_at: datetime, host: str = "") -> int | None:
+def worst_case(
+    *, provider: str, facts: RequestFacts, started_at: datetime, host: str = "", known: KnownInput | None = None
+) -> int | None:
     """Nano-dollars that a call costs at most, rounded up; None when its model or tier has no price.
 
-    Assumes that a text has no more tokens than bytes, which holds for tokenizers that work on bytes.
+    `known` is what is known of the input from an earlier call that this one extends. Otherwise assumes that a text has
+    no more tokens than bytes, which holds for tokenizers that work on bytes.
     """
-    row = find_row(provider, facts.model)
-    if row is None:
+    book = current_book()
+    row = book.find_row(provider, facts.model)
+    override = book.override_for(provider, (facts.model,), host, started_at)
+    window = row.context_window if row else None
+    given, made = input_bound(facts, window, known), output_bound(facts, row)
+    asked = _Asked(provider, host, facts, started_at, given, made)
+    by_table = None if row is None else _by_row(row, asked)
+    usd = by_table if override is None else _overridden(override, asked, by_table)
+    return None if usd is None else min(nano_ceiling(usd), MAX_NANO_USD)
+
+
+def output_bound(facts: RequestFacts, row: Row | None) -> int:
+    """Most tokens of output: the request's limit, else the model's, for each answer asked for."""
+    limit = facts.output_limit
+    if limit is None:
+        names = [facts.model, row.name] if row else [facts.model]
+        limit = max(max_output_tokens(name, row.context_window if row else None) for name in names)
+    return limit * facts.choices
+
+
+def _overridden(override: PriceOverride, asked: _Asked, by_table: Decimal | None) -> Decimal | None:
+    """The bound under a person's price. A provider that tells its own cost is not held to it."""
+    if override.is_free:
+        usd: Decimal | None = Decimal(0)
+    elif override.factor is not None:
+        usd = None if by_table is None else by_table * override.factor
+    else:
+        usd = _by_rates(override, asked)
+    if usd is None or by_table is None or not reports_cost(asked.provider):
+        return usd
+    return max(usd, by_table)
+
+
+def _by_rates(override: PriceOverride, asked: _Asked) -> Decimal | None:
+    rates, given = override.rates, asked.given
+    if rates is None:
         return None
-    asked = modifier_for(row, provider, tier=facts.service_tier, speed=facts.speed, at=started_at)
-    if asked is None:
+    classes = (
+        Usage(given, asked.made),
+        Usage(given, asked.made, cache_read_tokens=given),
+        Usage(given, asked.made, cache_write_tokens=given),
+        Usage(given, asked.made, cache_write_tokens=given, cache_write_1h_tokens=given),
+    )
+    searches = asked.facts.max_web_searches
+    told = rates.searches_usd(searches)
+    fees = searches * (search_fee(asked.provider, asked.facts.model) or Decimal(0)) if told is None else told
+    return max(rates.tokens_usd(usage) for usage in classes) + fees
+
+
+def _by_row(row: Row, asked: _Asked) -> Decimal | None:
+    """The bound by the table; None where the tier or speed asked for has no price."""
+    facts, at = asked.facts, asked.at
+    wanted = modifier_for(row, asked.provider, tier=facts.service_tier, speed=facts.speed, at=at, model=facts.model)
+    if wanted is None:
         return None
     # A provider may answer in the standard tier whatever was asked, so both are looked at.
-    dearest = max(_tokens_usd(row, facts, started_at, modifier) for modifier in (asked, Modifier({})))
-    usd = dearest + _fees_usd(row, provider, facts, started_at)
-    nano = nano_ceiling(usd * region_factor(provider, region=facts.region, host=host))
-    return min(nano, MAX_NANO_USD)
+    dearest = max(_tokens_usd(row, asked, modifier) for modifier in (wanted, Modifier({})))
+    placed = dearest * region_factor(asked.provider, facts.model, region=facts.region, host=asked.host)
+    return placed + _fees_usd(row, asked)
 
 
-def _tokens_usd(row: Row, facts: RequestFacts, at: datetime, modifier: Modifier) -> Decimal:
+def _tokens_usd(row: Row, asked: _Asked, modifier: Modifier) -> Decimal:
     """Input in its dearest class and output in its dearest, at the tier of the whole input."""
-    given, made = input_bound(row, facts), output_bound(row, facts)
-    inputs = max(row.price(usage, at, modifier.context) for usage in _input_classes(row, facts, given, at))
+    given, made, at = asked.given, asked.made, asked.at
+    inputs = max(_input_prices(row, asked, modifier))
     base = row.price(Usage(input_tokens=given), at, modifier.context)
     both = [row.price(usage, at, modifier.context) for usage in _output_classes(row, given, made, at)]
     outputs = max(both) - base
     if row.is_image_maker(at):
         outputs = max(outputs, row.image_price(made, at, modifier.context))
-    return (inputs + outputs) * modifier.factor
+    return (inputs + outputs) * modifier.at_most
 
 
-def input_bound(row: Row, facts: RequestFacts) -> int:
-    """Most tokens of input: the bytes of the body where they bound it, and never more than the context window.
-
-    With searches the sum over their rounds, by experience: the one part of the bound that is not certain.
-    """
-    window = row.context_window or DEFAULT_CONTEXT
-    if facts.max_web_searches:
-        return max(window, _ROUNDS_TOKENS)
-    return min(facts.body_bytes + _HIDDEN_TOKENS, window) if facts.is_input_bounded else window
-
-
-def output_bound(row: Row, facts: RequestFacts) -> int:
-    """Most tokens of output: the request's limit, else the model's, for each answer asked for."""
-    limit = facts.output_limit
-    if limit is None:
-        limit = max_output_tokens(row.model.id, row.context_window)
-    return limit * facts.choices
-
-
-def _input_classes(row: Row, facts: RequestFacts, tokens: int, at: datetime) -> Iterator[Usage]:
+def _input_prices(row: Row, asked: _Asked, modifier: Modifier) -> Iterator[Decimal]:
     """The plain class, and each dearer one that the request allows. OpenAI writes its cache unasked."""
-    yield Usage(input_tokens=tokens)
-    if facts.cache_write or (row.provider.id == "openai" and row.has_price("cache_write_tokens", at)):
-        hour = tokens if facts.cache_write == "1h" else None
-        yield Usage(input_tokens=tokens, cache_write_tokens=tokens, cache_write_1h_tokens=hour)
+    facts, given, at = asked.facts, asked.given, asked.at
+    yield row.price(Usage(input_tokens=given), at, modifier.context)
+    if facts.cache_write or (row.provider.id in ("openai", "azure") and row.has_price("cache_write_tokens", at)):
+        yield row.price(Usage(given, cache_write_tokens=given), at, modifier.context)
+    if facts.cache_write == "1h":
+        long = Usage(given, cache_write_tokens=given, cache_write_1h_tokens=given)
+        factor = None if row.has_price("cache_write_1h_tokens", at) else long_write_factor(facts.model)
+        yield row.price(long, at, modifier.context)
+        if factor is not None:
+            yield row.long_write_price(long, at, modifier.context, factor)
     if not facts.is_input_bounded and row.has_price("input_audio_tokens", at):
-        yield Usage(input_tokens=tokens, input_audio_tokens=tokens)
+        yield row.price(Usage(given, input_audio_tokens=given), at, modifier.context)
 
 
 def _output_classes(row: Row, given: int, made: int, at: datetime) -> Iterator[Usage]:
@@ -87,10 +142,11 @@ def _output_classes(row: Row, given: int, made: int, at: datetime) -> Iterator[U
         yield Usage(input_tokens=given, output_tokens=made, output_audio_tokens=made)
 
 
-def _fees_usd(row: Row, provider: str, facts: RequestFacts, at: datetime) -> Decimal:
+def _fees_usd(row: Row, asked: _Asked) -> Decimal:
     """Fees of the searches the request allows, at the row's price or ours."""
-    if not facts.max_web_searches:
+    searches = asked.facts.max_web_searches
+    if not searches:
         return Decimal(0)
-    if row.has_price("web_searches", at):
-        return row.price(Usage(web_searches=facts.max_web_searches), at, {})
-    return facts.max_web_searches * (search_fee(provider) or Decimal(0))
+    if row.has_price("web_searches", asked.at):
+        return row.price(Usage(web_searches=searches), asked.at, {})
+    return searches * (search_fee(asked.provider, asked.facts.model) or Decimal(0))

@@ -1,67 +1,56 @@
-"""What changes a price beside the model: the tier, the speed, the region, fees the table does not know.
+"""What changes a price beside the model: the tier, the speed, the region, the day, fees the table does not know.
 
 The table silently gives the standard price for a tier it has no row for. So each modifier is looked up, and where the
-table has nothing it comes from the few factors here, each with its source, or the call is left unpriced.
+table has nothing it comes from `resources/prices/modifiers.json`, each factor with its source, or the call is left
+unpriced.
 """
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+from app.pricing.resources import read_figures
 from app.pricing.rows import Row
 
-_STANDARD = frozenset({"", "default", "auto", "standard", "standard_only", "scale", "unspecified"})
+_STANDARD = frozenset({"", "default", "auto", "standard", "standard_only", "scale", "unspecified", "on_demand"})
 _ALIASES = {"fast": "priority"}
 """OpenAI: a request may say `fast`, the answer says `priority`."""
 
 _DISCOUNTS = frozenset({"flex", "batch", "offpeak", "provisioned_throughput"})
 """Never dearer than standard: where the table has no row, standard is the most it can be."""
 
-_FACTORS = {
-    # OpenAI's model page: three times standard on GPT-6.2 Sol until 28 February 2027, six times after and elsewhere.
-    ("openai", "ultrafast"): Decimal(6),
-    # OpenAI's price page: priority is twice standard, 2.5 times for the GPT-5.5 family.
-    ("openai", "priority"): Decimal("2.5"),
-    # Google: priority is 75 to 100 % above standard.
-    ("google", "priority"): Decimal(2),
-    # Anthropic sells priority capacity ahead, at the standard rate or below.
-    ("anthropic", "priority"): Decimal(1),
-    # Anthropic's fast mode page: twice standard, six times for Opus 4.6.
-    ("anthropic", "speed fast"): Decimal(6),
-}
-_SEARCH_FEES = {
-    # Dollars for one search, from the providers' price pages; Gemini's dearer one is of the 2.5 family.
-    "anthropic": Decimal("0.01"),
-    "openai": Decimal("0.01"),
-    "google": Decimal("0.035"),
-}
-_REGION_FACTOR = Decimal("1.1")
-"""Anthropic for `inference_geo: us`, OpenAI for its eu. and us. hosts: 10 % above."""
-
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
-    """`context` chooses the table's variant, `factor` comes on top. `is_exact` is False where the factor is a bound."""
+    """`context` chooses the table's variant, `factor` comes on top and is at most `at_most`. `is_exact` is False where
+    no page of the provider gives the factor for this very model."""
 
     context: dict[str, str]
     factor: Decimal = Decimal(1)
+    at_most: Decimal = Decimal(1)
     is_exact: bool = True
 
 
-def modifier_for(row: Row, provider: str, *, tier: str, speed: str, at: datetime) -> Modifier | None:
-    """What a tier and a speed do to the price of a row; None where nobody knows."""
+def modifier_for(
+    row: Row, provider: str, *, tier: str, speed: str, at: datetime, model: str | None = None
+) -> Modifier | None:
+    """What a tier and a speed do to the price of a row; None where nobody knows. `model` by its name on the wire."""
     context: dict[str, str] = {}
-    factor, is_exact = Decimal(1), True
+    factor, at_most, is_exact = Decimal(1), Decimal(1), True
     for name, choice in _choices(tier, speed):
         if row.has_variant(at, choice):
             context |= choice
-        elif name in _DISCOUNTS:
-            is_exact = False
-        elif (provider, name) in _FACTORS:
-            factor, is_exact = factor * _FACTORS[provider, name], False
-        else:
+            continue
+        figure = _figure("tiers", provider, model or row.name, at, tier=name)
+        if figure is None and name not in _DISCOUNTS:
             return None
-    return Modifier(context, factor, is_exact)
+        figure = figure or {}
+        factor *= Decimal(figure.get("factor", 1))
+        at_most *= Decimal(figure.get("at_most", figure.get("factor", 1)))
+        is_exact = is_exact and figure.get("is_exact", False)
+    return Modifier(context, factor, at_most, is_exact)
 
 
 def _choices(tier: str, speed: str) -> list[tuple[str, dict[str, str]]]:
@@ -75,14 +64,71 @@ def _choices(tier: str, speed: str) -> list[tuple[str, dict[str, str]]]:
     return choices
 
 
-def search_fee(provider: str) -> Decimal | None:
+def search_fee(provider: str, model: str) -> Decimal | None:
     """Dollars of one search where the table's row has no price for it; None where it is not known."""
-    return _SEARCH_FEES.get(provider)
+    figure = _figure("searches", provider, model)
+    return None if figure is None else Decimal(figure["usd_per_thousand"]) / 1000
 
 
-def region_factor(provider: str, *, region: str, host: str) -> Decimal:
-    """What the place where the model ran does to the price."""
-    is_placed = (provider == "anthropic" and region == "us") or (
-        provider == "openai" and host.lower().startswith(("eu.", "us."))
-    )
-    return _REGION_FACTOR if is_placed else Decimal(1)
+def long_write_factor(model: str) -> Decimal | None:
+    """How many times plain input the longest-lived cache write costs; None where it is not known."""
+    figure = next((one for one in read_figures("modifiers")["long_writes"] if _names(one, model)), None)
+    return None if figure is None else Decimal(figure["times_input"])
+
+
+def region_factor(provider: str, model: str, *, region: str, host: str) -> Decimal:
+    """What the place where the model ran does to the price of its tokens."""
+    for figure in read_figures("modifiers")["regions"]:
+        is_placed = (
+            region == figure["region"] if "region" in figure else re.fullmatch(figure["host"], host.lower()) is not None
+        )
+        if is_placed and figure["provider"] == provider and _names(figure, model):
+            return Decimal(figure["factor"])
+    return Decimal(1)
+
+
+def billing_instants(provider: str, at: datetime) -> tuple[datetime, datetime]:
+    """The instant whose price counts, and the other one that may count where a day off is not announced yet.
+
+    The table knows hours of the day that are dearer, and no days on which they are not.
+    """
+    for calendar in read_figures("modifiers")["calendars"]:
+        if calendar["provider"] != provider:
+            continue
+        there = at.astimezone(UTC) + timedelta(hours=calendar["utc_offset_hours"])
+        off_peak = at.astimezone(UTC).replace(hour=calendar["off_peak_hour_utc"], minute=0)
+        if there.weekday() in calendar["days_off"] or there.date().isoformat() in calendar["dates_off"]:
+            return off_peak, off_peak
+        return at, at if there.date() <= date.fromisoformat(calendar["known_until"]) else off_peak
+    return at, at
+
+
+def names_of(provider: str, asked: str, answered: str) -> tuple[str, str]:
+    """The names a call's model may be priced by, the better one first.
+
+    That is the one that answered; but Bedrock's answers leave out whether the profile was regional, which costs more.
+    """
+    is_by_request = provider in read_figures("modifiers")["named_by_request"]
+    return (asked, answered) if is_by_request else (answered, asked)
+
+
+def reports_cost(provider: str) -> bool:
+    """Whether a provider tells in its answers what it charged: then no price of ours bounds it."""
+    return provider in read_figures("modifiers")["reports_cost"]
+
+
+def _figure(kind: str, provider: str, model: str, at: datetime | None = None, **wanted: str) -> dict[str, Any] | None:
+    """The first figure of a kind for this provider and model, in effect at that time."""
+    for figure in read_figures("modifiers")[kind]:
+        is_over = at is not None and "until" in figure and at.date() >= date.fromisoformat(figure["until"])
+        is_meant = figure["provider"] == provider and all(figure[key] == value for key, value in wanted.items())
+        if is_meant and not is_over and _names(figure, model):
+            found: dict[str, Any] = figure
+            return found
+    return None
+
+
+def _names(figure: dict[str, Any], model: str) -> bool:
+    """Whether a figure is for a model: its pattern stands at the start of the name or after a maker's prefix."""
+    pattern = figure.get("models")
+    return pattern is None or re.search(rf"(?:^|[./:])(?:{pattern})", model.lower()) is not None

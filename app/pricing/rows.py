@@ -1,36 +1,25 @@
-"""One row of the price table: genai-prices' record of a model, and our counts in its words.
+"""One row of the price table: genai-prices' record of a model, and our counts in its words."""
 
-genai-prices is imported at the first look-up: it takes a third of a second, which neither `--help` nor the start of the
-meter should wait for.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import cache, lru_cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from app.core.usage import Usage
 
 if TYPE_CHECKING:
     from genai_prices import types
-    from genai_prices.data_snapshot import DataSnapshot
 
-_PREFIXES = ("models/", "publishers/google/models/", "publishers/anthropic/models/")
 _FEE_KEYS = {"web_searches": "web_searches_kcount"}
 _CLASS_KEYS = {
+    "input_tokens": "input_mtok",
+    "output_tokens": "output_mtok",
+    "cache_read_tokens": "cache_read_mtok",
     "cache_write_tokens": "cache_write_mtok",
     "cache_write_1h_tokens": "cache_write_1h_mtok",
     "input_audio_tokens": "input_audio_mtok",
     "output_audio_tokens": "output_audio_mtok",
 }
-
-
-@cache
-def price_version() -> str:
-    """Which price data amounts are computed with, as it stands beside them in the ledger."""
-    return f"genai-prices {version('genai-prices')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +28,11 @@ class Row:
 
     provider: "types.Provider"
     model: "types.ModelInfo"
+
+    @property
+    def name(self) -> str:
+        """The model's name in the table."""
+        return str(self.model.id)
 
     @property
     def context_window(self) -> int | None:
@@ -50,11 +44,7 @@ class Row:
 
         What was not said counts as 0: the caller says what that is worth. Raises ValueError for counts it cannot take.
         """
-        counts = _counts(usage)
-        calculation = self.model.calc_price(
-            counts, self.provider, genai_request_timestamp=at, price_context=context or None
-        )
-        return calculation.total_price
+        return self._calculate(_counts(usage), at, context)
 
     def has_variant(self, at: datetime, context: dict[str, str]) -> bool:
         """Whether the row has prices of its own for this context, other than the standard ones.
@@ -70,6 +60,22 @@ class Row:
         key = _CLASS_KEYS.get(field) or _FEE_KEYS[field]
         return getattr(self.model.get_prices(at), key) is not None
 
+    def has_same_prices(self, one: datetime, other: datetime) -> bool:
+        """Whether the row asks the same at both instants."""
+        return one == other or self.model.get_prices(one) == self.model.get_prices(other)
+
+    def rates(self, at: datetime) -> dict[str, Decimal]:
+        """Dollars for a million tokens of each class, and for a thousand searches, at the lowest level of tiers."""
+        prices = self.model.get_prices(at)
+        named = {field: getattr(prices, key) for field, key in (_CLASS_KEYS | _FEE_KEYS).items()}
+        return {field: getattr(price, "base", price) for field, price in named.items() if price is not None}
+
+    def tiers(self, at: datetime) -> list[int]:
+        """Above how many tokens of input the whole call has another price, lowest first."""
+        prices = self.model.get_prices(at)
+        found = {tier.start for key in _CLASS_KEYS.values() for tier in getattr(getattr(prices, key), "tiers", [])}
+        return sorted(found)
+
     def is_image_maker(self, at: datetime) -> bool:
         """Whether the row has a price for pictures made: our counts do not tell them from text."""
         return self.model.get_prices(at).output_image_mtok is not None
@@ -79,35 +85,21 @@ class Row:
         from genai_prices.types import Usage as Counts
 
         counts = Counts(input_tokens=0, output_tokens=tokens, output_image_tokens=tokens)
+        return self._calculate(counts, at, context)
+
+    def long_write_price(self, usage: Usage, at: datetime, context: dict[str, str], times_input: Decimal) -> Decimal:
+        """Dollars of these counts where long cache writes, for which the row has no price, cost so many times input."""
+        long = min(usage.cache_write_1h_tokens or 0, usage.cache_write_tokens or 0)
+        given = max(usage.input_tokens or 0, (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0), 1)
+        plain = replace(usage, cache_write_tokens=(usage.cache_write_tokens or 0) - long, cache_write_1h_tokens=None)
+        rate = self.price(Usage(input_tokens=given), at, context) / given
+        return self.price(replace(plain, input_tokens=given), at, context) + long * rate * (times_input - 1)
+
+    def _calculate(self, counts: "types.Usage", at: datetime, context: dict[str, str]) -> Decimal:
         calculation = self.model.calc_price(
             counts, self.provider, genai_request_timestamp=at, price_context=context or None
         )
         return calculation.total_price
-
-
-@lru_cache(maxsize=512)
-def find_row(provider: str, model: str) -> Row | None:
-    """The row of a model at a provider, both by our names; None where the table has none.
-
-    Looked up by provider id, never by address: the table's address patterns match look-alike hosts.
-    """
-    name = model.strip()
-    for prefix in _PREFIXES:
-        name = name.removeprefix(prefix)
-    if not name:
-        return None
-    try:
-        found, info = _snapshot().find_provider_model(name, None, provider, None)
-    except LookupError:
-        return None
-    return Row(found, info)
-
-
-@cache
-def _snapshot() -> "DataSnapshot":
-    from genai_prices.data_snapshot import get_snapshot
-
-    return get_snapshot()
 
 
 def _counts(usage: Usage) -> "types.Usage":

@@ -128,7 +128,7 @@ def test_half_a_usage_is_an_estimate() -> None:
     ("provider", "model", "facts", "factor"),
     [
         ("openai", "gpt-6.1-sol", {"service_tier": "ultrafast"}, "6"),
-        ("google", "gemini-4-argon", {"service_tier": "priority"}, "2"),
+        ("google", "gemini-4-argon", {"service_tier": "priority"}, "1.8"),
         ("google", "gemini-4-argon", {"service_tier": "flex"}, "1"),
         ("anthropic", "claude-opus-5-5", {"service_tier": "priority"}, "1"),
         ("azure", "gpt-6.1-sol", {"service_tier": "flex"}, "1"),

@@ -1,0 +1,71 @@
+"""The most tokens a request's input can count as, without a tokenizer.
+
+Three readings, of which the smallest that holds counts: what an earlier call is known to have counted, and the bytes
+added since; the bytes of the request, with a ceiling for each image; the model's context window.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core.exchange import Block, RequestFacts
+from app.pricing.images import most_image_tokens
+from app.pricing.limits import DEFAULT_CONTEXT, max_input_tokens
+
+_HIDDEN_TOKENS = 2048
+"""What a provider adds unseen where tools are given; the largest seen in recordings is 1,528."""
+_HIDDEN_TOKENS_ADDED = 512
+"""What it may add unseen to a conversation that goes on: words around a first tool result, or a first image."""
+_IMAGE_FRAME = 64
+"""What stands around an image."""
+_ROUNDS_TOKENS = 600_000
+"""A provider that searches reads the conversation again after each search, and bills the sum. No page names a limit;
+the largest sum seen in recordings is 494,549, with a window of 200,000."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownInput:
+    """What an earlier call says of this one's input: it counted `tokens` up to and with the first `blocks` of it."""
+
+    tokens: int
+    blocks: int
+
+
+def input_bound(facts: RequestFacts, context_window: int | None, known: KnownInput | None = None) -> int:
+    """Most tokens of input, never more than the context window.
+
+    With searches the sum over their rounds, by experience: the one part of the bound that is not certain.
+    """
+    window = max(context_window or 0, max_input_tokens(facts.model) or 0) or DEFAULT_CONTEXT
+    if facts.max_web_searches:
+        return max(window, _ROUNDS_TOKENS)
+    readings = (_by_bytes(facts), _by_blocks(facts), _by_earlier(facts, known))
+    return min([window, *(reading for reading in readings if reading is not None)])
+
+
+def _by_bytes(facts: RequestFacts) -> int | None:
+    return facts.body_bytes + _HIDDEN_TOKENS if facts.is_input_bounded else None
+
+
+def _by_blocks(facts: RequestFacts) -> int | None:
+    if not facts.is_self_contained or not facts.blocks:
+        return None
+    most = _most(facts.blocks, facts.model)
+    return None if most is None else most + _HIDDEN_TOKENS
+
+
+def _by_earlier(facts: RequestFacts, known: KnownInput | None) -> int | None:
+    if known is None or not (facts.is_self_contained or facts.continues):
+        return None
+    added = _most(facts.blocks[known.blocks :], facts.model)
+    return None if added is None else known.tokens + added + _HIDDEN_TOKENS_ADDED
+
+
+def _most(blocks: Sequence[Block], model: str) -> int | None:
+    """Most tokens of these blocks; None where one of them is not bounded."""
+    ceiling = most_image_tokens(model)
+    total = 0
+    for block in blocks:
+        if not block.is_bounded or (block.images and ceiling is None):
+            return None
+        total += block.size + block.images * ((ceiling or 0) + _IMAGE_FRAME)
+    return total
