@@ -114,6 +114,7 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     server = proxyserver.Proxyserver()
     calls = MeterAddon(Meter(recorder, gate, keys), routes, destinations)
     hooks = Hooks(server, calls, SocketAddon(server))
+    orders.look()  # the prices in force, before the first call
     recorder.start()
     try:
         await _listen(arguments, routes, hooks, ledger, lock, stop)

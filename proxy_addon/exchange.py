@@ -16,6 +16,7 @@ from app.ledger.group_writer import Desk, Operation
 from app.ledger.settlement import settle, void, write_refused
 from app.pricing.table import Priced, price_call, price_estimate
 from proxy_addon.include_usage import UsageHider
+from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Route
 from proxy_addon.tap import Tap
@@ -23,14 +24,16 @@ from proxy_addon.tap import Tap
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """A call whose money is held. `started` is on the monotonic clock. `plain_body` is the request without our question
-    for its usage, where one was put in; `hider` then takes the answer to it out again. A turn of a
-    socket has no tap: it is told its answer, and notes `first_chunk_at` itself."""
+    """A call whose money is held. `started` is on the monotonic clock. `prefixes` learns what its input counted.
+    `plain_body` is the request without our question for its usage, where one was put in; `hider` then takes the answer
+    to it out again. A turn of a socket has no tap: it is told its answer, and notes `first_chunk_at` itself.
+    """
 
     route: Route
     facts: RequestFacts
     draft: Draft
     started: float
+    prefixes: PrefixMemory
     tap: Tap | None = None
     status_code: int | None = None
     is_ended: bool = False
@@ -76,6 +79,7 @@ class Exchange:
     def _ending(self, answer: ResponseFacts, *, is_whole: bool, error_type: str) -> Operation:
         """What the writer thread does with this call. It prices it too: the event loop has no time to spare."""
         duration_ms = _milliseconds(self.started, time.monotonic())
+        self.prefixes.learn(self.route.provider, self.facts, answer)
 
         def operation(desk: Desk) -> None:
             if self.status_code is not None and self.status_code >= 300:

@@ -21,6 +21,7 @@ from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
 from app.ledger.identifiers import new_id
 from app.ledger.key_store import payer_of
 from app.pricing.bound import worst_case
+from app.pricing.input_bound import KnownInput
 from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
 from proxy_addon.gate import Gate, Passage
@@ -28,6 +29,7 @@ from proxy_addon.identify import Caller, key_header
 from proxy_addon.include_usage import RefusingServers, hides_usage, with_usage_asked
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.patience import patience_s
+from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Reason, Refusal, refusal
 from proxy_addon.routes import KeyUse, Kind, Route
@@ -97,6 +99,7 @@ class Meter:
         self._gate = gate
         self._keys = keys
         self.refusing = RefusingServers()
+        self._prefixes = PrefixMemory()
 
     async def decide(self, request: Request) -> Cleared | Refused:
         """Clear or refuse one request, waiting as long as a person may need."""
@@ -125,7 +128,8 @@ class Meter:
             logger.warning("a turn could not be charged to anybody: %s", error.title)
             return
         self._gate.count_unasked(draft)
-        Exchange(request.route, facts, draft, time.monotonic()).end_turn(self.recorder, answer, is_whole=True)
+        exchange = Exchange(request.route, facts, draft, time.monotonic(), self._prefixes)
+        exchange.end_turn(self.recorder, answer, is_whole=True)
 
     async def _decide(self, request: Request) -> Cleared | Refused:
         route = request.route
@@ -141,7 +145,8 @@ class Meter:
 
     async def _admit(self, request: Request, facts: RequestFacts, tags: Tags) -> Exchange:
         """Hold the money of one call. Raises _Turned, or _Left when the client did not wait."""
-        draft = _draft(request, facts, tags)
+        known = self._prefixes.known_input(request.route.provider, facts)
+        draft = _draft(request, facts, tags, known)
         try:
             passage = await self._gate.pass_through(
                 draft, patience_s=_patience_s(request), is_client_gone=request.is_client_gone
@@ -151,7 +156,7 @@ class Meter:
             raise
         if not passage.is_open:
             self._turn_away(request, passage)
-        return Exchange(request.route, facts, passage.draft, time.monotonic())
+        return Exchange(request.route, facts, passage.draft, time.monotonic(), self._prefixes)
 
     def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:
         """The body with a question for its usage, where the answer would hide it; None leaves it as it is."""
@@ -198,7 +203,7 @@ class Meter:
         raise _Turned(Reason.CAP, passage.refusal)
 
 
-def _draft(request: Request, facts: RequestFacts, tags: Tags) -> Draft:
+def _draft(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput | None = None) -> Draft:
     """What is asked of the caps for one call."""
     route, now = request.route, datetime.now(UTC)
     return Draft(
@@ -210,7 +215,9 @@ def _draft(request: Request, facts: RequestFacts, tags: Tags) -> Draft:
         request_model=facts.model,
         is_stream=facts.is_stream,
         tags=tags.labelled(request.caller.task, request.caller.session or facts.session),
-        worst_nano_usd=worst_case(provider=route.provider, facts=facts, started_at=now, host=route.upstream.host),
+        worst_nano_usd=worst_case(
+            provider=route.provider, facts=facts, started_at=now, host=route.upstream.host, known=known
+        ),
     )
 
 

@@ -1,10 +1,12 @@
-"""What people ask of a running meter by way of the ledger: to stop, and to read the provider keys again."""
+"""What people ask of a running meter by way of the ledger: to stop, to read the provider keys or the prices again."""
 
 from collections.abc import Callable
 
 from app.ledger.engine import Ledger
 from app.ledger.key_store import ProviderKey, list_provider_keys
 from app.ledger.meter_state import stop_requested
+from app.ledger.price_store import read_book
+from app.pricing.book import current_book, use_book
 
 
 class Orders:
@@ -23,6 +25,7 @@ class Orders:
         """Read the ledger and pass on what is new. Raises LedgerError."""
         with self._ledger.read() as connection:
             is_stop = stop_requested(connection, self._instance_id)
+            use_book(read_book(connection, current_book()))
         if is_stop:
             self._on_stop()
         keys = list_provider_keys(self._ledger)

@@ -36,7 +36,8 @@ class RequestFacts:
     `session` is the agent's own session id where the body or headers tell it. `region` is where the model may run, as
     asked for. `is_self_contained` is True when nothing but what is in the body is input, even if its bytes alone do not
     bound it. `blocks` are that input in pieces, none where it cannot be told. `continues` is the id of the stored
-    answer that the input is appended to, where that alone is not in the body.
+    answer that the input is appended to, where that alone is not in the body. `has_rounds` is True when the provider
+    may read the input several times within the call and bill the sum: it runs tools itself, or answers several times.
     """
 
     model: str
@@ -54,6 +55,7 @@ class RequestFacts:
     blocks: tuple[Block, ...] = ()
     is_self_contained: bool = False
     continues: str = ""
+    has_rounds: bool = False
 
 
 @dataclass(frozen=True, slots=True)

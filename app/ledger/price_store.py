@@ -6,7 +6,8 @@ They stand here, beside caps and keys, so that a running meter sees a change as 
 import gzip
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import logging
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,11 @@ from app.core.errors import InvalidInput
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.tables import price_data, price_overrides
+from app.pricing.book import Book, bundled_book
 from app.pricing.overrides import PriceOverride, Rates
+from app.pricing.price_table import PriceTable, table_from_json
+
+logger = logging.getLogger(__name__)
 
 TABLES_KEPT = 3
 """How many fetched tables stay: the one in force and what an undo can go back to."""
@@ -101,6 +106,40 @@ def table_id_in_force(connection: Connection) -> str | None:
     """Which fetched table is in force, without reading it."""
     newest = select(price_data.c.data_id).where(price_data.c.undone_at.is_(None)).order_by(*_NEWEST_FIRST).limit(1)
     return connection.execute(newest).scalar_one_or_none()
+
+
+def read_book(connection: Connection, present: Book | None = None) -> Book:
+    """The prices in force by this ledger, within a transaction at hand.
+
+    The table of `present` is kept where it is still the one in force. A fetched table counts unless the one that ships
+    with Bursar is newer; one that an updated Bursar cannot read any more is passed over, and that is logged.
+    """
+    return Book(_table(connection, present), read_overrides(connection))
+
+
+def load_book(ledger: Ledger) -> Book:
+    """The prices in force by this ledger."""
+    with ledger.read() as connection:
+        return read_book(connection)
+
+
+def _table(connection: Connection, present: Book | None) -> PriceTable:
+    data_id, bundled = table_id_in_force(connection), bundled_book().table
+    if present is not None and present.table.data_id == (data_id or ""):
+        return present.table
+    fetched = table_in_force(connection) if data_id else None
+    if fetched is None:
+        return bundled
+    passed_over = replace(bundled, data_id=fetched.data_id)
+    if bundled.as_of is not None and fetched.fetched_at < bundled.as_of:
+        return passed_over
+    try:
+        return table_from_json(
+            fetched.body, digest=fetched.digest, fetched_at=fetched.fetched_at, data_id=fetched.data_id
+        )
+    except InvalidInput as error:
+        logger.warning("the fetched price table is passed over: %s", error.message)
+        return passed_over
 
 
 def keep_table(ledger: Ledger, body: bytes, source: str) -> FetchedTable:

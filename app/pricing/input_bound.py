@@ -13,13 +13,14 @@ from app.pricing.limits import DEFAULT_CONTEXT, max_input_tokens
 
 _HIDDEN_TOKENS = 2048
 """What a provider adds unseen where tools are given; the largest seen in recordings is 1,528."""
-_HIDDEN_TOKENS_ADDED = 512
-"""What it may add unseen to a conversation that goes on: words around a first tool result, or a first image."""
+_HIDDEN_TOKENS_ADDED = 256
+"""What it may add unseen to a conversation that goes on, such as words around a tool's result; the largest seen in
+recordings is 44."""
 _IMAGE_FRAME = 64
 """What stands around an image."""
 _ROUNDS_TOKENS = 600_000
-"""A provider that searches reads the conversation again after each search, and bills the sum. No page names a limit;
-the largest sum seen in recordings is 494,549, with a window of 200,000."""
+"""A provider that runs tools itself reads the conversation again after each one, and bills the sum. No page names a
+limit; the largest sum seen in recordings is 494,549, with a window of 200,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ class KnownInput:
 def input_bound(facts: RequestFacts, context_window: int | None, known: KnownInput | None = None) -> int:
     """Most tokens of input, never more than the context window.
 
-    With searches the sum over their rounds, by experience: the one part of the bound that is not certain.
+    Where the provider reads in rounds their sum, by experience: the one part of the bound that is not certain.
     """
     window = max(context_window or 0, max_input_tokens(facts.model) or 0) or DEFAULT_CONTEXT
-    if facts.max_web_searches:
+    if facts.max_web_searches or facts.has_rounds:
         return max(window, _ROUNDS_TOKENS)
     readings = (_by_bytes(facts), _by_blocks(facts), _by_earlier(facts, known))
     return min([window, *(reading for reading in readings if reading is not None)])

@@ -22,10 +22,12 @@ _PREFIXES = ("models/", "publishers/google/models/", "publishers/anthropic/model
 
 @dataclass(slots=True)
 class PriceTable:
-    """`version` stands beside amounts computed with it; `as_of` is when its prices were gathered, None if unknown."""
+    """`version` stands beside amounts computed with it; `as_of` is when its prices were gathered, None if unknown.
+    `data_id` is where the ledger keeps it, empty for the one that ships with Bursar."""
 
     version: str
     as_of: datetime | None
+    data_id: str = ""
     _snapshot: "DataSnapshot | None" = None
     _found: "dict[tuple[str, str], Row | None]" = field(default_factory=dict)
 
@@ -88,7 +90,7 @@ def bundled_table() -> PriceTable:
     return PriceTable(f"genai-prices {installed}", released if shipped["version"] == installed else None)
 
 
-def table_from_json(body: bytes, *, digest: str, fetched_at: datetime) -> PriceTable:
+def table_from_json(body: bytes, *, digest: str, fetched_at: datetime, data_id: str = "") -> PriceTable:
     """A table out of genai-prices' data file (version 2 of its format). Raises InvalidInput where it is none.
 
     The library has no public reader for a file; its private one is called here and nowhere else.
@@ -104,4 +106,4 @@ def table_from_json(body: bytes, *, digest: str, fetched_at: datetime) -> PriceT
     except (ValueError, TypeError, RecursionError, LookupError) as error:
         raise InvalidInput("Not a price table", f"It cannot be read as one ({type(error).__name__}).") from error
     snapshot = DataSnapshot(providers, from_auto_update=True)
-    return PriceTable(f"genai-prices data {fetched_at:%Y-%m-%d} {digest}", fetched_at, snapshot)
+    return PriceTable(f"genai-prices data {fetched_at:%Y-%m-%d} {digest}", fetched_at, data_id, snapshot)

@@ -26,7 +26,7 @@ from proxy_addon.shapes.fields import (
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
 
 _BOUNDED = frozenset({"text", "tool_use", "tool_result", "thinking", "redacted_thinking", "tool_reference"})
-_CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_")
+_CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_")
 _PATH_MODEL = re.compile(r"/models?/([^/?]+?)(?:/invoke|:(?:streamR|r)awPredict)")
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:3[0-9]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aA])")
 """A letter, digit or underscore written as an escape, as nobody does who has nothing to hide."""
@@ -57,6 +57,7 @@ class AnthropicMessages(Shape):
             session=_session(members, headers),
             blocks=input_blocks(members, ("system", "messages"), _is_bounded),
             is_self_contained=_is_self_contained(members, tools),
+            has_rounds=not _is_self_contained(members, tools),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "AnthropicReader":

@@ -56,6 +56,7 @@ class Gemini(Shape):
             max_web_searches=_SEARCHES_OF_A_CALL if any("earch" in key for key in tools) else 0,
             blocks=input_blocks(members, _TURNS, _is_part_bounded),
             is_self_contained=_is_self_contained(members, tools),
+            has_rounds=not tools <= _FUNCTIONS,
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "GeminiReader":

@@ -22,6 +22,8 @@ from proxy_addon.shapes.openai_usage import chat_usage, error_type
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
 
 _BOUNDED = frozenset({"text", "function", "custom", "thinking", "refusal", "reasoning.text", "reasoning.encrypted"})
+_AGENT_MODELS = ("compound",)
+"""Groq's systems that search and run code by themselves, unasked."""
 _SEARCHES_OF_A_CALL = 10
 """Searches to hold for when a request allows them and sets no limit."""
 
@@ -34,9 +36,11 @@ class OpenAIChat(Shape):
         members = read_object(body)
         tools = [mapping(tool).get("type", "function") for tool in items(members.get("tools"))]
         is_searching = bool(members.get("web_search_options")) or any("search" in str(kind) for kind in tools)
-        is_self_contained = not is_searching and all(kind in ("function", "custom") for kind in tools)
+        model = require_model(members, path)
+        is_agent = model.rpartition("/")[2].startswith(_AGENT_MODELS)
+        is_self_contained = not (is_searching or is_agent) and all(kind in ("function", "custom") for kind in tools)
         return RequestFacts(
-            model=require_model(members, path),
+            model=model,
             is_stream=optional_flag(members, "stream"),
             body_bytes=len(body),
             is_input_bounded=is_self_contained and _is_bounded(members.get("messages")),
@@ -47,6 +51,7 @@ class OpenAIChat(Shape):
             session=headers.get("x-session-id", "")[:200],
             blocks=input_blocks(members, ("messages",), _is_bounded),
             is_self_contained=is_self_contained,
+            has_rounds=not is_self_contained,
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ChatReader":

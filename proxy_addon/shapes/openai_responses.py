@@ -45,7 +45,8 @@ class OpenAIResponses(Shape):
         members = read_object(body)
         kinds = [mapping(tool).get("type") for tool in items(members.get("tools"))]
         is_stored = any(members.get(key) for key in _STORED)
-        is_self_contained = not is_stored and _run_at_client(kinds)
+        has_rounds = not _run_at_client(kinds) or _answers_several_times(members)
+        is_self_contained = not is_stored and not has_rounds
         model = optional_text(members, "model") if members.get("prompt") else require_text(members, "model")
         return RequestFacts(
             model=model,
@@ -58,7 +59,8 @@ class OpenAIResponses(Shape):
             session=_session(members, headers),
             blocks=input_blocks(members, ("input",), _is_bounded),
             is_self_contained=is_self_contained,
-            continues=_continued(members, kinds),
+            continues="" if has_rounds else _continued(members),
+            has_rounds=has_rounds,
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ResponsesReader":
@@ -74,10 +76,15 @@ def _is_bounded(content: object) -> bool:
     return has_only_types(content, _BOUNDED)
 
 
-def _continued(members: Mapping[str, Any], kinds: list[Any]) -> str:
+def _answers_several_times(members: Mapping[str, Any]) -> bool:
+    """Whether the reasoning is in a mode other than the usual one: `pro` counted a short input eleven times."""
+    return mapping(members.get("reasoning")).get("mode", "default") not in (None, "default", "standard")
+
+
+def _continued(members: Mapping[str, Any]) -> str:
     """The answer that this request goes on from, where it is all that is not in the body."""
     is_only_that = not members.get("conversation") and not members.get("prompt")
-    return optional_text(members, "previous_response_id") if is_only_that and _run_at_client(kinds) else ""
+    return optional_text(members, "previous_response_id") if is_only_that else ""
 
 
 def _run_at_client(kinds: list[Any]) -> bool:
