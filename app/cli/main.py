@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from app.cli import approvals, audit, caps, demo, env, keys, pause, proxy, run, spend, tray
+from app.cli import approvals, audit, caps, demo, env, keys, pause, prices, proxy, run, spend, tray
 from app.cli.console import show_error
 from app.core.errors import AppError
 
@@ -25,6 +25,7 @@ app.command("audit")(audit.audit_captures)
 app.add_typer(caps.app, name="caps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(prices.app, name="prices")
 app.command("pause")(pause.pause_calls)
 app.command("resume")(pause.resume_calls)
 app.command("demo")(demo.show_demo)

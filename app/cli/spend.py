@@ -49,13 +49,16 @@ def show_spend(
     as_json: bool = typer.Option(False, "--json", help="For scripts: exact amounts."),
 ) -> None:
     """Show what was spent."""
+    from app.ledger.price_store import prices_as_of
     from app.ledger.spend import spend_between, spend_by
+    from app.pricing.age import stale_notice
 
     now = datetime.now(UTC)
     start = start_of(since, now, settings_zone(places.read_settings()))
     with places.opened_ledger() as ledger:
         total = spend_between(ledger, start, now)
         groups = spend_by(ledger, Scope(by), start, now)
+        notice = stale_notice(prices_as_of(ledger), now)
     if as_json:
         groups_told = [_as_values(group) for group in groups]
         console.print_json({"by": by, "since": since, "total": _as_values(total), "groups": groups_told})
@@ -63,6 +66,8 @@ def show_spend(
         console.say(f"Nothing was spent {_WORDS[since]}.")
     else:
         _print_spend(by, since, total, groups)
+        if notice:
+            console.tell(notice)
 
 
 def start_of(since: Since, now: datetime, zone_name: str) -> datetime:

@@ -33,5 +33,9 @@ class InvalidInput(AppError):
     """What a person typed or a file holds cannot be used as it stands."""
 
 
+class FetchError(AppError):
+    """A server did not give what was asked for, or could not be reached."""
+
+
 class MeterError(AppError):
     """The meter cannot start or cannot be reached: port in use, no such file, not running."""

@@ -142,9 +142,23 @@ def _table(connection: Connection, present: Book | None) -> PriceTable:
         return passed_over
 
 
-def keep_table(ledger: Ledger, body: bytes, source: str) -> FetchedTable:
+def prices_as_of(ledger: Ledger) -> datetime | None:
+    """When the prices in force were gathered, without reading them; None where that is not known."""
+    fetched_at = select(price_data.c.fetched_at).where(price_data.c.undone_at.is_(None))
+    with ledger.read() as connection:
+        newest = connection.execute(fetched_at.order_by(*_NEWEST_FIRST).limit(1)).scalar_one_or_none()
+    known = [instant for instant in (newest, bundled_book().table.as_of) if instant is not None]
+    return max(known, default=None)
+
+
+def table_digest(body: bytes) -> str:
+    """What tells one price table from another beside the amounts computed with it."""
+    return hashlib.sha256(body).hexdigest()[:12]
+
+
+def keep_table(ledger: Ledger, body: bytes, source: str, fetched_at: datetime) -> FetchedTable:
     """Put a fetched table in force. The caller has checked it. Older ones beyond a few are let go."""
-    table = FetchedTable(new_id(), hashlib.sha256(body).hexdigest()[:12], source[:500], datetime.now(UTC), body)
+    table = FetchedTable(new_id(), table_digest(body), source[:500], fetched_at, body)
     values = {name: getattr(table, name) for name in ("data_id", "digest", "source", "fetched_at")}
     with ledger.write() as connection:
         connection.execute(insert(price_data).values(**values, gzipped=gzip.compress(body, mtime=0)))
@@ -163,7 +177,8 @@ def undo_table(ledger: Ledger) -> FetchedTable | None:
     return table
 
 
-_NEWEST_FIRST = (price_data.c.fetched_at.desc(), price_data.c.data_id.desc())
+_NEWEST_FIRST = (price_data.c.data_id.desc(),)
+"""By when they were put in force: ids sort by time."""
 
 
 def _remove(connection: Connection, override_id: str) -> None:

@@ -64,8 +64,8 @@ def test_the_newest_table_is_in_force_until_it_is_undone(ledger: Ledger) -> None
         return table.body if table else None
 
     assert in_force() is None
-    first = keep_table(ledger, b"[1]", "https://prices.test/data.json")
-    keep_table(ledger, b"[2]", "/somewhere/data.json")
+    first = keep_table(ledger, b"[1]", "https://prices.test/data.json", DECEMBER)
+    keep_table(ledger, b"[2]", "/somewhere/data.json", DECEMBER - timedelta(days=1))
     assert in_force() == b"[2]"
     undone = undo_table(ledger)
     assert undone is not None
@@ -77,6 +77,6 @@ def test_the_newest_table_is_in_force_until_it_is_undone(ledger: Ledger) -> None
 
 def test_only_a_few_tables_are_kept(ledger: Ledger) -> None:
     for number in range(TABLES_KEPT + 2):
-        keep_table(ledger, b"%d" % number, "x")
+        keep_table(ledger, b"%d" % number, "x", DECEMBER)
     undone = [table.body for _ in range(TABLES_KEPT + 2) if (table := undo_table(ledger))]
     assert undone == [b"4", b"3", b"2"]
