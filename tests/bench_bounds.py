@@ -17,6 +17,12 @@ from proxy_addon.tap import Tap
 from tests.recordings import recordings
 
 PROVIDERS = {"xai": "x-ai", "vertex": "google"}
+EDITED = {
+    # The recorder wrote “very very long system prompt” in the place of one of 18,000 tokens.
+    "traceloop/openllmetry:packages/opentelemetry-instrumentation-bedrock/tests/metrics/cassettes/"
+    "test_bedrock_prompt_caching_metrics/test_prompt_cache.yaml",
+}
+"""Recordings whose request is not the one that was sent, each with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ def replayed() -> Iterator[Bounded]:
     """Every recorded call whose input is known, bounded by what was seen before it."""
     memory = PrefixMemory()
     for recording in recordings():
-        if recording.expected is None or recording.method != "POST" or recording.is_trimmed:
+        is_edited = recording.is_trimmed or recording.name.rpartition("#")[0] in EDITED
+        if recording.expected is None or recording.method != "POST" or is_edited:
             continue
         provider = PROVIDERS.get(recording.provider, recording.provider)
         shape = shape_for(recording.shape)

@@ -40,7 +40,10 @@ def input_bound(facts: RequestFacts, context_window: int | None, known: KnownInp
     if facts.max_web_searches or facts.has_rounds:
         return max(window, _ROUNDS_TOKENS)
     readings = (_by_bytes(facts), _by_blocks(facts), _by_earlier(facts, known))
-    return min([window, *(reading for reading in readings if reading is not None)])
+    bounds = [reading for reading in readings if reading is not None]
+    if facts.is_input_bounded and not facts.blocks:
+        return min(bounds)  # texts to embed or to complete side by side: each may fill the window
+    return min([window, *bounds])
 
 
 def _by_bytes(facts: RequestFacts) -> int | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
 from proxy_addon.shapes.bedrock_usage import converse_usage, header_usage, model_and_method
+from proxy_addon.shapes.blocks import input_blocks
 from proxy_addon.shapes.fields import (
     byte_length,
     items,
@@ -38,6 +39,8 @@ class BedrockConverse(Shape):
             output_limit=_output_limit(config, extra),
             cache_write="1h" if b'"1h"' in body else "5m" if b"cachePoint" in body else "",
             service_tier=optional_text(dict(tier), "type"),
+            blocks=input_blocks(members, ("system", "messages"), _is_part_bounded),
+            is_self_contained=not members.get("promptVariables"),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ConverseReader":
@@ -62,6 +65,13 @@ def _is_input_bounded(members: Mapping[str, Any]) -> bool:
                 return False
             pending.append(mapping(block.get("toolResult")).get("content"))
     return True
+
+
+def _is_part_bounded(part: object) -> bool:
+    """None where an image was; a turn without its content has only a role."""
+    block = mapping(part)
+    results = items(mapping(block.get("toolResult")).get("content"))
+    return block.keys() <= _BOUNDED_BLOCKS | {"role"} and all(_is_part_bounded(result) for result in results)
 
 
 class ConverseReader:

@@ -18,6 +18,7 @@ _NO_INPUT = frozenset(
     | {"max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "top_p", "top_k", "seed", "stop"}
     | {"stop_sequences", "service_tier", "serviceTier", "speed", "inference_geo", "include", "background", "betas"}
     | {"cache_control", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "previous_response_id"}
+    | {"inferenceConfig"}
 )
 """Settings that are no part of the input. Any other setting stays in the frame, where a change makes all of it new."""
 _REWRITES_INPUT = ("context_management", "context_edits", "compaction")

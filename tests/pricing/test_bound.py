@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from app.core.call import ApiShape
-from app.core.exchange import RequestFacts, ResponseFacts
+from app.core.exchange import Block, RequestFacts, ResponseFacts
 from app.core.usage import Usage
 from app.pricing.bound import worst_case
+from app.pricing.input_bound import KnownInput
 from app.pricing.table import price_call
 from proxy_addon.shapes import UnreadableRequest, shape_for
 from proxy_addon.tap import Tap
+from tests.bench_bounds import EDITED, replayed
 from tests.recordings import needs_recordings, recordings
 
-BOUNDED = (ApiShape.ANTHROPIC_MESSAGES, ApiShape.OPENAI_CHAT, ApiShape.OPENAI_RESPONSES, ApiShape.GEMINI)
 FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TEXT = RequestFacts(model="gpt-6.1-sol", is_stream=False, body_bytes=7952, output_limit=1000)
 
@@ -42,7 +42,25 @@ def test_anthropics_cache_writes_count_only_where_asked_for() -> None:
 def test_input_that_bytes_do_not_bound_is_the_context_window() -> None:
     open_ended = replace(TEXT, is_input_bounded=False, output_limit=0)
     assert bound(open_ended) == 1_050_000 * 2 * 2500
-    assert bound(replace(open_ended, is_input_bounded=True, body_bytes=10**8)) == bound(open_ended)
+    long = replace(open_ended, is_self_contained=True, blocks=(Block(b"", 10**8),))
+    assert bound(long) == bound(open_ended)
+
+
+def test_texts_to_embed_may_fill_the_window_each() -> None:
+    many = RequestFacts("text-embedding-3-small", False, 1_000_000, output_limit=0)
+    assert bound(many) >= 1_000_000 * 20
+
+
+def test_where_the_provider_reads_in_rounds_the_sum_of_them_is_held() -> None:
+    rounds = replace(TEXT, model="claude-sonnet-4-5", is_input_bounded=False, has_rounds=True)
+    assert bound(rounds, "anthropic") >= 600_000 * 3000
+
+
+def test_what_is_known_of_an_earlier_call_lowers_the_bound() -> None:
+    longer = replace(TEXT, is_self_contained=True, blocks=(Block(b"a", 7000), Block(b"b", 900)))
+    known = worst_case(provider="openai", facts=longer, started_at=FRIDAY, known=KnownInput(1500, 1))
+    # 1,500 tokens seen, 900 bytes added and 256 hidden tokens as cache writes at $2.50, 1,000 of output at $10.
+    assert known == 2656 * 2500 + 10_000_000
 
 
 @pytest.mark.parametrize(
@@ -97,11 +115,20 @@ def test_importing_the_bound_loads_no_price_data() -> None:
 
 
 @needs_recordings
+def test_no_recorded_input_is_larger_than_its_bound() -> None:
+    calls = list(replayed())
+    assert [call.name for call in calls if call.bound < call.tokens] == []
+    assert len(calls) > 2500
+    assert sum(call.is_extending for call in calls) > 700
+
+
+@needs_recordings
 def test_no_recorded_call_cost_more_than_its_bound() -> None:
     names = {"xai": "x-ai", "vertex": "google"}
     below, checked = [], 0
     for recording in recordings():
-        if recording.expected is None or recording.shape not in BOUNDED:
+        is_edited = recording.name.rpartition("#")[0] in EDITED
+        if recording.expected is None or recording.method != "POST" or is_edited:
             continue
         provider = names.get(recording.provider, recording.provider)
         shape = shape_for(recording.shape)
