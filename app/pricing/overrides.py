@@ -83,10 +83,15 @@ class PriceOverride:
         return has_begun and not is_over and all(fnmatchcase(one.lower(), pattern.lower()) for one, pattern in pairs)
 
     @property
-    def precision(self) -> int:
-        """How closely the patterns say what they mean: letters other than wildcards, a name without any most."""
-        patterns = (self.provider, self.model, self.host)
-        return sum(len(one.strip(ANY)) + 1000 * (one != ANY) + 1000 * ("*" not in one) for one in patterns)
+    def precision(self) -> tuple[int, int, int]:
+        """How closely it says which calls it means: by its host first, then by the model, then by the provider."""
+        return _closeness(self.host), _closeness(self.model), _closeness(self.provider)
+
+
+def _closeness(pattern: str) -> int:
+    """0 for any, more for each letter that is said, most for a name without wildcards."""
+    letters = sum(letter not in "*?" for letter in pattern)
+    return letters if letters < len(pattern) else 1000 + letters
 
 
 def override_for(

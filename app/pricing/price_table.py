@@ -7,6 +7,7 @@ meter should wait for.
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def table_from_json(body: bytes, *, digest: str, fetched_at: datetime, data_id: 
     from genai_prices.types import _providers_from_raw
 
     try:
-        raw = json.loads(body)
+        raw = json.loads(body, parse_float=Decimal)
         if not isinstance(raw, list) or not raw:
             raise ValueError("no list of providers")
         providers = _providers_from_raw(raw)
