@@ -46,11 +46,9 @@ class Offer:
 
 def known_providers() -> list[str]:
     """The providers that prices can be set for."""
-    from app.pricing.book import bundled_book
-    from app.pricing.resources import read_figures
+    from app.core.providers import PROVIDERS
 
-    figures = read_figures("modifiers")
-    return sorted({*bundled_book().table.providers(), *figures["free_providers"], *figures["reports_cost"]})
+    return sorted(provider.name for provider in PROVIDERS)
 
 
 def offers(book: "Book", model: str, provider: str, now: datetime) -> list[Offer]:
