@@ -23,7 +23,7 @@ class PrefixMemory:
     """Used by the meter's event loop alone."""
 
     def __init__(self, calls_kept: int = CALLS_KEPT) -> None:
-        self._tokens: OrderedDict[tuple[str, str, bytes | str], int] = OrderedDict()
+        self._tokens: OrderedDict[tuple[str, str, bytes | str], tuple[int, int]] = OrderedDict()
         self._answering: dict[tuple[str, str], str] = {}
         self._calls_kept = calls_kept
 
@@ -48,18 +48,19 @@ class PrefixMemory:
         if tokens * _BYTES_PER_TOKEN < sum(block.size for block in facts.blocks):
             tokens = input_bound(facts, None, self.known_input(provider, facts))
         if facts.blocks and facts.is_self_contained:
-            self._keep((provider, facts.model, facts.blocks[-1].prefix), tokens)
+            self._keep((provider, facts.model, facts.blocks[-1].prefix), tokens, answer.usage.output_tokens or 0)
         made = answer.usage.output_tokens
         if answer.response_id and made is not None:
-            self._keep((provider, facts.model, answer.response_id), tokens + made)
+            self._keep((provider, facts.model, answer.response_id), tokens + made, made)
 
     def _found(self, provider: str, facts: RequestFacts, mark: bytes | str, covered: int) -> KnownInput | None:
         key = (provider, facts.model, mark)
-        tokens = self._tokens.get(key)
-        if tokens is None:
+        found = self._tokens.get(key)
+        if found is None:
             return None
         self._tokens.move_to_end(key)
-        return KnownInput(tokens, covered)
+        tokens, made = found
+        return KnownInput(tokens, covered, made)
 
     def _forget_if_another_answers(self, provider: str, model: str, answering: str) -> None:
         """An alias may pass to another model, with another tokenizer."""
@@ -73,8 +74,9 @@ class PrefixMemory:
         for key in [key for key in self._tokens if key[:2] == (provider, model)]:
             del self._tokens[key]
 
-    def _keep(self, key: tuple[str, str, bytes | str], tokens: int) -> None:
-        self._tokens[key] = max(tokens, self._tokens.get(key, 0))
+    def _keep(self, key: tuple[str, str, bytes | str], tokens: int, made: int) -> None:
+        before, made_before = self._tokens.get(key, (0, 0))
+        self._tokens[key] = max(tokens, before), max(made, made_before)
         self._tokens.move_to_end(key)
         if len(self._tokens) > self._calls_kept:
             self._tokens.popitem(last=False)

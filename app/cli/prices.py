@@ -14,7 +14,7 @@ from app.core.windows import zone
 from app.services.settings import settings_zone
 
 if TYPE_CHECKING:
-    from app.pricing.overrides import PriceOverride
+    from app.pricing.overrides import PriceOverride, Rates
 
 app = typer.Typer(help="Show, set and update what models cost.", no_args_is_help=True)
 
@@ -77,30 +77,17 @@ def set_price(
 ) -> None:
     """Set a price. It counts before the table, and never over a cost that the provider tells itself."""
     from app.ledger.price_store import add_override
-    from app.pricing.overrides import Rates
 
     named = {"input": given, "output": made, "cache_read": cache_read, "cache_write": cache_write}
     named |= {"cache_write_1h": cache_write_1h, "web_search": search}
-    amounts = {name: _amount(text) for name, text in named.items() if text is not None}
-    if [bool(amounts), factor is not None, free].count(True) != 1:
-        raise InvalidInput("Which price", "Give --input and --output, or --factor, or --free.")
-    if amounts and not {"input", "output"} <= amounts.keys():
-        raise InvalidInput("Half a price", "Give both --input and --output.")
-    _check_provider(provider)
+    rates, times = _terms(named, factor, free)
     if (model, provider, host) == ("*", "*", "*") and factor is None:
         raise InvalidInput("Which calls", "Name a model, a --provider or a --host.")
-    rates = Rates(**amounts) if amounts else None
+    _check_provider(provider)
+    calls = {"provider": clean_label(provider), "model": clean_label(model), "host": clean_label(host)}
+    starts_at, ends_at = _day(start), _day(until)
     with places.opened_ledger() as ledger:
-        override = add_override(
-            ledger,
-            provider=clean_label(provider),
-            model=clean_label(model),
-            host=clean_label(host),
-            rates=rates,
-            factor=None if rates else Decimal(0) if free else _factor(factor or ""),
-            starts_at=_day(start),
-            ends_at=_day(until),
-        )
+        override = add_override(ledger, **calls, rates=rates, factor=times, starts_at=starts_at, ends_at=ends_at)
     console.say(f"{price_words.calls_of(override)}: {price_words.terms_of(override)}.")
 
 
@@ -144,6 +131,20 @@ def update_prices(
             raise InvalidInput("These prices need a look", "Nothing was changed. Take them with: --yes")
         accept_update(ledger, update)
     console.say(f"In force: {update.version}, {update.models:,} models. Go back with: bursar prices update --undo")
+
+
+def _terms(named: dict[str, str | None], factor: str | None, free: bool) -> "tuple[Rates | None, Decimal | None]":
+    """Rates or a factor, the other None. Raises InvalidInput unless one kind of price was given, and that whole."""
+    from app.pricing.overrides import Rates
+
+    amounts = {name: _amount(text) for name, text in named.items() if text is not None}
+    if [bool(amounts), factor is not None, free].count(True) != 1:
+        raise InvalidInput("Which price", "Give --input and --output, or --factor, or --free.")
+    if amounts and not {"input", "output"} <= amounts.keys():
+        raise InvalidInput("Half a price", "Give both --input and --output.")
+    if amounts:
+        return Rates(**amounts), None
+    return None, Decimal(0) if free else _factor(factor or "")
 
 
 def _amount(text: str) -> Decimal:

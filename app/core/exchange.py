@@ -15,13 +15,15 @@ class Block:
 
     `prefix` is a hash of all input up to its end, by which a request that extends an earlier one is known; never the
     content. `size` is the bytes of its JSON text without its images, of which there are `images`. `is_bounded` is False
-    where neither bounds its tokens: a document, a file by id.
+    where neither bounds its tokens: a document, a file by id. `is_answer_part` is True for a piece of an earlier answer
+    that is only named, such as stored reasoning: it is not bounded by itself, but by what that answer counted.
     """
 
     prefix: bytes
     size: int
     images: int = 0
     is_bounded: bool = True
+    is_answer_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

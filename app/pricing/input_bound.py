@@ -5,7 +5,7 @@ added since; the bytes of the request, with a ceiling for each image; the model'
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core.exchange import Block, RequestFacts
 from app.pricing.images import most_image_tokens
@@ -25,10 +25,12 @@ limit; the largest sum seen in recordings is 494,549, with a window of 200,000."
 
 @dataclass(frozen=True, slots=True)
 class KnownInput:
-    """What an earlier call says of this one's input: it counted `tokens` up to and with the first `blocks` of it."""
+    """What an earlier call says of this one's input: it counted `tokens` up to and with the first `blocks` of it, and
+    was answered with `answer_tokens`."""
 
     tokens: int
     blocks: int
+    answer_tokens: int = 0
 
 
 def input_bound(facts: RequestFacts, context_window: int | None, known: KnownInput | None = None) -> int:
@@ -60,8 +62,10 @@ def _by_blocks(facts: RequestFacts) -> int | None:
 def _by_earlier(facts: RequestFacts, known: KnownInput | None) -> int | None:
     if known is None or not (facts.is_self_contained or facts.continues):
         return None
-    added = _most(facts.blocks[known.blocks :], facts.model)
-    return None if added is None else known.tokens + added + _HIDDEN_TOKENS_ADDED
+    new = facts.blocks[known.blocks :]
+    added = _most([replace(block, is_bounded=True) if block.is_answer_part else block for block in new], facts.model)
+    answered = known.answer_tokens if any(block.is_answer_part for block in new) else 0
+    return None if added is None else known.tokens + answered + added + _HIDDEN_TOKENS_ADDED
 
 
 def _most(blocks: Sequence[Block], model: str) -> int | None:

@@ -63,7 +63,14 @@ def _block(prefix: bytes, piece: Any, size: int, is_bounded: Callable[[Any], boo
     rest = _without_images(piece, images)
     if images:
         size = len(_encoded(rest))
-    return Block(prefix, size, len(images), is_bounded(rest))
+    is_named = _is_stored_reasoning(piece)
+    return Block(prefix, size, len(images), is_bounded(rest) and not is_named, is_named)
+
+
+def _is_stored_reasoning(piece: Any) -> bool:
+    """Whether it is reasoning that OpenAI keeps, given by its id: its text is not in the request."""
+    item = mapping(piece)
+    return item.get("type") == "reasoning" and bool(item.get("id")) and not item.get("encrypted_content")
 
 
 def _pieces(value: Any) -> Iterator[tuple[Any, bool]]:

@@ -48,16 +48,18 @@ class OpenAIResponses(Shape):
         has_rounds = not _run_at_client(kinds) or _answers_several_times(members)
         is_self_contained = not is_stored and not has_rounds
         model = optional_text(members, "model") if members.get("prompt") else require_text(members, "model")
+        blocks = input_blocks(members, ("input",), _is_bounded)
+        is_all_said = _is_bounded(members.get("input")) and not any(block.is_answer_part for block in blocks)
         return RequestFacts(
             model=model,
             is_stream=optional_flag(members, "stream"),
             body_bytes=len(body),
-            is_input_bounded=is_self_contained and _is_bounded(members.get("input")),
+            is_input_bounded=is_self_contained and is_all_said,
             output_limit=optional_limit(members, "max_output_tokens"),
             service_tier=optional_text(members, "service_tier"),
             max_web_searches=_max_searches(members, kinds),
             session=_session(members, headers),
-            blocks=input_blocks(members, ("input",), _is_bounded),
+            blocks=blocks,
             is_self_contained=is_self_contained,
             continues="" if has_rounds else _continued(members),
             has_rounds=has_rounds,

@@ -29,13 +29,13 @@ def memory() -> PrefixMemory:
 
 
 def test_a_request_that_extends_one_is_known_up_to_there(memory: PrefixMemory) -> None:
-    assert memory.known_input("anthropic", request("a", "b", "c", "d")) == KnownInput(70, 2)
-    assert memory.known_input("anthropic", request("a", "b")) == KnownInput(70, 2)
+    assert memory.known_input("anthropic", request("a", "b", "c", "d")) == KnownInput(70, 2, 7)
+    assert memory.known_input("anthropic", request("a", "b")) == KnownInput(70, 2, 7)
 
 
 def test_the_longest_part_that_is_known_counts(memory: PrefixMemory) -> None:
     memory.learn("anthropic", request("a", "b", "c"), answer(90))
-    assert memory.known_input("anthropic", request("a", "b", "c", "d")) == KnownInput(90, 3)
+    assert memory.known_input("anthropic", request("a", "b", "c", "d")) == KnownInput(90, 3, 7)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_an_alias_that_passes_to_another_model_is_learned_anew(memory: PrefixMem
 
 def test_a_request_that_goes_on_from_a_stored_answer_is_known_with_that_answer(memory: PrefixMemory) -> None:
     goes_on = replace(request("c"), is_self_contained=False, continues="msg_1")
-    assert memory.known_input("anthropic", goes_on) == KnownInput(77, 0)
+    assert memory.known_input("anthropic", goes_on) == KnownInput(77, 0, 7)
     assert memory.known_input("anthropic", replace(goes_on, continues="msg_2")) is None
 
 
@@ -116,3 +116,10 @@ def test_images_count_by_their_ceiling_and_what_is_not_bounded_by_the_window() -
     document = replace(pictures, blocks=(Block(b"a", 100, is_bounded=False),))
     assert input_bound(document, 200_000) == 1_000_000
     assert input_bound(replace(document, blocks=(*document.blocks, Block(b"ab", 50))), 1, KnownInput(40, 1)) < 1000
+
+
+def test_reasoning_that_the_provider_keeps_counts_as_much_as_the_answer_it_is_of() -> None:
+    named = Block(b"b", 90, is_bounded=False, is_answer_part=True)
+    facts = replace(request("a"), is_input_bounded=False, blocks=(Block(b"a", 100), named, Block(b"c", 50)))
+    assert input_bound(facts, 400_000) == 1_000_000  # the window by the list
+    assert 40 + 9_000 + 140 <= input_bound(facts, None, KnownInput(40, 1, 9_000)) < 10_000

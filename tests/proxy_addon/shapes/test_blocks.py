@@ -144,6 +144,15 @@ def test_an_image_in_the_arguments_of_a_tool_is_text() -> None:
     assert (block.images, block.size > 900) == (0, True)
 
 
+@pytest.mark.parametrize(("item", "is_named"), [({}, True), ({"encrypted_content": "x" * 80}, False)])
+def test_reasoning_that_the_provider_keeps_is_told_from_that_which_is_sent(
+    item: dict[str, Any], is_named: bool
+) -> None:
+    reasoning = {"type": "reasoning", "id": "rs_1", "summary": []} | item
+    found = facts(ApiShape.OPENAI_RESPONSES, {"model": "gpt-5", "input": [HELLO, reasoning]})
+    assert (found.blocks[-1].is_answer_part, found.is_input_bounded) == (is_named, not is_named)
+
+
 def test_odd_requests_are_measured_without_an_error() -> None:
     deep: Any = "x"
     for _ in range(3000):
