@@ -13,6 +13,7 @@ import sys
 import zipfile
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 TARGET = Path(__file__).parent.parent / "resources" / "prices" / "limits.json"
 MAP = "litellm/model_prices_and_context_window_backup.json"
@@ -42,9 +43,9 @@ def main() -> None:
     print(f"{len(models)} models, {TARGET.stat().st_size // 1000} kB")
 
 
-def read_limits(entries: dict) -> dict:
+def read_limits(entries: dict[str, Any]) -> dict[str, list[int]]:
     """Bare model name -> [most output tokens, most input tokens]; of several sellers the most generous."""
-    found = {}
+    found: dict[str, list[int]] = {}
     for name, entry in entries.items():
         most = entry.get("max_output_tokens")
         if entry.get("mode") not in KINDS or not isinstance(most, int) or most <= 0:
