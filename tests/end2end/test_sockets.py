@@ -2,6 +2,7 @@
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,6 +123,20 @@ def test_turns_pass_unchanged_and_each_is_one_call(
         assert (call.api_shape, call.outcome, call.is_stream) == (ApiShape.OPENAI_RESPONSES, Outcome.COMPLETED, True)
         assert call.tags.session == "s-1"
         assert call.time_to_first_chunk_ms is not None
+
+
+def test_socket_through_the_forward_proxy_is_metered_too(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    trust = ssl.create_default_context(cafile=str(running.home / "meter" / "mitmproxy-ca-cert.pem"))
+    proxy = running.forward.replace("http://", f"http://{running.token}:x@")
+    with connect("wss://api.openai.com/v1/responses", proxy=proxy, ssl=trust) as socket:
+        socket.send(create())
+        assert [socket.recv() for _ in range(3)] == completed({})
+        call = new_calls(1)[0]
+    assert (call.tags.project, call.usage.input_tokens) == ("billing-api", 1000)
+    assert socket_provider.headers[0]["authorization"] == "Bearer sk-real"
+    assert "proxy-authorization" not in socket_provider.headers[0]
 
 
 def test_message_in_many_frames_arrives_as_the_same_message(
