@@ -16,9 +16,11 @@ from app.core.caps import Action
 from app.core.money import format_call_usd, format_usd
 from app.core.reservations import CapWindow, Draft, Obstacle, Refusal, Verdict
 from app.ledger.admission import admit
-from app.ledger.approval_store import ApprovalState, ask, close, state_of
+from app.ledger.approval_store import ApprovalState, ask, close, postpone, state_of
 from app.ledger.group_writer import Desk
 from proxy_addon.recorder import Recorder
+from proxy_addon.refusals import Cause
+from proxy_addon.resent import HUNG_UP_S, TOLD_TO_RETRY_S, OpenQuestion, Resent
 
 CLIENT_LOOK_EVERY_S = 0.25
 CONTENTION_LIMIT_S = 120.0
@@ -27,26 +29,29 @@ CONTENTION_LIMIT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The gate's answer. `draft` carries the instant the money was held; `refusal` is the sentence for the person,
-    empty when the call may go; `is_gone` when the client left while it waited."""
+    """The gate's answer. `draft` carries the instant the money was held; `cause` is None when the call may go, and
+    `refusal` the sentence for the person where it may not; `is_gone` when the client left while it waited."""
 
     draft: Draft
+    cause: Cause | None = None
     refusal: str = ""
+    obstacle: Obstacle | None = None
     is_gone: bool = False
-    is_temporary: bool = False
 
     @property
     def is_open(self) -> bool:
         """The money is held; the call may go."""
-        return not self.refusal and not self.is_gone
+        return self.cause is None and not self.is_gone
 
 
 @dataclass(slots=True)
 class _Wait:
-    """One call at the gate: what a person has excused it from so far, and the question that is open."""
+    """One call at the gate: what a person has excused it from so far, and the question that is open. `mark` is what
+    it shares with the same request sent again."""
 
     draft: Draft
     deadline: float
+    mark: str = ""
     excused: frozenset[CapWindow] = frozenset()
     question: str = ""
     asked_about: tuple[Obstacle, ...] = field(default=())
@@ -59,6 +64,7 @@ class Gate:
         self._recorder = recorder
         self._instance_id = instance_id
         self._changed = asyncio.Event()
+        self._resent = Resent(self._forget)
 
     def wake(self) -> None:
         """Something was written: let everyone who waits look again."""
@@ -66,11 +72,11 @@ class Gate:
         changed.set()
 
     async def pass_through(
-        self, draft: Draft, *, patience_s: float, is_client_gone: Callable[[], bool] = lambda: False
+        self, draft: Draft, *, patience_s: float, mark: str = "", is_client_gone: Callable[[], bool] = lambda: False
     ) -> Passage:
-        """Hold the call's money, however long that takes within `patience_s`. Raises LedgerError when the ledger cannot
-        be written."""
-        wait = _Wait(draft, time.monotonic() + patience_s)
+        """Hold the call's money, however long that takes within `patience_s`. A request with the same `mark` as one
+        that left before goes on where that one was. Raises LedgerError when the ledger cannot be written."""
+        wait = await self._begin(draft, time.monotonic() + patience_s, mark)
         contended_until = time.monotonic() + min(patience_s, CONTENTION_LIMIT_S)
         try:
             while True:
@@ -84,7 +90,7 @@ class Gate:
                 if verdict is not None:
                     await self._ask_person(wait, verdict)
                 if await self._left_while_waiting(changed, wait.deadline, is_client_gone):
-                    await self._close_question(wait, ApprovalState.GONE)
+                    self._leave_open(wait, HUNG_UP_S)
                     return Passage(wait.draft, is_gone=True)
         except asyncio.CancelledError:
             self._recorder.post(lambda desk: _close(desk, wait.question, ApprovalState.GONE))
@@ -98,6 +104,16 @@ class Gate:
             admit(desk.connection, caps, draft, instance_id=self._instance_id)
 
         self._recorder.post(operation)
+
+    async def _begin(self, draft: Draft, deadline: float, mark: str) -> _Wait:
+        """A call that comes to the gate, with the question it left open when it was here before."""
+        wait = _Wait(draft, deadline, mark)
+        kept = self._resent.take(mark) if mark else None
+        if kept is not None:
+            wait.question, wait.asked_about, wait.excused = kept.question, kept.asked_about, kept.excused
+            expires_at = _expiry(wait)
+            await self._recorder.run(lambda desk: postpone(desk.connection, kept.question, expires_at))
+        return wait
 
     async def _look(self, wait: _Wait) -> tuple[ApprovalState | None, Verdict | None]:
         """Where the open question stands, and what the ledger says; one transaction for both."""
@@ -125,19 +141,20 @@ class Gate:
         self, wait: _Wait, state: ApprovalState | None, verdict: Verdict | None, contended_until: float
     ) -> Passage | None:
         """The answer, when there is nothing left to wait for; else None."""
+        draft, now = wait.draft, time.monotonic()
         if verdict is None:
-            return Passage(wait.draft, refusal=_refused_by_person(wait.asked_about))
-        now = time.monotonic()
+            obstacle = wait.asked_about[0] if wait.asked_about else None
+            return Passage(draft, Cause.REFUSED, _refused_by_person(obstacle), obstacle)
         final = next((one for one in verdict.obstacles if _is_final(one)), None)
         if final is not None:
-            self._expire(wait)
-            return Passage(wait.draft, refusal=_sentence(final, wait.draft))
+            self._leave_open(wait, 0)
+            return Passage(draft, Cause(final.refusal.value), _sentence(final, draft), final)
         if now >= wait.deadline:
-            self._expire(wait)
-            return Passage(wait.draft, refusal=_no_answer(verdict, wait.draft), is_temporary=verdict.is_paused)
+            self._leave_open(wait, TOLD_TO_RETRY_S)
+            return _no_answer(verdict, draft)
         is_contended = all(one.refusal is Refusal.CONTENDED for one in verdict.obstacles)
         if verdict.obstacles and is_contended and now >= contended_until:
-            return Passage(wait.draft, refusal=_sentence(verdict.obstacles[0], wait.draft), is_temporary=True)
+            return Passage(draft, Cause.CONTENDED, _sentence(verdict.obstacles[0], draft), verdict.obstacles[0])
         return None
 
     async def _ask_person(self, wait: _Wait, verdict: Verdict) -> None:
@@ -146,7 +163,7 @@ class Gate:
         if wait.question or not asking:
             return
         wait.asked_about = asking if asking[0].refusal is Refusal.UNPRICED else asking[:1]
-        expires_at = datetime.now(UTC) + timedelta(seconds=max(0.0, wait.deadline - time.monotonic()))
+        expires_at = _expiry(wait)
         wait.question = await self._recorder.run(
             lambda desk: ask(desk.connection, wait.draft, asking[0], self._instance_id, expires_at)
         )
@@ -163,13 +180,23 @@ class Gate:
                 await asyncio.wait_for(changed.wait(), min(CLIENT_LOOK_EVERY_S, left))
         return is_client_gone()
 
-    async def _close_question(self, wait: _Wait, state: ApprovalState) -> None:
-        if wait.question:
-            await self._recorder.run(lambda desk: _close(desk, wait.question, state))
+    def _leave_open(self, wait: _Wait, seconds: float) -> None:
+        """Let the question stand for a request sent again; at once over where none can follow."""
+        if not wait.question:
+            return
+        question = OpenQuestion(wait.question, wait.asked_about, wait.excused)
+        if wait.mark and seconds:
+            self._resent.keep(wait.mark, question, seconds)
+        else:
+            self._recorder.post(lambda desk: _close(desk, question.question, ApprovalState.EXPIRED))
 
-    def _expire(self, wait: _Wait) -> None:
-        if wait.question:
-            self._recorder.post(lambda desk: _close(desk, wait.question, ApprovalState.EXPIRED))
+    def _forget(self, left: OpenQuestion) -> None:
+        """The client did not send again."""
+        self._recorder.post(lambda desk: _close(desk, left.question, ApprovalState.GONE))
+
+
+def _expiry(wait: _Wait) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=max(0.0, wait.deadline - time.monotonic()))
 
 
 def _close(desk: Desk, question: str, state: ApprovalState) -> None:
@@ -186,15 +213,20 @@ def _is_final(obstacle: Obstacle) -> bool:
     return not obstacle.asks_person and obstacle.refusal is not Refusal.CONTENDED
 
 
-def _refused_by_person(obstacles: tuple[Obstacle, ...]) -> str:
-    about = f" ({obstacles[0].cap_name})" if obstacles else ""
+def _refused_by_person(obstacle: Obstacle | None) -> str:
+    about = f" ({obstacle.cap_name})" if obstacle else ""
     return f"Refused in Bursar: the cap is reached{about}. Raise the cap or approve the next call to go on."
 
 
-def _no_answer(verdict: Verdict, draft: Draft) -> str:
+def _no_answer(verdict: Verdict, draft: Draft) -> Passage:
     if verdict.is_paused:
-        return "Everything is paused in Bursar. Resume it there, then try again."
-    return f"{_sentence(verdict.obstacles[0], draft)} Nobody answered in time."
+        message = "Everything is paused in Bursar. Resume it there; this call goes on when it is sent again."
+        return Passage(draft, Cause.PAUSED, message)
+    first = verdict.obstacles[0]
+    if first.refusal is Refusal.CONTENDED:
+        return Passage(draft, Cause.CONTENDED, _sentence(first, draft), first)
+    message = f"{_sentence(first, draft)} Nobody has answered yet; the question stays open while it is sent again."
+    return Passage(draft, Cause.UNANSWERED, message, first)
 
 
 def _sentence(obstacle: Obstacle, draft: Draft) -> str:

@@ -5,6 +5,7 @@ headers are put on the wire as the last thing before it; a `Cleared` with an exc
 """
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -31,7 +32,7 @@ from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.patience import patience_s
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
-from proxy_addon.refusals import Reason, Refusal, refusal
+from proxy_addon.refusals import Cause, Reason, Refusal, cause_headers, refusal
 from proxy_addon.routes import KeyUse, Kind, Route
 from proxy_addon.shapes import UnreadableRequest, shape_for
 
@@ -85,10 +86,11 @@ class _Left(Exception):
 class _Turned(Exception):
     """Leaves the meter with a refusal."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.headers = dict(headers or {})
 
 
 class Meter:
@@ -108,7 +110,9 @@ class Meter:
         except _Left:
             return Refused(None)
         except (_Turned, AppError) as error:
-            return Refused(_answer(request, *_told(error)))
+            answer = _answer(request, *_told(error))
+            more = error.headers if isinstance(error, _Turned) else {}
+            return Refused(replace(answer, headers=answer.headers | more))
 
     async def admit_turn(self, request: Request, facts: RequestFacts) -> Exchange | Denied:
         """Hold the money of one turn on a socket that `request` opened, waiting as long as a person may need."""
@@ -149,7 +153,10 @@ class Meter:
         draft = _draft(request, facts, tags, known)
         try:
             passage = await self._gate.pass_through(
-                draft, patience_s=_patience_s(request), is_client_gone=request.is_client_gone
+                draft,
+                patience_s=_patience_s(request),
+                mark=_mark(request, draft.tags),
+                is_client_gone=request.is_client_gone,
             )
         except asyncio.CancelledError:  # the money may be held by now, or be held in a moment
             self.recorder.post(dropped_call(draft, "meter_stopped"))
@@ -196,11 +203,32 @@ class Meter:
         if passage.is_gone:
             self.recorder.post(refused_call(passage.draft, "client_left"))
             raise _Left
-        self.recorder.post(refused_call(passage.draft, "paused" if passage.is_temporary else "cap"))
-        if request.route.kind is Kind.UNKNOWN and not passage.is_temporary:
+        cause = passage.cause or Cause.EXHAUSTED
+        self.recorder.post(refused_call(passage.draft, _ERROR_TYPES.get(cause, "cap")))
+        if request.route.kind is Kind.UNKNOWN and cause is not Cause.PAUSED:
             path = request.route.path[:100]
             raise _Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {path} yet and a cap applies, so it was not sent.")
-        raise _Turned(Reason.CAP, passage.refusal)
+        left = passage.obstacle
+        remaining = None if left is None else max(0, left.limit_nano_usd - left.spent_nano_usd)
+        headers = cause_headers(cause, passage.draft.worst_nano_usd, remaining)
+        raise _Turned(cause.reason, passage.refusal, headers)
+
+
+_ERROR_TYPES = {
+    Cause.PAUSED: "paused",
+    Cause.CONTENDED: "contended",
+    Cause.UNANSWERED: "unanswered",
+    Cause.STOPPED: "stopped",
+}
+
+
+def _mark(request: Request, tags: Tags) -> str:
+    """What a request shares with the same one sent again, and with no other: who sends it, and all it says. A turn of
+    a socket has none: its body is not the request's."""
+    if request.is_socket:
+        return ""
+    who = f"{tags.virtual_key_id}\n{tags.session}\n{request.route.path}\n".encode()
+    return hashlib.sha256(who + request.body).hexdigest()
 
 
 def _draft(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput | None = None) -> Draft:

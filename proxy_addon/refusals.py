@@ -2,7 +2,8 @@
 
 There is no status that stops every client (measured over 20 of them, wire-formats notes, section 2.1), so it is chosen
 by dialect and user agent. `x-should-retry: false` is obeyed by the Anthropic and OpenAI SDKs; `retry-after` is never
-sent with a final refusal, since clients take it as an invitation.
+sent with a final refusal, since clients take it as an invitation. A refusal that may pass by itself is a 503, which
+every client measured tries again; a call that waits for a person goes on waiting that way.
 """
 
 from dataclasses import dataclass
@@ -11,17 +12,43 @@ from enum import StrEnum
 import msgspec
 
 from app.core.call import ApiShape
+from app.core.money import format_exact_usd
 
 
 class Reason(StrEnum):
-    """Why a request is not sent. All are final but `unavailable`, which may pass by itself."""
+    """Why a request is not sent. All are final but `later` and `unavailable`, which may pass by themselves."""
 
     CAP = "cap"
+    LATER = "later"
     KEY = "key"
     UNREADABLE = "unreadable"
     UNKNOWN_PATH = "unknown_path"
     TOO_LARGE = "too_large"
     UNAVAILABLE = "unavailable"
+
+
+class Cause(StrEnum):
+    """What stands in the way of a call at the gate, as programs are told it (`x-bursar-refusal`)."""
+
+    EXHAUSTED = "exhausted"
+    CONTENDED = "contended"
+    UNPRICED = "unpriced"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+
+    @property
+    def reason(self) -> Reason:
+        """Whether to try again."""
+        is_passing = self in (Cause.CONTENDED, Cause.PAUSED, Cause.UNANSWERED)
+        return Reason.LATER if is_passing else Reason.CAP
+
+
+CAUSE_HEADER = "x-bursar-refusal"
+NEEDED_HEADER = "x-bursar-needed-usd"
+REMAINING_HEADER = "x-bursar-remaining-usd"
+_PASSING = (Reason.LATER, Reason.UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +60,11 @@ class Refusal:
     body: bytes
 
 
-RETRY_LATER_S = 5
+_RETRY_AFTER_S = {Reason.UNAVAILABLE: 5, Reason.LATER: 1}
+"""`later` follows on a long wait, and the next one is as long: there is no reason to lose more time in between."""
 _ANTHROPIC_TYPES = {
     Reason.CAP: "billing_error",
+    Reason.LATER: "overloaded_error",
     Reason.KEY: "authentication_error",
     Reason.UNREADABLE: "invalid_request_error",
     Reason.UNKNOWN_PATH: "not_found_error",
@@ -44,6 +73,7 @@ _ANTHROPIC_TYPES = {
 }
 _GOOGLE_STATUSES = {
     Reason.CAP: "RESOURCE_EXHAUSTED",
+    Reason.LATER: "UNAVAILABLE",
     Reason.KEY: "UNAUTHENTICATED",
     Reason.UNREADABLE: "INVALID_ARGUMENT",
     Reason.UNKNOWN_PATH: "NOT_FOUND",
@@ -53,6 +83,7 @@ _GOOGLE_STATUSES = {
 _AWS_TYPES = {
     Reason.KEY: "AccessDeniedException",
     Reason.UNKNOWN_PATH: "ResourceNotFoundException",
+    Reason.LATER: "ServiceUnavailableException",
     Reason.UNAVAILABLE: "ServiceUnavailableException",
 }
 _ANTHROPIC = frozenset({ApiShape.ANTHROPIC_MESSAGES, ApiShape.ANTHROPIC_COMPLETE})
@@ -60,6 +91,7 @@ _GOOGLE = frozenset({ApiShape.GEMINI, ApiShape.GEMINI_EMBEDDINGS, ApiShape.GEMIN
 _AWS = frozenset({ApiShape.BEDROCK_CONVERSE, ApiShape.BEDROCK_INVOKE})
 _STATUSES = {
     Reason.CAP: 400,
+    Reason.LATER: 503,
     Reason.KEY: 401,
     Reason.UNREADABLE: 400,
     Reason.UNKNOWN_PATH: 404,
@@ -72,13 +104,22 @@ def refusal(shape: ApiShape, user_agent: str, reason: Reason, message: str) -> R
     """The answer to a client that speaks `shape`. `message` is a whole sentence for a person, without secrets."""
     status = _status(shape, user_agent, reason)
     headers = {"content-type": "application/json"}
-    if reason is Reason.UNAVAILABLE:
-        headers["retry-after"] = str(RETRY_LATER_S)
-    else:
-        headers["x-should-retry"] = "false"
+    headers["x-should-retry"] = "true" if reason in _PASSING else "false"
+    if reason in _PASSING:
+        headers["retry-after"] = str(_RETRY_AFTER_S[reason])
     if shape in _AWS:
         headers["x-amzn-errortype"] = _AWS_TYPES.get(reason, "ValidationException")  # where AWS's SDKs look for it
     return Refusal(status, headers, msgspec.json.encode(_body(shape, status, reason, message)))
+
+
+def cause_headers(cause: Cause, needed_nano_usd: int | None, remaining_nano_usd: int | None) -> dict[str, str]:
+    """The same refusal for programs: its cause, what the call can cost at most, what its tightest cap has left."""
+    headers = {CAUSE_HEADER: cause.value}
+    if needed_nano_usd is not None:
+        headers[NEEDED_HEADER] = format_exact_usd(needed_nano_usd)
+    if remaining_nano_usd is not None:
+        headers[REMAINING_HEADER] = format_exact_usd(remaining_nano_usd)
+    return headers
 
 
 def unreachable_body(message: str) -> bytes:
@@ -94,7 +135,7 @@ def _status(shape: ApiShape, user_agent: str, reason: Reason) -> int:
         return {Reason.CAP: 402, Reason.KEY: 403}.get(reason, _STATUSES[reason])
     if shape in _GOOGLE and reason is Reason.CAP:
         return 402
-    if agent.startswith("codex") and reason is not Reason.UNAVAILABLE:
+    if agent.startswith("codex") and reason not in _PASSING:
         return 400  # anything else is tried six times
     return _STATUSES[reason]
 
@@ -115,11 +156,12 @@ def _body(shape: ApiShape, status: int, reason: Reason, message: str) -> dict[st
 
 
 def _openai_words(shape: ApiShape, reason: Reason) -> tuple[str, str]:
-    if shape is ApiShape.OPENAI_RESPONSES and reason is not Reason.UNAVAILABLE:
+    if shape is ApiShape.OPENAI_RESPONSES and reason not in _PASSING:
         return "invalid_request_error", "invalid_prompt"  # the only code with which Codex prints the message alone
     return {
         Reason.CAP: ("insufficient_quota", "insufficient_quota"),
         Reason.KEY: ("invalid_request_error", "invalid_api_key"),
         Reason.UNKNOWN_PATH: ("invalid_request_error", "unknown_url"),
+        Reason.LATER: ("server_error", "server_error"),
         Reason.UNAVAILABLE: ("server_error", "server_error"),
     }.get(reason, ("invalid_request_error", "invalid_request"))

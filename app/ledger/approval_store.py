@@ -106,6 +106,12 @@ def ask(connection: Connection, draft: Draft, obstacle: Obstacle, instance_id: s
     return approval_id
 
 
+def postpone(connection: Connection, approval_id: str, expires_at: datetime) -> None:
+    """Let a question stand longer: its call was sent again."""
+    waits = (approvals.c.approval_id == approval_id, approvals.c.state == ApprovalState.WAITING)
+    connection.execute(update(approvals).where(*waits).values(expires_at=expires_at))
+
+
 def state_of(connection: Connection, approval_id: str) -> ApprovalState:
     """Where a question stands now."""
     asked = select(approvals.c.state).where(approvals.c.approval_id == approval_id)

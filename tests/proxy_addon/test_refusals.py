@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from app.core.call import ApiShape
-from proxy_addon.refusals import Reason, refusal, unreachable_body
+from proxy_addon.refusals import Cause, Reason, cause_headers, refusal, unreachable_body
 
 SDK = "Anthropic/Python 2.12.0"
 CLAUDE_CODE = "claude-cli/2.1.330 (external, cli)"
@@ -74,21 +74,70 @@ def test_cap_is_told_as_each_client_was_measured_to_stop_at(
     assert "retry-after" not in headers
 
 
+PASSING = (Reason.LATER, Reason.UNAVAILABLE)
+
+
 @pytest.mark.parametrize("shape", ApiShape)
 @pytest.mark.parametrize("agent", [SDK, CLAUDE_CODE, CODEX, "GeminiCLI/1", ""])
-@pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.UNAVAILABLE])
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason not in PASSING])
 def test_final_refusal_never_has_a_status_that_invites_a_retry(shape: ApiShape, agent: str, reason: Reason) -> None:
     status, body, headers = told(shape, agent, reason)
     assert status in (400, 401, 402, 403, 404, 413)
     assert "The cap is reached." in json.dumps(body)
     assert headers["x-should-retry"] == "false"
+    assert "retry-after" not in headers
 
 
 @pytest.mark.parametrize("shape", ApiShape)
-def test_temporary_refusal_says_when_to_come_back(shape: ApiShape) -> None:
-    status, _body, headers = told(shape, SDK, Reason.UNAVAILABLE)
-    assert (status, headers["retry-after"]) == (503, "5")
-    assert "x-should-retry" not in headers
+@pytest.mark.parametrize("agent", [SDK, CLAUDE_CODE, CODEX, "GeminiCLI/1", ""])
+@pytest.mark.parametrize("reason", PASSING)
+def test_temporary_refusal_is_one_that_every_client_tries_again(shape: ApiShape, agent: str, reason: Reason) -> None:
+    status, body, headers = told(shape, agent, reason)
+    assert (status, headers["x-should-retry"]) == (503, "true")
+    assert _message(body) == "The cap is reached."
+    assert 1 <= int(headers["retry-after"]) <= 5  # longer than two minutes and OpenAI's SDK gives up
+
+
+def _message(body: dict[str, Any]) -> str:
+    message = body["error"]["message"] if "error" in body else body["message"]
+    assert isinstance(message, str)
+    return message
+
+
+# One request after the cap, by what each client was measured to stop at: wire-formats notes, section 2.1.
+STOPS_AT = [
+    ("claude-cli/2.1.330 (external, cli)", ApiShape.ANTHROPIC_MESSAGES, {402, 403}),
+    ("claude-cli/2.1.197 (external, cli)", ApiShape.ANTHROPIC_MESSAGES, {400, 402, 403}),
+    ("codex_exec/0.169.0 (Debian 12)", ApiShape.OPENAI_RESPONSES, {400}),
+    ("codex_cli_rs/0.169.0 (Debian 12)", ApiShape.OPENAI_RESPONSES, {400}),
+    ("GeminiCLI-tui/0.61.0/gemini-3-pro (linux; x64)", ApiShape.GEMINI, {400, 402, 403}),
+    ("opencode/1.18.33 ai-sdk/provider-utils", ApiShape.OPENAI_CHAT, {400, 402, 403}),
+    ("opencode/1.18.33 ai-sdk/provider-utils", ApiShape.ANTHROPIC_MESSAGES, {400, 402, 403}),
+    ("ai-sdk/openai-compatible/3.0.65", ApiShape.OPENAI_CHAT, {400, 402, 403}),
+    ("OpenAI/Python 2.20.0", ApiShape.OPENAI_CHAT, {400}),  # aider's too
+    ("litellm/1.81.10", ApiShape.ANTHROPIC_MESSAGES, {400}),  # aider's with Claude
+    ("Anthropic/JS 1.12.0", ApiShape.ANTHROPIC_MESSAGES, {400, 402, 403, 429}),
+    ("google-genai-sdk/3.4.0 gl-python/3.13.0", ApiShape.GEMINI, {400, 402, 403, 429}),
+]
+
+
+@pytest.mark.parametrize(("agent", "shape", "stops_at"), STOPS_AT)
+def test_each_client_stops_after_one_request(agent: str, shape: ApiShape, stops_at: set[int]) -> None:
+    for cause in (Cause.EXHAUSTED, Cause.UNPRICED, Cause.REFUSED, Cause.STOPPED):
+        assert told(shape, agent, cause.reason)[0] in stops_at
+
+
+def test_cause_is_told_to_programs_with_exact_amounts() -> None:
+    assert cause_headers(Cause.EXHAUSTED, 2_500_000, 0) == {
+        "x-bursar-refusal": "exhausted", "x-bursar-needed-usd": "0.0025", "x-bursar-remaining-usd": "0.00",
+    }  # fmt: skip
+    assert cause_headers(Cause.PAUSED, None, None) == {"x-bursar-refusal": "paused"}
+
+
+def test_what_passes_by_itself_is_told_apart_from_what_needs_a_person() -> None:
+    assert {cause for cause in Cause if cause.reason is Reason.LATER} == {
+        Cause.CONTENDED, Cause.PAUSED, Cause.UNANSWERED,
+    }  # fmt: skip
 
 
 def test_unreachable_provider_is_readable_in_every_dialect() -> None:

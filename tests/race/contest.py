@@ -30,8 +30,8 @@ LOOK_EVERY_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One race. `cap_nano_usd` in nano-dollars; `kills` are spread evenly over the cap; `seconds` after which agents give
-    up, so that a hang is seen."""
+    """One race. `cap_nano_usd` in nano-dollars; `kills` are spread evenly over the cap; after `seconds` agents give up,
+    so that a hang is seen."""
 
     agents: int
     cap_nano_usd: int
