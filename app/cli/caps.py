@@ -104,7 +104,8 @@ def edit_cap(
 @app.command("raise")
 def raise_cap(cap: str = CAP, limit: str = typer.Argument(help="The new limit in dollars.")) -> None:
     """Raise a cap until its running window ends. Calls that wait for it go on."""
-    from app.ledger.cap_store import cap_statuses, raise_window
+    from app.ledger.cap_store import cap_statuses
+    from app.ledger.raise_store import raise_window
 
     nano = parse_usd(limit)
     with places.opened_ledger() as ledger:

@@ -16,6 +16,33 @@ class Action(StrEnum):
     ALERT = "alert"
 
 
+class Hold(StrEnum):
+    """How much of a call is held before it is sent.
+
+    `strict`: the most it can cost. `learned`: what most calls of that agent and model came to, and more while the
+    answer grows; the limit can then be passed by what a provider bills beyond what was seen of a cut answer. `fit`:
+    the most it can cost, after its output limit was lowered to what is left.
+    """
+
+    STRICT = "strict"
+    LEARNED = "learned"
+    FIT = "fit"
+
+
+class Mode(StrEnum):
+    """`observe` is a dry run: what the cap would have stopped is written down, and nothing is stopped."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+class Answer(StrEnum):
+    """What a person says to a call that waits, or what is done when nobody says anything."""
+
+    APPROVE = "approve"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True)
 class Payer:
     """All that a cap can be matched against: the tags of a call, its provider and the model asked for."""
@@ -30,7 +57,8 @@ class Cap:
     """A limit on spend.
 
     `scope_key` names the project, agent … the cap applies to; empty for `everything`; `*` for each one of that scope
-    on its own. `limit_nano_usd` is above 0. `alert_percents` are whole percentages of the limit.
+    on its own. `limit_nano_usd` is above 0. `alert_percents` are whole percentages of the limit. `default_answer` is
+    given to a call that waited `answer_after_s` seconds for a person; None leaves it waiting.
     """
 
     cap_id: str
@@ -42,11 +70,20 @@ class Cap:
     alert_percents: tuple[int, ...] = field(default=(80,))
     time_zone: str = "UTC"
     week_start: int = 0
+    hold: Hold = Hold.STRICT
+    mode: Mode = Mode.ENFORCE
+    default_answer: Answer | None = None
+    answer_after_s: int | None = None
 
     @property
     def is_hard(self) -> bool:
         """Whether reaching it stops a call."""
-        return self.action is not Action.ALERT
+        return self.action is not Action.ALERT and self.mode is Mode.ENFORCE
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether reaching it would stop a call, were it in force."""
+        return self.action is not Action.ALERT and self.mode is Mode.OBSERVE
 
     @property
     def asks_person(self) -> bool:

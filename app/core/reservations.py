@@ -4,17 +4,21 @@ A reservation is `held` until the call's cost is known (`posted`), the call turn
 nobody can tell any more (`uncertain`: the caps carry the worst case).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from app.core.call import ApiShape
-from app.core.caps import Payer
+from app.core.caps import Answer, Payer
 from app.core.money import MAX_CALL_NANO_USD
 from app.core.tags import Tags, clean_name
 
 CapWindow = tuple[str, str]
 """A cap's id and the key of one of its windows."""
+
+type Quote = Callable[[int], int | None]
+"""The most a call costs with so many tokens of output, in nano-dollars; None where it has no price."""
 
 
 class ReservationState(StrEnum):
@@ -29,6 +33,7 @@ class ReservationState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A call about to be sent. `worst_nano_usd` is the most it can cost, None when its model has no price.
+    `held_nano_usd` is what is held of it; None means all of that.
 
     `at` is the instant it is charged to; windows are chosen by it. As in `Call`, the amount is 0 to a million dollars
     and the model's name is cleaned.
@@ -43,6 +48,7 @@ class Draft:
     is_stream: bool
     tags: Tags
     worst_nano_usd: int | None
+    held_nano_usd: int | None = None
 
     def __post_init__(self) -> None:
         if self.worst_nano_usd is not None:
@@ -56,14 +62,28 @@ class Draft:
         """What caps are matched against."""
         return Payer(self.tags, self.provider, self.request_model)
 
+    @property
+    def hold(self) -> int:
+        """What is held of every cap, in nano-dollars: 0 for a call without a price."""
+        return (self.worst_nano_usd or 0) if self.held_nano_usd is None else self.held_nano_usd
+
+    @property
+    def share_key(self) -> str:
+        """Whose turn it is when calls wait for the same money: the session's, or the key's where it has none."""
+        return self.tags.session or self.tags.virtual_key_id
+
 
 class Refusal(StrEnum):
-    """Why a call may not go now. Contended passes by itself; the others need a person or a new window."""
+    """Why a call may not go now. Contended passes by itself; the others need a person or a new window.
+
+    `cut`: an answer of the same session was cut because its money ran out, and what is left does not pay for this
+    call; it is refused for good, or the agent would send it again and again.
+    """
 
     EXHAUSTED = "exhausted"
     CONTENDED = "contended"
     UNPRICED = "unpriced"
-    PAUSED = "paused"
+    CUT = "cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +99,30 @@ class Obstacle:
     held_nano_usd: int
     limit_nano_usd: int
     resets_at: datetime | None
+    default_answer: Answer | None = None
+    answer_after_s: int | None = None
+
+    @property
+    def window(self) -> CapWindow:
+        """The window that stands in the way."""
+        return self.cap_id, self.window_key
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The ledger's answer: admitted and held, or what stands in the way (never both)."""
+    """The ledger's answer: admitted and held, or what stands in the way (never both).
+
+    `is_stopped`: a person stopped this session. `held_nano_usd` is what is held of an admitted call; `output_limit` is
+    what its request's output limit must be lowered to, None to leave it.
+    """
 
     obstacles: tuple[Obstacle, ...] = ()
     is_paused: bool = False
+    is_stopped: bool = False
+    held_nano_usd: int = 0
+    output_limit: int | None = None
 
     @property
     def is_admitted(self) -> bool:
         """The money is held; the call may go."""
-        return not self.obstacles and not self.is_paused
+        return not self.obstacles and not self.is_paused and not self.is_stopped

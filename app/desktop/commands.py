@@ -11,7 +11,7 @@ from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
 from app.keys.issue import issue_key
 from app.keys.vault import Vault
-from app.ledger import approval_store, cap_store, key_store, meter_state
+from app.ledger import approval_store, cap_store, key_store, meter_state, raise_store
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
 from app.ledger.key_store import VirtualKey
@@ -55,7 +55,7 @@ class Commands:
     def raise_window(self, approval: Approval, limit: int, failed: Failed, done: Done = _nothing) -> None:
         """Raise the running window of the cap that holds this call back. `limit` in nano-dollars."""
         self._do(
-            lambda: cap_store.raise_window(self._ledger, approval.cap_id, approval.window_key, limit), failed, done
+            lambda: raise_store.raise_window(self._ledger, approval.cap_id, approval.window_key, limit), failed, done
         )
 
     def save_cap(self, cap: Cap, failed: Failed, done: Done = _nothing) -> None:

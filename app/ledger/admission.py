@@ -1,20 +1,30 @@
 """Hold the most a call can cost in every cap that matches it, or in none.
 
-Everything happens inside one IMMEDIATE transaction: a conditional update adds the hold wherever it fits, and a
-savepoint takes it back when it did not fit everywhere. Exhausted is told from contended: only money already spent makes
-a cap used up; money merely held by other calls will come free or be spent, and is waited for.
+Everything happens inside one IMMEDIATE transaction: a look at each window says what stands in the way, and a
+conditional update, within a savepoint, adds the hold wherever it fits. Exhausted is told from contended: only money
+already spent makes a cap used up; money merely held by other calls will come free or be spent, and is waited for.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, insert, update
 
-from app.core.caps import Cap, cap_name
-from app.core.reservations import CapWindow, Draft, Obstacle, Refusal, ReservationState, Verdict
+from app.core.caps import Cap
+from app.core.reservations import CapWindow, Draft, Obstacle, Quote, Refusal, ReservationState, Verdict
+from app.ledger.approval_store import granted_windows
+from app.ledger.holding import Holding, fitted, sized
 from app.ledger.meter_state import paused
+from app.ledger.observation_store import observe
+from app.ledger.obstacles import has_room, is_any, obstacle_of, obstacles_to
+from app.ledger.raise_store import end_raises
 from app.ledger.rows import payer_columns
+from app.ledger.session_store import forget_cut, is_stopped, was_cut
 from app.ledger.tables import holds, reservations, totals
+from app.ledger.waiting_line import join_line, leave_line, windows_ahead
 from app.ledger.window_totals import open_totals
+
+NONE_EXCUSED: frozenset[CapWindow] = frozenset()
 
 
 def admit(
@@ -23,94 +33,113 @@ def admit(
     draft: Draft,
     *,
     instance_id: str,
-    excused: frozenset[CapWindow] = frozenset(),
+    excused: frozenset[CapWindow] = NONE_EXCUSED,
+    quote: Quote | None = None,
+    can_fit: bool = False,
+    waits_until: datetime | None = None,
 ) -> Verdict:
-    """Reserve `draft.worst_nano_usd` in every matching window, or say what stands in the way.
+    """Reserve the call's money in every matching window, or say what stands in the way.
 
-    `excused` windows were approved by a person for this call: the hold is added there whatever the limit.
-    A call without a price passes where only alert caps match, and holds nothing.
+    `excused` windows were approved by a person for this call: the hold is added there whatever the limit. `quote`
+    prices other lengths of output, for caps that hold less than the worst case; `can_fit` tells that the request's
+    output limit can be lowered. A call that may not go for want of money others hold waits in line until `waits_until`,
+    where that is given. A call without a price passes where only alert caps match, and holds nothing.
     """
     if paused(connection):
         return Verdict(is_paused=True)
+    if is_stopped(connection, draft.tags):
+        return Verdict(is_stopped=True)
+    end_raises(connection, draft.at)
     matching = [cap for cap in caps if cap.applies_to(draft.payer)]
     windows = open_totals(connection, matching, draft)
+    excused |= granted_windows(connection, draft.tags)
     hard = [(cap, key) for cap, key in windows if cap.is_hard and (cap.cap_id, key) not in excused]
     if draft.worst_nano_usd is None and hard:
-        return Verdict(tuple(_obstacle(connection, cap, key, Refusal.UNPRICED) for cap, key in hard))
-    worst = draft.worst_nano_usd or 0
-    savepoint = connection.begin_nested()
-    if not _hold(connection, hard, windows, worst):
-        savepoint.rollback()
-        return Verdict(_obstacles(connection, hard, worst))
-    _write_reservation(connection, draft, instance_id, windows)
-    savepoint.commit()
-    return Verdict()
+        leave_line(connection, draft.call_id)
+        return Verdict(tuple(obstacle_of(connection, cap, key, Refusal.UNPRICED) for cap, key in hard))
+    is_resent = bool(hard) and was_cut(connection, draft.tags, draft.at)
+    draft, asked = sized(connection, hard, draft, None if is_resent or excused else quote), draft
+    obstacles = _in_the_way(connection, hard, draft)
+    limit = None
+    if obstacles and can_fit and quote is not None and not is_resent:
+        obstacles, draft, limit = fitted(connection, hard, asked, quote, obstacles)
+    if obstacles:
+        _wait_or_leave(connection, draft, instance_id, obstacles, waits_until)
+        return Verdict(_final_after_cut(obstacles) if is_resent else obstacles)
+    _reserve(connection, draft, Holding(instance_id, hard, windows))
+    if is_resent:
+        forget_cut(connection, draft.tags)
+    return Verdict(held_nano_usd=draft.hold, output_limit=limit)
 
 
-def _hold(connection: Connection, hard: list[tuple[Cap, str]], windows: list[tuple[Cap, str]], worst: int) -> bool:
-    """Add the hold everywhere; False when a hard window had no room (the caller rolls back)."""
-    add = update(totals).values(held_nano_usd=totals.c.held_nano_usd + worst)
-    has_room = totals.c.posted_nano_usd + totals.c.held_nano_usd + worst <= totals.c.limit_nano_usd
-    if hard and connection.execute(add.where(_is_any(hard), has_room)).rowcount != len(hard):
-        return False
-    soft = [window for window in windows if window not in hard]
-    if soft:
-        connection.execute(add.where(_is_any(soft)))
-    return True
-
-
-def _is_any(windows: list[tuple[Cap, str]]) -> ColumnElement[bool]:
-    return or_(*(and_(totals.c.cap_id == cap.cap_id, totals.c.window_key == key) for cap, key in windows))
-
-
-def _obstacles(connection: Connection, hard: list[tuple[Cap, str]], worst: int) -> tuple[Obstacle, ...]:
-    """The windows without room, the used-up ones first."""
-    found = []
-    for cap, key in hard:
-        row = _total(connection, cap, key)
-        if row.posted_nano_usd + worst > row.limit_nano_usd:
-            found.append(_obstacle(connection, cap, key, Refusal.EXHAUSTED))
-        elif row.posted_nano_usd + row.held_nano_usd + worst > row.limit_nano_usd:
-            found.append(_obstacle(connection, cap, key, Refusal.CONTENDED))
-    return tuple(sorted(found, key=lambda obstacle: obstacle.refusal is not Refusal.EXHAUSTED))
-
-
-def _obstacle(connection: Connection, cap: Cap, key: str, refusal: Refusal) -> Obstacle:
-    row = _total(connection, cap, key)
-    return Obstacle(
-        refusal=refusal,
-        cap_id=cap.cap_id,
-        cap_name=cap_name(cap),
-        window_key=key,
-        asks_person=cap.asks_person,
-        spent_nano_usd=row.posted_nano_usd,
-        held_nano_usd=row.held_nano_usd,
-        limit_nano_usd=row.limit_nano_usd,
-        resets_at=row.ends_at,
+def probe(connection: Connection, caps: list[Cap], draft: Draft) -> tuple[Obstacle, ...]:
+    """What would stand in the way of this call now, the line of waiting calls aside. Reads only: a window that no call
+    has opened yet stands in nobody's way."""
+    granted = granted_windows(connection, draft.tags)
+    windows = [
+        (cap, cap.span(draft.at, draft.payer).key) for cap in caps if cap.applies_to(draft.payer) and cap.is_hard
+    ]
+    return obstacles_to(
+        connection, [(cap, key) for cap, key in windows if (cap.cap_id, key) not in granted], draft.hold
     )
 
 
-class _TotalNow:
-    """Typed view of one row of totals."""
-
-    posted_nano_usd: int
-    held_nano_usd: int
-    limit_nano_usd: int
-    ends_at: datetime | None
-
-
-def _total(connection: Connection, cap: Cap, key: str) -> _TotalNow:
-    row: _TotalNow = connection.execute(select(totals).where(_is_any([(cap, key)]))).one()  # type: ignore[assignment]
-    return row
+def _in_the_way(connection: Connection, hard: list[tuple[Cap, str]], draft: Draft) -> tuple[Obstacle, ...]:
+    """Windows without room; else those in which another call is served first."""
+    obstacles = obstacles_to(connection, hard, draft.hold)
+    if obstacles or not draft.hold:
+        return obstacles
+    ahead = windows_ahead(connection, draft, [(cap.cap_id, key) for cap, key in hard])
+    return tuple(
+        obstacle_of(connection, cap, key, Refusal.CONTENDED) for cap, key in hard if (cap.cap_id, key) in ahead
+    )
 
 
-def _write_reservation(connection: Connection, draft: Draft, instance_id: str, windows: list[tuple[Cap, str]]) -> None:
+def _wait_or_leave(
+    connection: Connection, draft: Draft, instance_id: str, obstacles: tuple[Obstacle, ...], until: datetime | None
+) -> None:
+    """A call that waits for money others hold takes its place in line; one that waits for a person does not."""
+    if until is not None and all(one.refusal is Refusal.CONTENDED for one in obstacles):
+        join_line(connection, draft, instance_id, [one.window for one in obstacles], until)
+    else:
+        leave_line(connection, draft.call_id)
+
+
+def _final_after_cut(obstacles: tuple[Obstacle, ...]) -> tuple[Obstacle, ...]:
+    """What is used up for a request that is sent again after a cut is so for good."""
+    return tuple(replace(one, refusal=Refusal.CUT) if one.refusal is Refusal.EXHAUSTED else one for one in obstacles)
+
+
+def _reserve(connection: Connection, draft: Draft, holding: Holding) -> None:
+    """Hold the money everywhere. Nothing but this transaction writes, so what had room a moment ago still has."""
+    dry = [(cap, key) for cap, key in holding.windows if cap.is_dry_run]
+    observe(connection, draft, _stopped_by(connection, dry, draft))
+    add = update(totals).values(held_nano_usd=totals.c.held_nano_usd + draft.hold)
+    hard, soft = holding.hard, [window for window in holding.windows if window not in holding.hard]
+    if hard and connection.execute(add.where(is_any(hard), has_room(draft.hold))).rowcount != len(hard):
+        raise RuntimeError("a window that had room has none, within one transaction")
+    if soft:
+        connection.execute(add.where(is_any(soft)))
+    _write_reservation(connection, draft, holding)
+    leave_line(connection, draft.call_id)
+
+
+def _stopped_by(connection: Connection, dry: list[tuple[Cap, str]], draft: Draft) -> tuple[Obstacle, ...]:
+    """Which caps in dry run would have stopped the call; a wait for other calls stops nothing."""
+    if draft.worst_nano_usd is None:
+        return tuple(obstacle_of(connection, cap, key, Refusal.UNPRICED) for cap, key in dry)
+    found = obstacles_to(connection, dry, draft.worst_nano_usd)
+    return tuple(one for one in found if one.refusal is Refusal.EXHAUSTED)
+
+
+def _write_reservation(connection: Connection, draft: Draft, holding: Holding) -> None:
     connection.execute(
         insert(reservations).values(
             call_id=draft.call_id,
-            instance_id=instance_id,
+            instance_id=holding.instance_id,
             state=ReservationState.HELD,
             worst_nano_usd=draft.worst_nano_usd,
+            held_nano_usd=draft.hold,
             reserved_at=draft.at,
             provider=draft.provider,
             api_shape=draft.api_shape,
@@ -120,8 +149,8 @@ def _write_reservation(connection: Connection, draft: Draft, instance_id: str, w
             **payer_columns(draft.tags),
         )
     )
-    if windows:
+    if holding.windows:
         connection.execute(
             insert(holds),
-            [{"call_id": draft.call_id, "cap_id": cap.cap_id, "window_key": key} for cap, key in windows],
+            [{"call_id": draft.call_id, "cap_id": cap.cap_id, "window_key": key} for cap, key in holding.windows],
         )

@@ -1,17 +1,20 @@
 """Questions to a person, and the answers. The meter asks, the tray or the command line answers."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
+from app.core.caps import Answer
 from app.core.errors import InvalidInput
 from app.core.reservations import CapWindow, Draft, Obstacle
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.limit_tables import session_grants
 from app.ledger.rows import payer_columns, tags_of
 from app.ledger.tables import approvals
 
@@ -30,7 +33,10 @@ class ApprovalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One question: may this call go although the cap is reached? Amounts as they were when it was asked."""
+    """One question: may this call go although the cap is reached? Amounts as they were when it was asked.
+
+    `default_answer` is given at `default_at` when nobody has answered by then.
+    """
 
     approval_id: str
     call_id: str
@@ -48,6 +54,8 @@ class Approval:
     state: ApprovalState
     answered_at: datetime | None
     answered_by: str
+    default_answer: Answer | None = None
+    default_at: datetime | None = None
 
     @property
     def cap_window(self) -> CapWindow:
@@ -75,6 +83,40 @@ def approve(ledger: Ledger, approval_id: str, *, by: str) -> None:
     _answer(ledger, approval_id, ApprovalState.APPROVED, by)
 
 
+def approve_session(ledger: Ledger, approval_id: str, *, by: str) -> None:
+    """Let this call go, the others of its session that wait at the same cap, and the session's later calls within this
+    window. Raises InvalidInput when it no longer waits or names no session."""
+    now = datetime.now(UTC)
+    with ledger.write() as connection:
+        row = (
+            connection.execute(select(approvals).where(approvals.c.approval_id == approval_id)).mappings().one_or_none()
+        )
+        if row is not None and not row["session"]:
+            raise InvalidInput("This call names no session", "Approve it once, or raise the cap.")
+        _answer_in(connection, approval_id, ApprovalState.APPROVED, now, by)
+        assert row is not None
+        same = {name: row[name] for name in ("session", "virtual_key_id", "cap_id", "window_key")}
+        granted = upsert(session_grants).values(granted_at=now, granted_by=by, **same)
+        connection.execute(granted.on_conflict_do_nothing())
+        _move(
+            connection,
+            and_(*(approvals.c[name] == value for name, value in same.items())),
+            ApprovalState.APPROVED,
+            now,
+            by,
+        )
+
+
+def granted_windows(connection: Connection, tags: Tags) -> frozenset[CapWindow]:
+    """The windows that a person let this session pass."""
+    if not tags.session:
+        return frozenset()
+    mine = select(session_grants.c.cap_id, session_grants.c.window_key).where(
+        session_grants.c.session == tags.session, session_grants.c.virtual_key_id == tags.virtual_key_id
+    )
+    return frozenset((row.cap_id, row.window_key) for row in connection.execute(mine))
+
+
 def refuse(ledger: Ledger, approval_id: str, *, by: str) -> None:
     """Refuse this one call. Raises InvalidInput when it no longer waits."""
     _answer(ledger, approval_id, ApprovalState.REFUSED, by)
@@ -83,6 +125,8 @@ def refuse(ledger: Ledger, approval_id: str, *, by: str) -> None:
 def ask(connection: Connection, draft: Draft, obstacle: Obstacle, instance_id: str, expires_at: datetime) -> str:
     """Write a question. Returns its id."""
     approval_id = new_id()
+    after_s = obstacle.answer_after_s
+    default_at = None if obstacle.default_answer is None or after_s is None else draft.at + timedelta(seconds=after_s)
     connection.execute(
         insert(approvals).values(
             approval_id=approval_id,
@@ -100,6 +144,8 @@ def ask(connection: Connection, draft: Draft, obstacle: Obstacle, instance_id: s
             expires_at=expires_at,
             state=ApprovalState.WAITING,
             answered_by="",
+            default_answer=obstacle.default_answer or "",
+            default_at=default_at,
             **payer_columns(draft.tags),
         )
     )
@@ -118,9 +164,27 @@ def state_of(connection: Connection, approval_id: str) -> ApprovalState:
     return ApprovalState(connection.execute(asked).scalar_one())
 
 
+def answer_by_default(connection: Connection, instance_id: str, now: datetime) -> int:
+    """Give the cap's default answer to a meter's questions whose time for a person is over. Returns how many."""
+    due = and_(approvals.c.instance_id == instance_id, approvals.c.default_at <= now)
+    states = {Answer.APPROVE: ApprovalState.APPROVED, Answer.REFUSE: ApprovalState.REFUSED}
+    return sum(
+        _move(connection, and_(due, approvals.c.default_answer == answer), state, now, by="default answer")
+        for answer, state in states.items()
+    )
+
+
+def open_questions(connection: Connection, instance_id: str) -> frozenset[str]:
+    """The questions of one meter that nobody has answered."""
+    asked = select(approvals.c.approval_id).where(
+        approvals.c.state == ApprovalState.WAITING, approvals.c.instance_id == instance_id
+    )
+    return frozenset(connection.execute(asked).scalars())
+
+
 def close(connection: Connection, approval_id: str, state: ApprovalState, now: datetime) -> bool:
     """End a question that nobody answered. False when somebody had."""
-    return _move(connection, approvals.c.approval_id == approval_id, state, now, by="")
+    return _move(connection, approvals.c.approval_id == approval_id, state, now, by="") > 0
 
 
 def close_questions(connection: Connection, instance_id: str, now: datetime) -> None:
@@ -130,13 +194,18 @@ def close_questions(connection: Connection, instance_id: str, now: datetime) -> 
 
 def _answer(ledger: Ledger, approval_id: str, state: ApprovalState, by: str) -> None:
     with ledger.write() as connection:
-        if not _move(connection, approvals.c.approval_id == approval_id, state, datetime.now(UTC), by):
-            raise InvalidInput("This call no longer waits", "It was answered already, or its client went away.")
+        _answer_in(connection, approval_id, state, datetime.now(UTC), by)
 
 
-def _move(connection: Connection, which: Any, state: ApprovalState, now: datetime, by: str) -> bool:
+def _answer_in(connection: Connection, approval_id: str, state: ApprovalState, now: datetime, by: str) -> None:
+    if not _move(connection, approvals.c.approval_id == approval_id, state, now, by):
+        raise InvalidInput("This call no longer waits", "It was answered already, or its client went away.")
+
+
+def _move(connection: Connection, which: ColumnElement[bool], state: ApprovalState, now: datetime, by: str) -> int:
+    """Answer or close the questions that still wait. Returns how many did."""
     moved = update(approvals).where(which, approvals.c.state == ApprovalState.WAITING)
-    return connection.execute(moved.values(state=state, answered_at=now, answered_by=by)).rowcount > 0
+    return connection.execute(moved.values(state=state, answered_at=now, answered_by=by)).rowcount
 
 
 def _approval_of(row: Any) -> Approval:
@@ -157,4 +226,6 @@ def _approval_of(row: Any) -> Approval:
         state=ApprovalState(row["state"]),
         answered_at=row["answered_at"],
         answered_by=row["answered_by"],
+        default_answer=Answer(row["default_answer"]) if row["default_answer"] else None,
+        default_at=row["default_at"],
     )

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from app.core.caps import Action, Cap, Payer, cap_name
+from app.core.caps import Action, Answer, Cap, Hold, Mode, Payer, cap_name
 from app.core.errors import InvalidInput
 from app.core.money import MAX_NANO_USD
 from app.core.tags import Scope, Tags, clean_name
 from app.core.windows import Window, WindowSpan, zone
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.raise_store import forget_raises
 from app.ledger.tables import caps, totals
 from app.ledger.window_totals import forget_totals, open_total, spent_in
 
@@ -91,10 +92,17 @@ def add_cap(
     alert_percents: tuple[int, ...] = (80,),
     time_zone: str,
     week_start: int = 0,
+    hold: Hold = Hold.STRICT,
+    mode: Mode = Mode.ENFORCE,
+    default_answer: Answer | None = None,
+    answer_after_s: int | None = None,
 ) -> Cap:
     """Set a cap. It counts what its running window has spent already. Raises InvalidInput."""
     key = clean_name(scope_key)  # as the labels are that it is compared with
-    cap = Cap(new_id(), scope, key, window, limit_nano_usd, action, alert_percents, time_zone, week_start)
+    cap = Cap(
+        new_id(), scope, key, window, limit_nano_usd, action, alert_percents, time_zone, week_start,
+        hold, mode, default_answer, answer_after_s,
+    )  # fmt: skip
     with ledger.write() as connection:
         _check(connection, cap)
         connection.execute(insert(caps).values(created_at=datetime.now(UTC), removed_at=None, **_columns(cap)))
@@ -116,8 +124,10 @@ def update_cap(ledger: Ledger, cap: Cap) -> None:
 def remove_cap(ledger: Ledger, cap_id: str) -> None:
     """Take a cap out of force. `restore_cap` undoes it."""
     with ledger.write() as connection:
-        connection.execute(update(caps).where(caps.c.cap_id == cap_id).values(removed_at=datetime.now(UTC)))
+        now = datetime.now(UTC)
+        connection.execute(update(caps).where(caps.c.cap_id == cap_id).values(removed_at=now))
         forget_totals(connection, cap_id)
+        forget_raises(connection, cap_id, now)
 
 
 def restore_cap(ledger: Ledger, cap_id: str) -> None:
@@ -129,18 +139,6 @@ def restore_cap(ledger: Ledger, cap_id: str) -> None:
         _check(connection, _cap_of(row))
         connection.execute(update(caps).where(caps.c.cap_id == cap_id).values(removed_at=None))
         _recount(connection, _cap_of(row))
-
-
-def raise_window(ledger: Ledger, cap_id: str, window_key: str, limit_nano_usd: int) -> None:
-    """Raise the limit of one running window, until that window ends. Raises InvalidInput."""
-    with ledger.write() as connection:
-        window = (totals.c.cap_id == cap_id, totals.c.window_key == window_key)
-        row = connection.execute(select(totals).where(*window)).one_or_none()
-        if row is None or (row.ends_at is not None and row.ends_at <= datetime.now(UTC)):
-            raise InvalidInput("This window is over", "Edit the cap itself to change its limit.")
-        if not row.limit_nano_usd < limit_nano_usd <= MAX_NANO_USD:
-            raise InvalidInput("Not a raise", "The new limit must be above the present one.")
-        connection.execute(update(totals).where(*window).values(limit_nano_usd=limit_nano_usd))
 
 
 def cap_statuses(ledger: Ledger, now: datetime) -> list[CapStatus]:
@@ -160,9 +158,11 @@ def roll_windows(ledger: Ledger, now: datetime) -> None:
 
 def _recount(connection: Connection, cap: Cap) -> None:
     """Start the cap's windows again from the calls: what it counts, or its limit, is not what it was."""
+    now = datetime.now(UTC)
     forget_totals(connection, cap.cap_id)
+    forget_raises(connection, cap.cap_id, now)
     if _has_one_window(cap):
-        open_total(connection, cap, cap.span(datetime.now(UTC), NOBODY), NOBODY)
+        open_total(connection, cap, cap.span(now, NOBODY), NOBODY)
 
 
 def _has_one_window(cap: Cap) -> bool:
@@ -199,6 +199,10 @@ def _check(connection: Connection, cap: Cap) -> None:
         raise InvalidInput("Not a limit", "A limit is an amount above $0.")
     if not all(0 < percent <= 100 for percent in cap.alert_percents):
         raise InvalidInput("Not an alert level", "An alert level is a whole number from 1 to 100.")
+    if not 0 <= cap.week_start <= 6:
+        raise InvalidInput("Not a day of the week", "A week starts on a day from 0, Monday, to 6, Sunday.")
+    if (cap.default_answer is None) != (cap.answer_after_s is None) or (cap.answer_after_s or 1) < 1:
+        raise InvalidInput("Half a default answer", "Say both what is answered and after how many seconds.")
     if (cap.scope is Scope.EVERYTHING) != (cap.scope_key == ""):
         raise InvalidInput(
             "Nobody to apply to", f"Name the {cap.scope.value.replace('_', ' ')} that the cap applies to."
@@ -223,6 +227,10 @@ def _columns(cap: Cap) -> dict[str, Any]:
         "alert_percents": ",".join(str(percent) for percent in sorted(cap.alert_percents)),
         "time_zone": cap.time_zone,
         "week_start": cap.week_start,
+        "hold": cap.hold,
+        "mode": cap.mode,
+        "default_answer": cap.default_answer or "",
+        "answer_after_s": cap.answer_after_s,
     }
 
 
@@ -237,4 +245,8 @@ def _cap_of(row: Any) -> Cap:
         alert_percents=tuple(int(percent) for percent in row["alert_percents"].split(",") if percent),
         time_zone=row["time_zone"],
         week_start=row["week_start"],
+        hold=Hold(row["hold"]),
+        mode=Mode(row["mode"]),
+        default_answer=Answer(row["default_answer"]) if row["default_answer"] else None,
+        answer_after_s=row["answer_after_s"],
     )

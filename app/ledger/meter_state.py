@@ -110,9 +110,15 @@ def is_paused(ledger: Ledger) -> bool:
         return paused(connection)
 
 
-def pause_everything(ledger: Ledger, by: str) -> None:
-    """Let no further call be sent, until `resume`. Calls that come wait."""
-    _switch(ledger, is_on=True, by=by)
+def cuts_everything(connection: Connection) -> bool:
+    """Whether a person paused everything and wants running answers cut too, within a transaction at hand."""
+    row = connection.execute(select(switches).where(switches.c.name == PAUSED)).one_or_none()
+    return row is not None and row.is_on and row.cuts_streams
+
+
+def pause_everything(ledger: Ledger, by: str, *, cuts_streams: bool = False) -> None:
+    """Let no further call be sent, until `resume`. Calls that come wait; running answers end at once if asked."""
+    _switch(ledger, is_on=True, by=by, cuts_streams=cuts_streams)
 
 
 def resume(ledger: Ledger, by: str) -> None:
@@ -120,8 +126,8 @@ def resume(ledger: Ledger, by: str) -> None:
     _switch(ledger, is_on=False, by=by)
 
 
-def _switch(ledger: Ledger, *, is_on: bool, by: str) -> None:
-    values = {"is_on": is_on, "changed_at": datetime.now(UTC), "changed_by": by}
+def _switch(ledger: Ledger, *, is_on: bool, by: str, cuts_streams: bool = False) -> None:
+    values = {"is_on": is_on, "changed_at": datetime.now(UTC), "changed_by": by, "cuts_streams": cuts_streams}
     with ledger.write() as connection:
         connection.execute(
             upsert(switches).values(name=PAUSED, **values).on_conflict_do_update(index_elements=["name"], set_=values)

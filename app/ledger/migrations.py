@@ -93,7 +93,59 @@ def m002_prices(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_prices)
+_FAIR_CAPS = (
+    "ALTER TABLE caps ADD COLUMN hold TEXT NOT NULL DEFAULT 'strict'",
+    "ALTER TABLE caps ADD COLUMN mode TEXT NOT NULL DEFAULT 'enforce'",
+    "ALTER TABLE caps ADD COLUMN default_answer TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE caps ADD COLUMN answer_after_s INTEGER",
+    "ALTER TABLE approvals ADD COLUMN default_answer TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE approvals ADD COLUMN default_at BIGINT",
+    "ALTER TABLE reservations ADD COLUMN held_nano_usd BIGINT NOT NULL DEFAULT 0",
+    "UPDATE reservations SET held_nano_usd = coalesce(worst_nano_usd, 0)",
+    "ALTER TABLE switches ADD COLUMN cuts_streams BOOLEAN NOT NULL DEFAULT 0",
+    """CREATE TABLE raises (
+        raise_id TEXT NOT NULL PRIMARY KEY, cap_id TEXT NOT NULL, window_key TEXT NOT NULL,
+        amount_nano_usd BIGINT NOT NULL, until BIGINT, made_at BIGINT NOT NULL, made_by TEXT NOT NULL,
+        ended_at BIGINT)""",
+    "CREATE INDEX raises_running ON raises (until) WHERE ended_at IS NULL",
+    # What a raise was before raises were kept: the difference between a window's limit and its cap's.
+    """INSERT INTO raises
+        SELECT totals.cap_id || '/' || totals.window_key, totals.cap_id, totals.window_key,
+            totals.limit_nano_usd - caps.limit_nano_usd, NULL, caps.created_at, '', NULL
+        FROM totals JOIN caps USING (cap_id) WHERE totals.limit_nano_usd > caps.limit_nano_usd""",
+    """CREATE TABLE session_grants (
+        cap_id TEXT NOT NULL, window_key TEXT NOT NULL, session TEXT NOT NULL, virtual_key_id TEXT NOT NULL,
+        granted_at BIGINT NOT NULL, granted_by TEXT NOT NULL,
+        PRIMARY KEY (session, virtual_key_id, cap_id, window_key))""",
+    """CREATE TABLE stopped_sessions (
+        session TEXT NOT NULL PRIMARY KEY, stopped_at BIGINT NOT NULL, stopped_by TEXT NOT NULL,
+        cuts_streams BOOLEAN NOT NULL)""",
+    """CREATE TABLE cut_sessions (
+        session TEXT NOT NULL, virtual_key_id TEXT NOT NULL, cut_at BIGINT NOT NULL,
+        PRIMARY KEY (session, virtual_key_id))""",
+    f"""CREATE TABLE observations (
+        observation_id INTEGER PRIMARY KEY AUTOINCREMENT, cap_id TEXT NOT NULL, cap_name TEXT NOT NULL,
+        window_key TEXT NOT NULL, call_id TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+        refusal TEXT NOT NULL, worst_nano_usd BIGINT, spent_nano_usd BIGINT NOT NULL, limit_nano_usd BIGINT NOT NULL,
+        seen_at BIGINT NOT NULL, {_PAYER})""",
+    "CREATE INDEX observations_of_cap ON observations (cap_id, observation_id)",
+    """CREATE TABLE line (
+        ticket INTEGER PRIMARY KEY AUTOINCREMENT, call_id TEXT NOT NULL UNIQUE, instance_id TEXT NOT NULL,
+        share_key TEXT NOT NULL, place BIGINT NOT NULL, expires_at BIGINT NOT NULL)""",
+    """CREATE TABLE line_windows (
+        cap_id TEXT NOT NULL, window_key TEXT NOT NULL, call_id TEXT NOT NULL,
+        PRIMARY KEY (cap_id, window_key, call_id))""",
+    "CREATE INDEX calls_by_model ON calls (agent, request_model, row_id)",
+)
+
+
+def m003_fair_caps(connection: Connection) -> None:
+    """Ways to hold, dry runs, raises with an end, answers for a session, stops, and the line of calls that wait."""
+    for statement in _FAIR_CAPS:
+        connection.exec_driver_sql(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_prices, m003_fair_caps)
 
 
 def is_current(connection: Connection) -> bool:

@@ -1,4 +1,5 @@
-"""Cleaning up after a meter that died: its calls are charged at worst, its questions are closed."""
+"""Cleaning up after a meter that died: its calls are charged at worst, its places in line are free, its
+questions are closed."""
 
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from app.ledger.cap_store import read_caps
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import mark_stopped, unfinished_meters
 from app.ledger.settlement import abandon
+from app.ledger.waiting_line import clear_line
 
 
 def recover_dead_instances(ledger: Ledger, now: datetime) -> int:
@@ -18,6 +20,7 @@ def recover_dead_instances(ledger: Ledger, now: datetime) -> int:
             continue
         with ledger.write() as connection:
             recovered += abandon(connection, read_caps(connection), meter.instance_id, now)
+            clear_line(connection, meter.instance_id, now)
             close_questions(connection, meter.instance_id, now)
             mark_stopped(connection, meter.instance_id, now)
     return recovered

@@ -21,17 +21,20 @@ from app.ledger.tables import alerts, calls, holds, reservations, totals
 def settle(connection: Connection, caps: list[Cap], call: Call, now: datetime, *, is_certain: bool = True) -> bool:
     """Turn the held money into the call's cost and write the call. False when it was settled before.
 
-    `is_certain` False: nobody can tell what the call cost (a stream cut in half), so the caps carry the worst case
-    while `call.cost_nano_usd` keeps the best estimate. So they do when the answer came from a model without a price. A
-    call that had no price from the start charges nothing; all calls without a cost are counted.
+    `is_certain` False: nobody can tell what the call cost (a stream cut in half), so the caps carry what was held
+    while `call.cost_nano_usd` keeps the best estimate. Without an estimate (the meter died, or the answer came from a
+    model without a price) they carry the worst case. A call that had no price from the start charges nothing; all
+    calls without a cost are counted.
     """
     row = _take_held(connection, call.call_id, ReservationState.POSTED if is_certain else ReservationState.UNCERTAIN)
     if row is None:
         return False
-    worst = row["worst_nano_usd"] or 0
-    cost = call.cost_nano_usd
-    charged = cost if is_certain and cost is not None else max(worst, cost or 0)
-    _release(connection, call.call_id, worst, charged, unpriced=cost is None)
+    held, cost = row["held_nano_usd"], call.cost_nano_usd
+    if cost is None:
+        charged = max(held, row["worst_nano_usd"] or 0)
+    else:
+        charged = cost if is_certain else max(held, cost)
+    _release(connection, call.call_id, held, charged, unpriced=cost is None)
     connection.execute(insert(calls).values(**call_columns(call, charged)))
     _raise_alerts(connection, caps, call.call_id, now)
     return True
@@ -42,7 +45,7 @@ def void(connection: Connection, call: Call) -> bool:
     row = _take_held(connection, call.call_id, ReservationState.VOIDED)
     if row is None:
         return False
-    _release(connection, call.call_id, row["worst_nano_usd"] or 0, 0, unpriced=False)
+    _release(connection, call.call_id, row["held_nano_usd"], 0, unpriced=False)
     connection.execute(insert(calls).values(**call_columns(call, 0)))
     return True
 
@@ -91,18 +94,18 @@ def _take_held(connection: Connection, call_id: str, state: ReservationState) ->
         update(reservations)
         .where(reservations.c.call_id == call_id, reservations.c.state == ReservationState.HELD)
         .values(state=state)
-        .returning(reservations.c.worst_nano_usd)
+        .returning(reservations.c.worst_nano_usd, reservations.c.held_nano_usd)
     )
     return connection.execute(taken).mappings().one_or_none()
 
 
-def _release(connection: Connection, call_id: str, worst: int, charged: int, *, unpriced: bool) -> None:
+def _release(connection: Connection, call_id: str, held: int, charged: int, *, unpriced: bool) -> None:
     """Move money from held to posted in the windows the reservation remembers."""
     connection.execute(
         update(totals)
         .where(_held_by(call_id))
         .values(
-            held_nano_usd=totals.c.held_nano_usd - worst,
+            held_nano_usd=totals.c.held_nano_usd - held,
             posted_nano_usd=totals.c.posted_nano_usd + charged,
             unpriced_calls=totals.c.unpriced_calls + int(unpriced),
         )

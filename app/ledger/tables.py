@@ -32,11 +32,13 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
-def _instant(*, nullable: bool = False, index: bool = False) -> Any:
+def instant(*, nullable: bool = False, index: bool = False) -> Any:
+    """A column for an instant."""
     return Field(sa_column=Column(Instant, nullable=nullable, index=index), default=None if nullable else ...)
 
 
-def _money(default: Any = ...) -> Any:
+def money(default: Any = ...) -> Any:
+    """A column for nano-dollars, or for a count that may be as large."""
     return Field(default=default, sa_type=BigInteger)
 
 
@@ -56,7 +58,10 @@ class CallRow(PayerColumns, table=True):
     """One call. `charged_nano_usd` is what caps carry: its cost, or the worst case while the truth is unknown."""
 
     __tablename__ = "calls"
-    __table_args__ = (Index("calls_by_session", "session", "started_at"),)
+    __table_args__ = (
+        Index("calls_by_session", "session", "started_at"),
+        Index("calls_by_model", "agent", "request_model", "row_id"),
+    )
     row_id: int | None = Field(default=None, primary_key=True)
     call_id: str = Field(unique=True)
     started_at: datetime = Field(sa_column=Column(Instant, nullable=False, index=True))
@@ -72,19 +77,19 @@ class CallRow(PayerColumns, table=True):
     error_type: str
     duration_ms: int | None
     time_to_first_chunk_ms: int | None
-    input_tokens: int | None = _money(None)
-    output_tokens: int | None = _money(None)
-    cache_read_tokens: int | None = _money(None)
-    cache_write_tokens: int | None = _money(None)
-    cache_write_1h_tokens: int | None = _money(None)
-    reasoning_tokens: int | None = _money(None)
-    input_audio_tokens: int | None = _money(None)
-    cache_audio_read_tokens: int | None = _money(None)
-    output_audio_tokens: int | None = _money(None)
-    web_searches: int | None = _money(None)
-    reported_cost_nano_usd: int | None = _money(None)
-    cost_nano_usd: int | None = _money(None)
-    charged_nano_usd: int = _money()
+    input_tokens: int | None = money(None)
+    output_tokens: int | None = money(None)
+    cache_read_tokens: int | None = money(None)
+    cache_write_tokens: int | None = money(None)
+    cache_write_1h_tokens: int | None = money(None)
+    reasoning_tokens: int | None = money(None)
+    input_audio_tokens: int | None = money(None)
+    cache_audio_read_tokens: int | None = money(None)
+    output_audio_tokens: int | None = money(None)
+    web_searches: int | None = money(None)
+    reported_cost_nano_usd: int | None = money(None)
+    cost_nano_usd: int | None = money(None)
+    charged_nano_usd: int = money()
     cost_basis: str
     price_version: str
 
@@ -97,13 +102,17 @@ class CapRow(SQLModel, table=True):
     scope: str
     scope_key: str
     window_kind: str
-    limit_nano_usd: int = _money()
+    limit_nano_usd: int = money()
     action: str
     alert_percents: str
     time_zone: str
     week_start: int
-    created_at: datetime = _instant()
-    removed_at: datetime | None = _instant(nullable=True)
+    created_at: datetime = instant()
+    removed_at: datetime | None = instant(nullable=True)
+    hold: str
+    mode: str
+    default_answer: str = ""
+    answer_after_s: int | None = None
 
 
 class TotalRow(SQLModel, table=True):
@@ -113,29 +122,33 @@ class TotalRow(SQLModel, table=True):
     __table_args__ = (CheckConstraint("posted_nano_usd >= 0 AND held_nano_usd >= 0", name="totals_not_negative"),)
     cap_id: str = Field(primary_key=True)
     window_key: str = Field(primary_key=True)
-    starts_at: datetime | None = _instant(nullable=True)
-    ends_at: datetime | None = _instant(nullable=True)
-    limit_nano_usd: int = _money()
-    posted_nano_usd: int = _money(0)
-    held_nano_usd: int = _money(0)
+    starts_at: datetime | None = instant(nullable=True)
+    ends_at: datetime | None = instant(nullable=True)
+    limit_nano_usd: int = money()
+    posted_nano_usd: int = money(0)
+    held_nano_usd: int = money(0)
     unpriced_calls: int = 0
 
 
 class ReservationRow(PayerColumns, table=True):
-    """Money held for one call, with all that is needed to write the call should the meter die before its answer."""
+    """Money held for one call, with all that is needed to write the call should the meter die before its answer.
+
+    `held_nano_usd` is what its windows hold; `worst_nano_usd` is the most it can cost, which may be more.
+    """
 
     __tablename__ = "reservations"
     __table_args__ = (Index("reservations_held", "state", "instance_id"),)
     call_id: str = Field(primary_key=True)
     instance_id: str
     state: str
-    worst_nano_usd: int | None = _money(None)
-    reserved_at: datetime = _instant()
+    worst_nano_usd: int | None = money(None)
+    reserved_at: datetime = instant()
     provider: str
     api_shape: str
     operation: str
     request_model: str
     is_stream: bool
+    held_nano_usd: int = money()
 
 
 class HoldRow(SQLModel, table=True):
@@ -159,14 +172,16 @@ class ApprovalRow(PayerColumns, table=True):
     cap_id: str
     cap_name: str
     window_key: str
-    worst_nano_usd: int | None = _money(None)
-    spent_nano_usd: int = _money()
-    limit_nano_usd: int = _money()
-    asked_at: datetime = _instant()
-    expires_at: datetime = _instant()
+    worst_nano_usd: int | None = money(None)
+    spent_nano_usd: int = money()
+    limit_nano_usd: int = money()
+    asked_at: datetime = instant()
+    expires_at: datetime = instant()
     state: str = Field(index=True)
-    answered_at: datetime | None = _instant(nullable=True)
+    answered_at: datetime | None = instant(nullable=True)
     answered_by: str = ""
+    default_answer: str = ""
+    default_at: datetime | None = instant(nullable=True)
 
 
 class VirtualKeyRow(PayerColumns, table=True):
@@ -177,9 +192,9 @@ class VirtualKeyRow(PayerColumns, table=True):
     name: str
     prefix: str
     fingerprint: str = Field(unique=True)
-    created_at: datetime = _instant()
-    expires_at: datetime | None = _instant(nullable=True)
-    revoked_at: datetime | None = _instant(nullable=True)
+    created_at: datetime = instant()
+    expires_at: datetime | None = instant(nullable=True)
+    revoked_at: datetime | None = instant(nullable=True)
 
 
 class ProviderKeyRow(SQLModel, table=True):
@@ -187,7 +202,7 @@ class ProviderKeyRow(SQLModel, table=True):
 
     __tablename__ = "provider_keys"
     provider: str = Field(primary_key=True)
-    added_at: datetime = _instant()
+    added_at: datetime = instant()
 
 
 class AlertRow(SQLModel, table=True):
@@ -200,9 +215,9 @@ class AlertRow(SQLModel, table=True):
     cap_name: str
     window_key: str
     percent: int
-    spent_nano_usd: int = _money()
-    limit_nano_usd: int = _money()
-    told_at: datetime = _instant()
+    spent_nano_usd: int = money()
+    limit_nano_usd: int = money()
+    told_at: datetime = instant()
 
 
 class InstanceRow(SQLModel, table=True):
@@ -213,9 +228,9 @@ class InstanceRow(SQLModel, table=True):
     pid: int
     gateway_url: str
     forward_url: str
-    started_at: datetime = _instant()
-    stop_requested_at: datetime | None = _instant(nullable=True)
-    stopped_at: datetime | None = _instant(nullable=True)
+    started_at: datetime = instant()
+    stop_requested_at: datetime | None = instant(nullable=True)
+    stopped_at: datetime | None = instant(nullable=True)
 
 
 class SwitchRow(SQLModel, table=True):
@@ -224,8 +239,9 @@ class SwitchRow(SQLModel, table=True):
     __tablename__ = "switches"
     name: str = Field(primary_key=True)
     is_on: bool
-    changed_at: datetime = _instant()
+    changed_at: datetime = instant()
     changed_by: str
+    cuts_streams: bool = False
 
 
 class PriceOverrideRow(SQLModel, table=True):
@@ -238,10 +254,10 @@ class PriceOverrideRow(SQLModel, table=True):
     host: str
     rates: str
     factor: str | None
-    starts_at: datetime | None = _instant(nullable=True)
-    ends_at: datetime | None = _instant(nullable=True)
-    created_at: datetime = _instant()
-    removed_at: datetime | None = _instant(nullable=True)
+    starts_at: datetime | None = instant(nullable=True)
+    ends_at: datetime | None = instant(nullable=True)
+    created_at: datetime = instant()
+    removed_at: datetime | None = instant(nullable=True)
 
 
 class PriceDataRow(SQLModel, table=True):
@@ -251,25 +267,26 @@ class PriceDataRow(SQLModel, table=True):
     data_id: str = Field(primary_key=True)
     digest: str
     source: str
-    fetched_at: datetime = _instant()
+    fetched_at: datetime = instant()
     gzipped: bytes
-    undone_at: datetime | None = _instant(nullable=True)
+    undone_at: datetime | None = instant(nullable=True)
 
 
-def _table(row: type[SQLModel]) -> Table:
+def table_of(row: type[SQLModel]) -> Table:
+    """The table of a row class, for statements."""
     return SQLModel.metadata.tables[str(row.__tablename__)]
 
 
-calls = _table(CallRow)
-caps = _table(CapRow)
-totals = _table(TotalRow)
-reservations = _table(ReservationRow)
-holds = _table(HoldRow)
-approvals = _table(ApprovalRow)
-virtual_keys = _table(VirtualKeyRow)
-provider_keys = _table(ProviderKeyRow)
-alerts = _table(AlertRow)
-instances = _table(InstanceRow)
-switches = _table(SwitchRow)
-price_overrides = _table(PriceOverrideRow)
-price_data = _table(PriceDataRow)
+calls = table_of(CallRow)
+caps = table_of(CapRow)
+totals = table_of(TotalRow)
+reservations = table_of(ReservationRow)
+holds = table_of(HoldRow)
+approvals = table_of(ApprovalRow)
+virtual_keys = table_of(VirtualKeyRow)
+provider_keys = table_of(ProviderKeyRow)
+alerts = table_of(AlertRow)
+instances = table_of(InstanceRow)
+switches = table_of(SwitchRow)
+price_overrides = table_of(PriceOverrideRow)
+price_data = table_of(PriceDataRow)

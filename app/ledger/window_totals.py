@@ -70,13 +70,13 @@ def _take_over_holds(connection: Connection, cap: Cap, span: WindowSpan, payer: 
         reservations.c.state == ReservationState.HELD,
         _in_window(reservations.c, reservations.c.reserved_at, cap, span, payer),
     )
-    rows = connection.execute(select(reservations.c.call_id, reservations.c.worst_nano_usd).where(running)).all()
+    rows = connection.execute(select(reservations.c.call_id, reservations.c.held_nano_usd).where(running)).all()
     if rows:
         connection.execute(
             insert(holds),
             [{"call_id": row.call_id, "cap_id": cap.cap_id, "window_key": span.key} for row in rows],
         )
-    return sum(row.worst_nano_usd or 0 for row in rows)
+    return sum(row.held_nano_usd for row in rows)
 
 
 _SCOPE_COLUMNS = {

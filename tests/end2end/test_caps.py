@@ -19,8 +19,9 @@ from app.core.tags import Scope
 from app.core.windows import Window
 from app.ledger.alert_store import alerts_after
 from app.ledger.approval_store import ApprovalState, answered, waiting
-from app.ledger.cap_store import add_cap, cap_statuses, raise_window, remove_cap, update_cap
+from app.ledger.cap_store import add_cap, cap_statuses, remove_cap, update_cap
 from app.ledger.meter_state import pause_everything, resume
+from app.ledger.raise_store import raise_window
 from tests.end2end.meter_process import RunningMeter, meter, wait_until
 from tests.end2end.provider import Answer, Provider, Seen, chat_completion
 from tests.end2end.sdks import anthropic_client, openai_client

@@ -146,7 +146,7 @@ def derived_totals(ledger: Ledger) -> dict[CapWindow, Total]:
             unpriced[window] += row["cost_nano_usd"] is None
     for row in running_rows:
         for window in _windows(caps, row, row["reserved_at"]):
-            held[window] += row["worst_nano_usd"] or 0
+            held[window] += row["held_nano_usd"]
     return {window: Total(posted[window], held[window], unpriced[window]) for window in written_totals(ledger)}
 
 

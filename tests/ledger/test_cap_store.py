@@ -13,13 +13,13 @@ from app.ledger.cap_store import (
     Level,
     cap_statuses,
     list_caps,
-    raise_window,
     remove_cap,
     restore_cap,
     roll_windows,
     update_cap,
 )
 from app.ledger.engine import Ledger
+from app.ledger.raise_store import raise_window
 from tests.ledger.bookkeeping import (
     derived_totals,
     end,

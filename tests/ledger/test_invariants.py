@@ -19,7 +19,7 @@ from app.core.errors import InvalidInput
 from app.core.reservations import CapWindow, Draft, Refusal
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
-from app.ledger import cap_store, meter_state
+from app.ledger import cap_store, meter_state, raise_store
 from app.ledger.engine import open_ledger
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.recovery import recover_dead_instances
@@ -75,11 +75,12 @@ class LedgerHistory(RuleBasedStateMachine):
             self.ledger.engine, "connect", lambda driver, _: driver.execute("PRAGMA synchronous = OFF").close()
         )
         numbers = itertools.count()
-        for module in (cap_store, meter_state):
+        for module in (cap_store, meter_state, raise_store):
             self.stack.enter_context(patch.object(module, "new_id", lambda: f"{next(numbers):032x}"))
         self.now = datetime(2026, 11, 28, 22, tzinfo=UTC)
-        clock = self.stack.enter_context(patch.object(cap_store, "datetime", wraps=datetime))
-        clock.now.side_effect = lambda _zone: self.now
+        for module in (cap_store, raise_store):
+            clock = self.stack.enter_context(patch.object(module, "datetime", wraps=datetime))
+            clock.now.side_effect = lambda _zone: self.now
         self.numbers = numbers
         self.held: dict[str, tuple[Draft, int]] = {}
         self.ended: dict[str, Ended] = {}
@@ -237,7 +238,7 @@ class LedgerHistory(RuleBasedStateMachine):
             row = rows[pick % len(rows)]
             window, limit = (row.cap_id, row.window_key), self._limit((row.cap_id, row.window_key)) + more
             is_running = row.ends_at is None or row.ends_at > self.now
-            if self._does(more > 0 and is_running, cap_store.raise_window, self.ledger, *window, limit):
+            if self._does(more > 0 and is_running, raise_store.raise_window, self.ledger, *window, limit):
                 self.raised[window] = limit
 
     @staticmethod

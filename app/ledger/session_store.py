@@ -1,0 +1,88 @@
+"""Sessions that a person stopped, and sessions one of whose answers was cut.
+
+A stopped session's calls are refused for good. After a cut, an agent sends its request again, up to eleven times
+(measured with Claude Code); until the whole of such a call is paid for, it is refused before it is sent.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, delete, select, true
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from app.core.errors import InvalidInput
+from app.core.tags import Tags
+from app.ledger.engine import Ledger
+from app.ledger.limit_tables import cut_sessions, stopped_sessions
+
+CUT_IS_REMEMBERED = timedelta(minutes=10)
+"""Longer than any client measured goes on sending a request again: Claude Code ends after three minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedSession:
+    """A session whose calls are refused. `cuts_streams`: its running answers were to end at once as well."""
+
+    session: str
+    stopped_at: datetime
+    stopped_by: str
+    cuts_streams: bool
+
+
+def stop_session(ledger: Ledger, session: str, *, by: str, cuts_streams: bool = False) -> None:
+    """Refuse all further calls of a session, and cut its running answers if asked. Raises InvalidInput."""
+    if not session:
+        raise InvalidInput("No session", "Only calls that name a session can be stopped by it.")
+    values = {"stopped_at": datetime.now(UTC), "stopped_by": by, "cuts_streams": cuts_streams}
+    stopped = upsert(stopped_sessions).values(session=session, **values)
+    with ledger.write() as connection:
+        connection.execute(stopped.on_conflict_do_update(index_elements=["session"], set_=values))
+
+
+def resume_session(ledger: Ledger, session: str) -> None:
+    """Let a stopped session go on. Raises InvalidInput when it is not stopped."""
+    with ledger.write() as connection:
+        gone = connection.execute(delete(stopped_sessions).where(stopped_sessions.c.session == session))
+        if gone.rowcount == 0:
+            raise InvalidInput("This session is not stopped", "Its calls go on.")
+
+
+def stopped_sessions_now(connection: Connection) -> list[StoppedSession]:
+    """All stopped sessions, the newest stop first, within a transaction at hand."""
+    newest = select(stopped_sessions).order_by(stopped_sessions.c.stopped_at.desc())
+    return [StoppedSession(**row) for row in connection.execute(newest).mappings()]
+
+
+def list_stopped_sessions(ledger: Ledger) -> list[StoppedSession]:
+    """All stopped sessions, the newest stop first."""
+    with ledger.read() as connection:
+        return stopped_sessions_now(connection)
+
+
+def is_stopped(connection: Connection, tags: Tags) -> bool:
+    """Whether a person stopped the session of these tags."""
+    if not tags.session:
+        return False
+    found = select(true()).where(stopped_sessions.c.session == tags.session)
+    return connection.execute(found).first() is not None
+
+
+def note_cut(connection: Connection, tags: Tags, now: datetime) -> None:
+    """Remember that an answer of this session was cut."""
+    cut = upsert(cut_sessions).values(session=tags.session, virtual_key_id=tags.virtual_key_id, cut_at=now)
+    connection.execute(cut.on_conflict_do_update(index_elements=["session", "virtual_key_id"], set_={"cut_at": now}))
+
+
+def was_cut(connection: Connection, tags: Tags, now: datetime) -> bool:
+    """Whether an answer of this session was cut lately and nothing was paid for in full since."""
+    recent = select(true()).where(*_cut_of(tags), cut_sessions.c.cut_at > now - CUT_IS_REMEMBERED)
+    return connection.execute(recent).first() is not None
+
+
+def forget_cut(connection: Connection, tags: Tags) -> None:
+    """The session has gone on with a call that is paid for in full."""
+    connection.execute(delete(cut_sessions).where(*_cut_of(tags)))
+
+
+def _cut_of(tags: Tags) -> tuple[ColumnElement[bool], ...]:
+    return cut_sessions.c.session == tags.session, cut_sessions.c.virtual_key_id == tags.virtual_key_id
