@@ -47,11 +47,10 @@ def join_line(
     held = connection.execute(select(line.c.call_id).where(line.c.call_id == draft.call_id)).first()
     if held is None:
         back = SHARE_STEPS * _calls_of_session(connection, draft)
-        ticket = connection.execute(
-            insert(line).values(
-                call_id=draft.call_id, instance_id=instance_id, share_key=draft.share_key, place=0, expires_at=until
-            )
-        ).inserted_primary_key[0]
+        taken = insert(line).values(
+            call_id=draft.call_id, instance_id=instance_id, share_key=draft.share_key, place=0, expires_at=until
+        )
+        ticket = connection.execute(taken.returning(line.c.ticket)).scalar_one()
         connection.execute(update(line).where(line.c.ticket == ticket).values(place=ticket + back))
     known = select(line_windows.c.cap_id, line_windows.c.window_key).where(line_windows.c.call_id == draft.call_id)
     if {(row.cap_id, row.window_key) for row in connection.execute(known)} != set(windows):
