@@ -30,6 +30,7 @@ from app.ledger.meter_state import InstanceLock, mark_stopped, register_meter
 from app.ledger.recovery import recover_dead_instances
 from app.log import set_up_logging
 from proxy_addon.addon import MeterAddon
+from proxy_addon.budget import Budget
 from proxy_addon.destinations import Destinations
 from proxy_addon.gate import Gate
 from proxy_addon.hardening import harden_process
@@ -112,7 +113,8 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     chosen = arguments.private_destinations
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
     server = proxyserver.Proxyserver()
-    calls = MeterAddon(Meter(recorder, gate, keys), routes, destinations)
+    budget = Budget(ledger)
+    calls = MeterAddon(Meter(recorder, gate, keys, budget), routes, destinations, budget)
     hooks = Hooks(server, calls, SocketAddon(server))
     orders.look()  # the prices in force, before the first call
     recorder.start()

@@ -15,6 +15,8 @@ from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+from proxy_addon import budget
+from proxy_addon.budget import Budget
 from proxy_addon.destinations import Destinations, ForbiddenDestination
 from proxy_addon.exchange import Exchange
 from proxy_addon.framing import is_body
@@ -67,8 +69,9 @@ _JSON = {"content-type": "application/json"}
 class MeterAddon:
     """The hooks of one request, in the order mitmproxy calls them."""
 
-    def __init__(self, meter: Meter, routes: Routes, destinations: Destinations) -> None:
+    def __init__(self, meter: Meter, routes: Routes, destinations: Destinations, budget: Budget) -> None:
         self._meter = meter
+        self._budget = budget
         self._routes = routes
         self._destinations = destinations
         self._proxy_users: dict[str, str] = {}
@@ -127,7 +130,7 @@ class MeterAddon:
                 return
             route = self._routes.by_prefix(method, _path(flow))
             if route is None:
-                flow.response = _own_answer(flow)
+                flow.response = await self._own_answer(flow)
                 return
         else:
             request = flow.request
@@ -181,7 +184,7 @@ class MeterAddon:
         if decision.key_header is not None:
             swap_key(flow, *decision.key_header)
 
-    def responseheaders(self, flow: http.HTTPFlow) -> None:
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
         """The answer begins: pass it on chunk by chunk, with the tap on it where it is metered."""
         if flow.response is None:
             return
@@ -196,6 +199,7 @@ class MeterAddon:
         tap = put_tap(exchange, flow.response)
         is_hiding = exchange.plain_body is not None and not is_body(flow.response.headers.get("content-type", ""))
         flow.response.stream = hide_usage(flow, exchange, tap) if is_hiding else tap.tap
+        flow.response.headers.update(await exchange.told_headers())
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """The answer has been passed on whole, or is held back because we may have caused the error that it is."""
@@ -239,6 +243,16 @@ class MeterAddon:
         exchange.end_broken(self._meter.recorder, error_type=error_type, was_sent=was_sent)
         self._open.discard(exchange)
 
+    async def _own_answer(self, flow: http.HTTPFlow) -> http.Response:
+        """The gateway's own paths: its health, what an agent may know of its caps, and nothing else."""
+        path = _path(flow)
+        if flow.request.method != "GET" or path not in (HEALTH_PATH, budget.PATH):
+            return http.Response.make(403)
+        if path == HEALTH_PATH:
+            return http.Response.make(200, b'{"status":"ok"}', _JSON)
+        status, body = await self._budget.answer(self._caller(flow), dict(flow.request.query))
+        return http.Response.make(status, body, _JSON | {"cache-control": "no-store"})
+
     def _caller(self, flow: http.HTTPFlow) -> Caller:
         user = self._proxy_users.get(flow.client_conn.id, "")
         return caller_of(lower_headers(flow.request.headers), flow.request.query.get("key", ""), user)
@@ -252,13 +266,6 @@ def _is_gone(flow: http.HTTPFlow) -> bool:
 
 def _path(flow: http.HTTPFlow) -> str:
     return flow.request.path.partition("?")[0]
-
-
-def _own_answer(flow: http.HTTPFlow) -> http.Response:
-    """The gateway's own paths: its health, and nothing else."""
-    if flow.request.method == "GET" and _path(flow) == HEALTH_PATH:
-        return http.Response.make(200, b'{"status":"ok"}', _JSON)
-    return http.Response.make(403)
 
 
 def _turned_away_early(route: Route, headers: dict[str, str], *, is_metered_socket: bool) -> Refusal | None:

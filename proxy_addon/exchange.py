@@ -4,6 +4,7 @@ Knows nothing of mitmproxy: it is told what happened on the wire and says how th
 once; later words about the same one are ignored.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,12 +22,15 @@ from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Route
 from proxy_addon.tap import Tap
 
+TOLD_WITHIN_S = 0.5
+
 
 @dataclass(slots=True, eq=False)
 class Exchange:
     """A call whose money is held. `started` is on the monotonic clock. `prefixes` learns what its input counted.
     `plain_body` is the request without our question for its usage, where one was put in; `hider` then takes the answer
-    to it out again. A turn of a socket has no tap: it is told its answer, and notes `first_chunk_at` itself.
+    to it out again. A turn of a socket has no tap: it is told its answer, and notes `first_chunk_at` itself. `told` is
+    read while the provider works: headers for the agent about its money.
     """
 
     route: Route
@@ -40,6 +44,17 @@ class Exchange:
     plain_body: bytes | None = None
     hider: UsageHider | None = None
     first_chunk_at: float | None = None
+    told: "asyncio.Future[dict[str, str]] | None" = None
+
+    async def told_headers(self) -> dict[str, str]:
+        """Headers for the agent. Read while the provider worked, so there is hardly ever anything left to wait for;
+        an answer is not held up for them."""
+        if self.told is None:
+            return {}
+        await asyncio.wait({self.told}, timeout=TOLD_WITHIN_S)
+        if not self.told.done() or self.told.cancelled() or self.told.exception() is not None:
+            return {}
+        return self.told.result()
 
     def end_complete(self, recorder: Recorder) -> None:
         """The answer arrived whole."""

@@ -23,6 +23,7 @@ from app.ledger.identifiers import new_id
 from app.ledger.key_store import payer_of
 from app.pricing.bound import worst_case
 from app.pricing.input_bound import KnownInput
+from proxy_addon.budget import Budget
 from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
 from proxy_addon.gate import Gate, Passage
@@ -96,8 +97,9 @@ class _Turned(Exception):
 class Meter:
     """Decides over requests on behalf of one meter process."""
 
-    def __init__(self, recorder: Recorder, gate: Gate, keys: ProviderKeys) -> None:
+    def __init__(self, recorder: Recorder, gate: Gate, keys: ProviderKeys, budget: Budget) -> None:
         self.recorder = recorder
+        self._budget = budget
         self._gate = gate
         self._keys = keys
         self.refusing = RefusingServers()
@@ -163,7 +165,8 @@ class Meter:
             raise
         if not passage.is_open:
             self._turn_away(request, passage)
-        return Exchange(request.route, facts, passage.draft, time.monotonic(), self._prefixes)
+        told = asyncio.ensure_future(self._budget.headers(passage.draft))
+        return Exchange(request.route, facts, passage.draft, time.monotonic(), self._prefixes, told=told)
 
     def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:
         """The body with a question for its usage, where the answer would hide it; None leaves it as it is."""

@@ -122,9 +122,9 @@ def cause_headers(cause: Cause, needed_nano_usd: int | None, remaining_nano_usd:
     return headers
 
 
-def unreachable_body(message: str) -> bytes:
-    """The body of a 502 where the dialect is not at hand: each SDK finds the fields that it looks for."""
-    error = {"type": "api_error", "message": message, "code": 502, "status": "UNAVAILABLE", "param": None}
+def unreachable_body(message: str, status: int = 502) -> bytes:
+    """The body of an error where the dialect is not at hand: each SDK finds the fields that it looks for."""
+    error = {"type": "api_error", "message": message, "code": status, "status": "UNAVAILABLE", "param": None}
     return msgspec.json.encode({"type": "error", "error": error})
 
 

@@ -1,0 +1,60 @@
+"""What an agent may know of the money it works with: its own caps, and what its session or task has cost."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from app.core.caps import Action, Cap, Payer
+from app.core.tags import Scope, Tags
+from app.ledger.cap_store import CapStatus, read_caps
+from app.ledger.tables import calls, caps, holds, totals
+from app.ledger.window_totals import scope_column, spent_in
+
+
+def budget_of(connection: Connection, payer: Payer, now: datetime) -> list[CapStatus]:
+    """Every cap that a call of this payer counts in, with the window it would count in; tightest first.
+
+    Where the payer names no provider or model, caps of a single provider or model are listed too: its calls may count
+    in them.
+    """
+    found = [_status(connection, cap, payer, now) for cap in read_caps(connection) if _may_apply(cap, payer)]
+    return sorted(found, key=lambda status: status.share, reverse=True)
+
+
+def remaining_of_call(connection: Connection, call_id: str) -> int | None:
+    """What is left to spend in the tightest cap that can stop this call; None when no cap can. Never below 0."""
+    left = (
+        select(func.min(totals.c.limit_nano_usd - totals.c.posted_nano_usd))
+        .join(holds, (holds.c.cap_id == totals.c.cap_id) & (holds.c.window_key == totals.c.window_key))
+        .join(caps, caps.c.cap_id == totals.c.cap_id)
+        .where(holds.c.call_id == call_id, caps.c.action != Action.ALERT)
+    )
+    found = connection.execute(left).scalar_one()
+    return None if found is None else max(0, int(found))
+
+
+def cost_of_label(connection: Connection, scope: Scope, tags: Tags) -> int:
+    """What ended calls with this session (or task) and this virtual key have cost, as far as they have a price."""
+    column = calls.c[scope_column(scope)]
+    mine = select(func.coalesce(func.sum(calls.c.cost_nano_usd), 0)).where(
+        column == getattr(tags, scope.value), calls.c.virtual_key_id == tags.virtual_key_id
+    )
+    return int(connection.execute(mine).scalar_one())
+
+
+def _may_apply(cap: Cap, payer: Payer) -> bool:
+    unsaid = {Scope.PROVIDER: payer.provider, Scope.MODEL: payer.model}.get(cap.scope) == ""
+    return cap.applies_to(payer) or (unsaid and cap.scope_key != "*")
+
+
+def _status(connection: Connection, cap: Cap, payer: Payer, now: datetime) -> CapStatus:
+    span = cap.span(now, payer)
+    running = select(totals).where(totals.c.cap_id == cap.cap_id, totals.c.window_key == span.key)
+    row = connection.execute(running).one_or_none()
+    if row is None:
+        spent, unpriced = spent_in(connection, cap, span, payer)
+        return CapStatus(cap, span.key, spent, 0, cap.limit_nano_usd, span.starts_at, span.ends_at, unpriced)
+    return CapStatus(
+        cap, span.key, row.posted_nano_usd, row.held_nano_usd, row.limit_nano_usd,
+        span.starts_at, span.ends_at, row.unpriced_calls,
+    )  # fmt: skip
