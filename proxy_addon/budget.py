@@ -28,6 +28,7 @@ from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
 from app.ledger.key_store import payer_of
 from app.ledger.meter_state import paused
+from app.ledger.session_store import is_stopped
 from proxy_addon.identify import Caller
 from proxy_addon.refusals import REMAINING_HEADER, Cause, unreachable_body
 
@@ -119,11 +120,11 @@ class Budget:
                 for scope in COST_HEADERS
                 if getattr(tags, scope.value)
             }
-            is_paused = paused(connection)
-        told: dict[str, object] = {"currency": "USD", "as_of": now.isoformat(), "is_paused": is_paused}
+            is_open = not paused(connection) and not is_stopped(connection, tags)
+        told: dict[str, object] = {"currency": "USD", "as_of": now.isoformat(), "is_paused": not is_open}
         if estimate is not None:
             told["estimate_usd"] = format_exact_usd(estimate)
-            told["would_be_admitted"] = not is_paused and all(cap["estimate"] == "admitted" for cap in caps)
+            told["would_be_admitted"] = is_open and all(cap["estimate"] == "admitted" for cap in caps)
         return told | costs | {"caps": caps}
 
 

@@ -1,13 +1,13 @@
 """`bursar approvals`: calls that wait at a cap, and their answers."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app.cli import console, places
 from app.cli.choosing import choose, short_id
-from app.core.money import format_call_usd, format_exact_usd, format_usd
+from app.core.money import format_call_usd, format_exact_usd, format_usd, parse_usd
 
 if TYPE_CHECKING:
     from app.ledger.approval_store import Approval
@@ -37,14 +37,40 @@ def list_approvals(
 
 
 @app.command("approve")
-def approve_call(approval: str = APPROVAL) -> None:
-    """Let one waiting call go, at most at the amount shown."""
-    from app.ledger.approval_store import approve
+def approve_call(
+    approval: str = APPROVAL,
+    session: bool = typer.Option(False, "--session", help="All calls of its session, until the cap's window ends."),
+) -> None:
+    """Let one waiting call go, at most at the amount shown; or its whole session."""
+    from app.ledger.approval_store import approve, approve_session
 
     with places.opened_ledger() as ledger:
         chosen = _find(ledger, approval)
-        approve(ledger, chosen.approval_id, by=places.user_name())
-    console.say(f"Approved, up to {format_call_usd(chosen.worst_nano_usd)}: {_who(chosen)}.")
+        answer = approve_session if session else approve
+        answer(ledger, chosen.approval_id, by=places.user_name())
+    if session:
+        console.say(f"Approved for this session, past {chosen.cap_name}: {_who(chosen)}.")
+    else:
+        console.say(f"Approved, up to {format_call_usd(chosen.worst_nano_usd)}: {_who(chosen)}.")
+
+
+@app.command("raise")
+def raise_cap(
+    amount: str = typer.Argument(..., help="By how much, in US dollars."),
+    approval: str = APPROVAL,
+    hours: float = typer.Option(0, "--hours", min=0, help="For how long; without it, until the cap's window ends."),
+) -> None:
+    """Raise the cap that holds a call back, by an amount, so that the call and others go on."""
+    from app.ledger.raise_store import raise_by
+
+    with places.opened_ledger() as ledger:
+        chosen = _find(ledger, approval)
+        until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
+        raise_by(
+            ledger, chosen.cap_id, chosen.window_key, parse_usd(amount), until=until, by=places.user_name()
+        )  # fmt: skip
+    end = f"until {until.astimezone():%Y-%m-%d %H:%M}" if until else "until its window ends"
+    console.say(f"Raised by {format_usd(parse_usd(amount))} {end}: {chosen.cap_name}.")
 
 
 @app.command("refuse")

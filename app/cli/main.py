@@ -28,6 +28,7 @@ app.add_typer(approvals.app, name="approvals")
 app.add_typer(prices.app, name="prices")
 app.command("pause")(pause.pause_calls)
 app.command("resume")(pause.resume_calls)
+app.command("stop")(pause.stop_session)
 app.command("demo")(demo.show_demo)
 
 

@@ -1,21 +1,91 @@
-"""`bursar pause` and `bursar resume`: one switch for all agents."""
+"""`bursar pause`, `bursar resume`, `bursar stop`: one switch for all agents, and one for each session."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import typer
 
 from app.cli import console, places
+from app.cli.choosing import choose
+from app.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from app.ledger.engine import Ledger
+
+LOOKED_BACK = timedelta(days=1)
+_MOST_SESSIONS = 500
+CUT = typer.Option(False, "--cut", help="Also cut the answers that are running now.")
 
 
-def pause_calls() -> None:
+def pause_calls(cut: bool = CUT) -> None:
     """Pause everything: calls wait, nothing is sent, until you resume."""
     from app.ledger.meter_state import pause_everything
 
     with places.opened_ledger() as ledger:
-        pause_everything(ledger, by=places.user_name())
+        pause_everything(ledger, by=places.user_name(), cuts_streams=cut)
     console.say("Everything is paused. Calls wait until: bursar resume")
 
 
-def resume_calls() -> None:
-    """Let calls go on after a pause."""
+def resume_calls(
+    session: str = typer.Argument("", help="A stopped session; without one, everything that is paused."),
+) -> None:
+    """Let calls go on after a pause, or those of one stopped session."""
     from app.ledger.meter_state import resume
+    from app.ledger.session_store import list_stopped_sessions, resume_session
 
     with places.opened_ledger() as ledger:
-        resume(ledger, by=places.user_name())
-    console.say("Calls go on.")
+        if not session:
+            resume(ledger, by=places.user_name())
+            console.say("Calls go on.")
+            return
+        stopped = [known.session for known in list_stopped_sessions(ledger)]
+        chosen = choose(
+            stopped, session, lambda name: (name,), kind="stopped session", listing="bursar stop --list"
+        )  # fmt: skip
+        resume_session(ledger, chosen)
+    console.say(f"Session {chosen} goes on.")
+
+
+def stop_session(
+    session: str = typer.Argument("", help="Its id, or the end of it; may be left out when one runs."),
+    cut: bool = CUT,
+    listing: bool = typer.Option(False, "--list", help="Show the stopped sessions."),
+) -> None:
+    """Stop one session: its next call is refused, and its agent is told so."""
+    from app.ledger import session_store
+
+    with places.opened_ledger() as ledger:
+        if listing:
+            _list_stopped(ledger)
+            return
+        chosen = choose(
+            _running(ledger), session, lambda name: (name,), kind="session", listing="bursar spend --by session"
+        )
+        session_store.stop_session(ledger, chosen, by=places.user_name(), cuts_streams=cut)
+    console.say(f"Session {chosen} is stopped. Let it go on with: bursar resume {chosen}")
+
+
+def _running(ledger: "Ledger") -> list[str]:
+    """Sessions with a call in the last day, or one that waits."""
+    from app.core.tags import Scope
+    from app.ledger.approval_store import waiting
+    from app.ledger.spend import spend_by
+
+    now = datetime.now(UTC)
+    spent = spend_by(ledger, Scope.SESSION, now - LOOKED_BACK, now + timedelta(seconds=1))
+    names = [group.key for group in spent[:_MOST_SESSIONS]] + [call.tags.session for call in waiting(ledger)]
+    found = list(dict.fromkeys(name for name in names if name))
+    if not found:
+        raise InvalidInput("No session runs", "Only agents that name their sessions can be stopped by them.")
+    return found
+
+
+def _list_stopped(ledger: "Ledger") -> None:
+    from app.ledger.session_store import list_stopped_sessions
+
+    found = list_stopped_sessions(ledger)
+    if not found:
+        console.say("No session is stopped.")
+        return
+    rows = [[one.session, f"{one.stopped_at.astimezone():%Y-%m-%d %H:%M}", one.stopped_by] for one in found]
+    console.print_table(["Session", "Stopped", "By"], rows)

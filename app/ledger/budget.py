@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from app.core.caps import Action, Cap, Payer
+from app.core.caps import Action, Cap, Mode, Payer
 from app.core.tags import Scope, Tags
 from app.ledger.cap_store import CapStatus, read_caps
 from app.ledger.tables import calls, caps, holds, totals
@@ -27,7 +27,7 @@ def remaining_of_call(connection: Connection, call_id: str) -> int | None:
         select(func.min(totals.c.limit_nano_usd - totals.c.posted_nano_usd))
         .join(holds, (holds.c.cap_id == totals.c.cap_id) & (holds.c.window_key == totals.c.window_key))
         .join(caps, caps.c.cap_id == totals.c.cap_id)
-        .where(holds.c.call_id == call_id, caps.c.action != Action.ALERT)
+        .where(holds.c.call_id == call_id, caps.c.action != Action.ALERT, caps.c.mode == Mode.ENFORCE)
     )
     found = connection.execute(left).scalar_one()
     return None if found is None else max(0, int(found))
