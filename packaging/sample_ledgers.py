@@ -5,6 +5,7 @@ Used by screenshots.py; every call is reserved and settled as the meter does it.
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -99,6 +100,23 @@ def fill_absurd(ledger: Ledger, meter: str) -> None:
     for number in range(5):
         tags = Tags(ABSURD.project, f"{ABSURD.agent} {number}", "", "", ABSURD.task, f"s-{number}")
         ask(ledger, meter, (tags, "openai", "gpt-9", 0), cap.cap_id, huge // 2, timedelta(minutes=number))
+
+
+def fill_waiting(count: int, ledger: Ledger, meter: str) -> None:
+    """A used-up cap and `count` calls that wait at it, of four agents in a few sessions each."""
+    cap = cap_store.add_cap(
+        ledger, scope=Scope.EVERYTHING, scope_key="", window=CapWindowKind.DAY, limit_nano_usd=20 * NANO_PER_USD,
+        time_zone=ZONE.key,
+    )  # fmt: skip
+    dice = random.Random(SEED)
+    for number in range(20):
+        write_call(ledger, meter, pick(dice), NOW - timedelta(seconds=20 * number + 9), 980_000_000, dice)
+    for number in range(count):
+        tags, provider, model, weight = WORK[number % len(WORK)]
+        session = f"{tags.session}-{dice.randint(1, max(1, count // 30))}"
+        who = (replace(tags, session=session), provider, model, weight)
+        ago = timedelta(seconds=2 * (count - number))
+        ask(ledger, meter, who, cap.cap_id, dice.randint(20_000_000, 900_000_000), ago)
 
 
 def pick(dice: random.Random) -> tuple[Tags, str, str]:

@@ -9,6 +9,7 @@ resources/screenshots; with a folder it draws them there, and those of empty and
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -34,7 +35,7 @@ from app.desktop.window import Window
 from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger
 from app.services.settings import Settings, Theme
-from sample_ledgers import NOW, ZONE, fill_absurd, fill_normal, open_sample
+from sample_ledgers import NOW, ZONE, fill_absurd, fill_normal, fill_waiting, open_sample
 
 
 def main() -> int:
@@ -77,6 +78,11 @@ def draw_extremes(home: Path, folder: Path, suffix: str) -> None:
     """The pictures of a ledger with nothing in it and of one that overflows, in one theme."""
     empty = open_sample(home / "empty", lambda _ledger, _meter: None)
     absurd = open_sample(home / "absurd", fill_absurd)
+    for count in (1, 20, 500):
+        waiting = open_sample(home / f"waiting-{count}", partial(fill_waiting, count))
+        draw_window(waiting, folder, f"waiting-{count}-{suffix}", ("Approvals",))
+        draw_popover(waiting, folder / f"popover-waiting-{count}-{suffix}.png")
+        waiting.close()
     for name, ledger, size in (("empty", empty, (1120, 740)), ("absurd", absurd, (1024, 700))):
         draw_window(ledger, folder, f"{name}-{suffix}", ("Overview", "Caps", "Approvals", "Keys"), size=size)
         draw_popover(ledger, folder / f"popover-{name}-{suffix}.png")

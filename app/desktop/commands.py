@@ -11,7 +11,7 @@ from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
 from app.keys.issue import issue_key
 from app.keys.vault import Vault
-from app.ledger import approval_store, cap_store, key_store, meter_state, raise_store
+from app.ledger import approval_store, cap_store, key_store, meter_state, raise_store, session_store
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
 from app.ledger.key_store import VirtualKey
@@ -43,20 +43,39 @@ class Commands:
             lambda: approval_store.approve(self._ledger, approval.approval_id, by=ANSWERED_BY), failed, done
         )  # fmt: skip
 
+    def approve_session(self, approval: Approval, failed: Failed, done: Done = _nothing) -> None:
+        """Let this call, and the others of its session, pass the cap that holds them back until its window ends."""
+        self._do(
+            lambda: approval_store.approve_session(self._ledger, approval.approval_id, by=ANSWERED_BY), failed, done
+        )
+
     def refuse(self, approvals: tuple[Approval, ...], failed: Failed, done: Done = _nothing) -> None:
-        """Refuse these calls."""
+        """Refuse these calls; of several, those that still wait."""
+        asked = [approval.approval_id for approval in approvals]
 
         def work() -> None:
-            for approval in approvals:
-                approval_store.refuse(self._ledger, approval.approval_id, by=ANSWERED_BY)
+            if len(asked) == 1:
+                approval_store.refuse(self._ledger, asked[0], by=ANSWERED_BY)
+            else:
+                approval_store.refuse_all(self._ledger, asked, by=ANSWERED_BY)
 
         self._do(work, failed, done)
 
-    def raise_window(self, approval: Approval, limit: int, failed: Failed, done: Done = _nothing) -> None:
-        """Raise the running window of the cap that holds this call back. `limit` in nano-dollars."""
-        self._do(
-            lambda: raise_store.raise_window(self._ledger, approval.cap_id, approval.window_key, limit), failed, done
-        )
+    def raise_window(
+        self, approval: Approval, limit: int, until: datetime | None, failed: Failed, done: Done = _nothing
+    ) -> None:
+        """Raise the running window of the cap that holds this call back, until an instant or until it ends. `limit` in
+        nano-dollars."""
+        cap, window, by = approval.cap_id, approval.window_key, ANSWERED_BY
+
+        def work() -> None:
+            if until is None:
+                raise_store.raise_window(self._ledger, cap, window, limit, by=by)
+            else:
+                more = limit - approval.limit_nano_usd
+                raise_store.raise_by(self._ledger, cap, window, more, until=until, by=by)
+
+        self._do(work, failed, done)
 
     def save_cap(self, cap: Cap, failed: Failed, done: Done = _nothing) -> None:
         """Add a cap (an empty `cap_id`), or give one new values."""
@@ -77,6 +96,17 @@ class Commands:
         """Pause everything, or resume."""
         order = meter_state.pause_everything if is_paused else meter_state.resume
         self._do(lambda: order(self._ledger, ANSWERED_BY), failed, _nothing)
+
+    def set_stopped(self, session: str, is_stopped: bool, failed: Failed, done: Done = _nothing) -> None:
+        """Stop one session, or let it go on."""
+
+        def work() -> None:
+            if is_stopped:
+                session_store.stop_session(self._ledger, session, by=ANSWERED_BY)
+            else:
+                session_store.resume_session(self._ledger, session)
+
+        self._do(work, failed, done)
 
     def stop_meter(self, done: Done, failed: Failed) -> None:
         """Ask the running meter to finish its calls and end."""

@@ -189,7 +189,7 @@ class Popover(QFrame):
         if snapshot.is_empty and not snapshot.waiting:
             sections.append(empty_section())
         if snapshot.sessions:
-            sections.append(running_section(snapshot))
+            sections.append(running_section(snapshot, self._set_stopped))
         if not snapshot.is_empty or snapshot.caps:
             sections.append(caps_section(snapshot, self._page_opener("Caps")))
         for section in sections:
@@ -203,6 +203,10 @@ class Popover(QFrame):
         if self._snapshot is not None:
             self.error.clear()
             self._commands.set_paused(not self._snapshot.is_paused, self.error.tell)
+
+    def _set_stopped(self, session: str, is_stopped: bool) -> None:
+        self.error.clear()
+        self._commands.set_stopped(session, is_stopped, self.error.tell)
 
     def _tell_times(self) -> None:
         """Once a second only the times of what waits."""

@@ -15,8 +15,10 @@ from app.desktop.models.tray_words import session_line, spend_line, tooltip_word
 from app.desktop.popover import Popover
 from app.desktop.tokens import DARK_PANEL, LIGHT_PANEL, TEMPLATE, Inks
 from app.desktop.widgets.ring import ring_icon
+from app.ledger.spend import SessionSpend
 
 _SESSIONS_SHOWN = 3
+_WAITING_SHOWN = 5
 
 
 class Tray(QObject):
@@ -55,10 +57,14 @@ class Tray(QObject):
         snapshot = self._snapshot
         if snapshot is not None:
             self.menu.addAction(spend_line(snapshot)).setEnabled(False)
-            for group in waiting_groups(snapshot):
+            groups = waiting_groups(snapshot)
+            for group in groups[:_WAITING_SHOWN]:
                 self._add_waiting(group)
+            if len(groups) > _WAITING_SHOWN:
+                more = f"{len(groups) - _WAITING_SHOWN} more sessions wait"
+                self.menu.addAction(more, lambda: self.opened.emit("Approvals"))
             for session in snapshot.sessions[:_SESSIONS_SHOWN]:
-                self.menu.addAction(session_line(session).replace("&", "&&")).setEnabled(False)
+                self._add_session(session, session.session in snapshot.stopped)
             self.menu.addSeparator()
         self.menu.addAction("Open Bursar", lambda: self.opened.emit(""))
         if snapshot is not None:
@@ -73,8 +79,19 @@ class Tray(QObject):
         answers = self.menu.addMenu(waiting_line(group).replace("&", "&&"))
         call = group.oldest
         answers.addAction("Approve once", lambda: self._commands.approve(call, self._tell))
+        if call.tags.session:
+            answers.addAction("Approve for this session", lambda: self._commands.approve_session(call, self._tell))
         answers.addAction("Raise cap…", lambda: self.opened.emit("Approvals"))
         answers.addAction("Refuse", lambda: self._commands.refuse(group.calls, self._tell))
+
+    def _add_session(self, session: SessionSpend, is_stopped: bool) -> None:
+        line = session_line(session).replace("&", "&&")
+        if not session.session:
+            self.menu.addAction(line).setEnabled(False)
+            return
+        words = "Let this session go on" if is_stopped else "Stop this session"
+        orders = self.menu.addMenu(f"{line} (stopped)" if is_stopped else line)
+        orders.addAction(words, lambda: self._commands.set_stopped(session.session, not is_stopped, self._tell))
 
     def _tell(self, error: AppError) -> None:
         self.failed.emit(error)

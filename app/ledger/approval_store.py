@@ -1,5 +1,6 @@
 """Questions to a person, and the answers. The meter asks, the tray or the command line answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -120,6 +121,15 @@ def granted_windows(connection: Connection, tags: Tags) -> frozenset[CapWindow]:
 def refuse(ledger: Ledger, approval_id: str, *, by: str) -> None:
     """Refuse this one call. Raises InvalidInput when it no longer waits."""
     _answer(ledger, approval_id, ApprovalState.REFUSED, by)
+
+
+def refuse_all(ledger: Ledger, approval_ids: Sequence[str], *, by: str) -> int:
+    """Refuse those of these calls that still wait, in one transaction. Returns how many."""
+    with ledger.write() as connection:
+        return sum(
+            _move(connection, approvals.c.approval_id == one, ApprovalState.REFUSED, datetime.now(UTC), by)
+            for one in approval_ids
+        )
 
 
 def ask(connection: Connection, draft: Draft, obstacle: Obstacle, instance_id: str, expires_at: datetime) -> str:

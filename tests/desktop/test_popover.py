@@ -1,10 +1,11 @@
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.money import NANO_PER_USD
@@ -19,9 +20,13 @@ from app.desktop.reading import read_snapshot
 from app.desktop.tasks import Tasks
 from app.desktop.theme import ThemeSwitch
 from app.desktop.tray import Tray
+from app.desktop.widgets.raise_form import RaiseForm
+from app.desktop.widgets.session_form import SessionForm
 from app.ledger import approval_store, cap_store, meter_state
 from app.ledger.engine import Ledger
-from tests.desktop.conftest import ZONE, Scribe
+from app.ledger.raise_store import live_raises
+from app.ledger.session_store import list_stopped_sessions
+from tests.desktop.conftest import TAGS, ZONE, Scribe
 
 
 @pytest.fixture
@@ -80,14 +85,72 @@ def test_a_cap_is_raised_in_place(qtbot: QtBot, popover: Popover, ledger: Ledger
     answers = popover.bands()[0].answers
     qtbot.waitUntil(lambda: answers.raise_button.is_armed)
     QTest.keyClick(popover.bands()[0], Qt.Key.Key_R)
-    assert answers.form is not None
-    answers.form.amount.setText("0.50")
-    QTest.mouseClick(answers.form.raise_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "Not a raise" in answers.form.error.text if answers.form else False)
-    answers.form.amount.setText("12")
-    QTest.keyClick(answers.form.amount, Qt.Key.Key_Return)
+    form = answers.form
+    assert isinstance(form, RaiseForm)
+    form.amount.setText("0.50")
+    QTest.mouseClick(form.raise_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Not a raise" in form.error.text)
+    form.amount.setText("12")
+    QTest.keyClick(form.amount, Qt.Key.Key_Return)
     now = datetime.now(UTC)
     qtbot.waitUntil(lambda: cap_store.cap_statuses(ledger, now)[0].limit_nano_usd == 12 * NANO_PER_USD)
+    assert live_raises(ledger, cap_store.list_caps(ledger)[0].cap_id)[0].until is None
+
+
+def test_a_cap_is_raised_for_an_hour(qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe) -> None:
+    cap_everything(ledger)
+    scribe.ask(2 * NANO_PER_USD)
+    qtbot.waitUntil(lambda: len(popover.bands()) == 1)
+    answers = popover.bands()[0].answers
+    answers.open_raise()
+    form = answers.form
+    assert isinstance(form, RaiseForm)
+    form.amount.setText("3")
+    form.until.setCurrentText("for one hour")
+    form.submit()
+    cap = cap_store.list_caps(ledger)[0]
+    qtbot.waitUntil(lambda: live_raises(ledger, cap.cap_id) != [])
+    (raised,) = live_raises(ledger, cap.cap_id)
+    assert raised.amount_nano_usd == 2 * NANO_PER_USD
+    assert raised.until is not None
+    assert timedelta(minutes=59) < raised.until - datetime.now(UTC) <= timedelta(hours=1)
+
+
+def test_a_session_is_approved_after_asking_once_more(
+    qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe
+) -> None:
+    cap_everything(ledger)
+    scribe.ask(2 * NANO_PER_USD)
+    scribe.ask(2 * NANO_PER_USD)
+    scribe.ask(2 * NANO_PER_USD, tags=replace(TAGS, session="s-2"))
+    qtbot.waitUntil(lambda: len(popover.bands()) == 2)
+    answers = popover.bands()[0].answers
+    qtbot.waitUntil(lambda: answers.session_button.is_armed)
+    QTest.keyClick(popover.bands()[0], Qt.Key.Key_S)
+    form = answers.form
+    assert isinstance(form, SessionForm)
+    qtbot.waitUntil(lambda: "whatever they cost" in texts(popover))
+    assert len(approval_store.waiting(ledger)) == 3
+    qtbot.waitUntil(lambda: form.approve_button.is_armed)
+    QTest.mouseClick(form.approve_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: [call.tags.session for call in approval_store.waiting(ledger)] == ["s-2"])
+
+
+def test_a_session_is_stopped_and_goes_on_with_one_click(
+    qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe
+) -> None:
+    scribe.write_call(NANO_PER_USD // 2)
+    name = "Stop: Claude Code, migrate invoices"
+    qtbot.waitUntil(lambda: bool(_named(popover, name)))
+    QTest.mouseClick(_named(popover, name)[0], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: [one.session for one in list_stopped_sessions(ledger)] == ["s-1"])
+    qtbot.waitUntil(lambda: "Stopped. Its next call is refused." in texts(popover))
+    QTest.mouseClick(_named(popover, "Let it go on: Claude Code, migrate invoices")[0], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: list_stopped_sessions(ledger) == [])
+
+
+def _named(popover: Popover, name: str) -> list[QPushButton]:
+    return [one for one in popover.findChildren(QPushButton) if one.accessibleName() == name and one.isVisible()]
 
 
 def test_an_answer_that_came_too_late_is_told_in_place(
@@ -119,11 +182,10 @@ def test_it_stays_in_its_size_with_absurd_names_and_amounts(
     for number in range(6):
         tags = Tags(project="p" * 100, agent="a" * 100, task="t" * 100, session=str(number))
         scribe.write_call(999_999 * NANO_PER_USD, tags=tags)
-    qtbot.waitUntil(lambda: "$5,999,994" in texts(popover))
+    qtbot.waitUntil(lambda: "3 more running" in texts(popover))
     assert popover.width() == WIDTH
     assert popover.height() <= MOST_HEIGHT
     assert popover._middle.minimumSize().width() <= WIDTH
-    assert "3 more running" in texts(popover)
 
 
 def test_it_grows_and_shrinks_with_what_it_shows(
@@ -167,7 +229,14 @@ def test_the_trays_menu_is_enough_alone(
     assert tray.icon.toolTip() == "Bursar: 1 agent waits for your answer."
     answers = tray.menu.actions()[1].menu()
     assert answers is not None
+    assert [action.text() for action in answers.actions()] == [  # type: ignore[attr-defined]
+        "Approve once", "Approve for this session", "Raise cap…", "Refuse",
+    ]  # fmt: skip
     answers.actions()[0].trigger()  # type: ignore[attr-defined]
     qtbot.waitUntil(lambda: approval_store.waiting(ledger) == [])
+    session = tray.menu.actions()[2].menu()
+    assert session is not None
+    session.actions()[0].trigger()  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: [one.session for one in list_stopped_sessions(ledger)] == ["s-1"])
     tray.icon.hide()
     destroy(tray.menu, tray)

@@ -215,7 +215,7 @@ def test_a_call_without_a_price_is_a_dash_and_its_sum_a_floor(qtbot: QtBot, wind
     scribe.write_call(None)
     qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 2)
     assert window.overview.rows.index(0, 8).data() == "? —"
-    assert window.overview._today.amount == "$1.00+"
+    qtbot.waitUntil(lambda: window.overview._today.amount == "$1.00+")
 
 
 def test_dialog_buttons_follow_the_desktops_order(qtbot: QtBot, window: Window) -> None:

@@ -1,9 +1,11 @@
 """Waiting calls in words, grouped by the session that waits."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+from app.core.caps import Answer
 from app.core.money import NANO_PER_USD, UNKNOWN, format_usd
 from app.core.tags import Tags
 from app.desktop.formats import countdown, elapsed
@@ -79,9 +81,25 @@ def waited(approval: Approval, now: datetime) -> str:
     return elapsed(now - approval.asked_at)
 
 
-def refused_in(approval: Approval, now: datetime) -> str:
-    """What happens without an answer."""
-    return f"If nobody answers, it is refused in {countdown(approval.expires_at - now)}."
+def without_answer(approval: Approval, now: datetime) -> str:
+    """What happens without an answer: what the cap says, or what its client needs to hear before it gives up."""
+    if approval.default_answer is not None and approval.default_at is not None:
+        done = "approved" if approval.default_answer is Answer.APPROVE else "refused"
+        return f"If nobody answers, it is {done} in {countdown(approval.default_at - now)}."
+    left = countdown(approval.expires_at - now)
+    return f"If nobody answers, its agent is told in {left} to try again."
+
+
+def until_choices(now: datetime, zone: ZoneInfo) -> tuple[tuple[str, datetime | None], ...]:
+    """Ends that a raise may have, in words; None is the end of the cap's own window."""
+    here = now.astimezone(zone)
+    midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (
+        ("until this window ends", None),
+        ("for one hour", now + timedelta(hours=1)),
+        ("for four hours", now + timedelta(hours=4)),
+        ("until midnight", midnight),
+    )
 
 
 def answer_words(approval: Approval) -> str:

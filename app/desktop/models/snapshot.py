@@ -22,6 +22,7 @@ class Snapshot:
 
     `caps` are tightest first, `waiting` oldest first, `calls` newest first, `sessions` busiest first (those of the last
     ten minutes). `meter` is None when none runs; `trouble` then says why, once it has been gone for two seconds.
+    `stopped` are the sessions that a person stopped.
     """
 
     read_at: datetime
@@ -40,6 +41,7 @@ class Snapshot:
     meter: Meter | None
     is_paused: bool
     trouble: str = ""
+    stopped: frozenset[str] = frozenset()
 
     @property
     def rate_nano_usd(self) -> int:

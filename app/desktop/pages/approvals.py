@@ -19,6 +19,8 @@ from app.ledger.approval_store import Approval
 
 LIST_WIDTH = 316
 _ANSWERED_SHOWN = 50
+_SESSIONS_SHOWN = 100
+_ANSWER_KEYS = (Qt.Key.Key_A, Qt.Key.Key_S, Qt.Key.Key_R, Qt.Key.Key_X)
 _ALL_ANSWERED = "When a cap is reached, the agent's next call waits here."
 
 
@@ -30,6 +32,7 @@ class ApprovalsPage(Page):
         self._commands = commands
         self._chosen: tuple[str, str, str, str] | None = None
         self._snapshot: Snapshot | None = None
+        self._listed: object = None
         self.detail: ApprovalDetail | None = None
         self._list, self._side = QVBoxLayout(), QVBoxLayout()
         self._list.setSpacing(0)
@@ -63,17 +66,27 @@ class ApprovalsPage(Page):
         return [widget for widget in widgets_in(self._list) if isinstance(widget, GroupRow)]
 
     def _fill_list(self, snapshot: Snapshot, groups: tuple[WaitingGroup, ...]) -> None:
+        """Made anew only when it says something else: hundreds of rows are slow to make."""
+        minute = snapshot.read_at.replace(second=0, microsecond=0)
+        says = (self._chosen, groups, snapshot.answered, minute)
+        if says == self._listed:
+            return
+        self._listed = says
         had_focus = any(row.hasFocus() for row in self.group_rows())
         clear(self._list)
         if groups:
             self._list.addLayout(_list_head("Waiting", plural(len(snapshot.waiting), "call")))
-        for group in groups:
+        for group in groups[:_SESSIONS_SHOWN]:
             row = GroupRow(group, is_chosen=group.key == self._chosen)
             row.chosen.connect(self._choose)
             row.pressed_key.connect(self._pass_key)
             self._list.addWidget(row)
             if had_focus and group.key == self._chosen:
                 row.setFocus()
+        if len(groups) > _SESSIONS_SHOWN:
+            more = Text(f"{len(groups) - _SESSIONS_SHOWN} more sessions wait", ink="text_3", size=Size.CAPTION)
+            more.setContentsMargins(8, 4, 8, 4)
+            self._list.addWidget(more)
         if snapshot.answered:
             self._list.addSpacing(12 if groups else 0)
             self._list.addLayout(_list_head("Answered", ""))
@@ -108,7 +121,7 @@ class ApprovalsPage(Page):
 
 
 class GroupRow(QWidget):
-    """One session that waits. A, R and X on it answer for it."""
+    """One session that waits. A, S, R and X on it answer for it."""
 
     chosen = Signal(object)
     pressed_key = Signal(object)
@@ -134,10 +147,10 @@ class GroupRow(QWidget):
         self.chosen.emit(self._group.key)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter chooses it; A, R and X answer."""
+        """Enter chooses it; A, S, R and X answer."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
             self.chosen.emit(self._group.key)
-        elif self._is_chosen and event.key() in (Qt.Key.Key_A, Qt.Key.Key_R, Qt.Key.Key_X):
+        elif self._is_chosen and event.key() in _ANSWER_KEYS:
             self.pressed_key.emit(event)
         else:
             super().keyPressEvent(event)

@@ -1,4 +1,4 @@
-"""The answers to a waiting call: approve once, raise the cap in place, refuse."""
+"""The answers to a waiting call: approve once or for its session, raise the cap in place, refuse, stop the session."""
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
@@ -11,6 +11,7 @@ from app.desktop.models.approval_view import WaitingGroup, up_to
 from app.desktop.widgets.buttons import GuardedButton
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.raise_form import RaiseForm
+from app.desktop.widgets.session_form import SessionForm
 from app.desktop.widgets.text import Text
 
 TOLD_FOR_MS = 2_000
@@ -19,7 +20,8 @@ TOLD_FOR_MS = 2_000
 class Answers(QWidget):
     """Buttons about one group of waiting calls; approving is for its oldest call alone, refusing for all of them.
 
-    Keys A, R and X answer while it, or the row that owns it, has the focus. `answered` is told when the ledger took it.
+    Keys A, S, R and X answer while it, or the row that owns it, has the focus. `answered` is told when the ledger took
+    it.
     """
 
     answered = Signal()
@@ -32,7 +34,7 @@ class Answers(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(8)
         self.error = ErrorLine()
-        self.form: RaiseForm | None = None
+        self.form: RaiseForm | SessionForm | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._make_buttons()
         self._show_buttons()
@@ -49,6 +51,17 @@ class Answers(QWidget):
         self._send(f"Approved, {up_to(call.worst_nano_usd)}")
         self._commands.approve(call, self._failed, self.answered.emit)
 
+    def approve_session(self) -> None:
+        """Let the session's calls pass the cap until its window ends."""
+        self._close_form()
+        self._send("Approved for this session")
+        self._commands.approve_session(self._group.oldest, self._failed, self.answered.emit)
+
+    def stop_session(self) -> None:
+        """Refuse this session's calls from now on."""
+        self._send("Stopped. Its next call is refused")
+        self._commands.set_stopped(self._group.oldest.tags.session, True, self._failed, self.answered.emit)
+
     def refuse(self) -> None:
         """Refuse every call of the group."""
         self._send("Refused")
@@ -56,14 +69,24 @@ class Answers(QWidget):
 
     def open_raise(self) -> None:
         """Put the form for a new limit in the place of the buttons."""
-        self._buttons.hide()
-        self.form = RaiseForm(self._group.oldest, self._commands, self._close_raise)
-        self._column.insertWidget(0, self.form)
-        self.form.amount.setFocus()
+        form = RaiseForm(self._group.oldest, self._commands, self._close_form)
+        self._show_form(form)
+        form.amount.setFocus()
+
+    def open_session(self) -> None:
+        """Ask whether the whole session is meant: nobody can say what it will come to."""
+        form = SessionForm(self._group.oldest, self.approve_session, self._close_form)
+        self._show_form(form)
+        form.approve_button.setFocus()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """A approves, R raises, X refuses, each under the guard of its button."""
-        keys = {Qt.Key.Key_A: self.approve_button, Qt.Key.Key_R: self.raise_button, Qt.Key.Key_X: self.refuse_button}
+        """A approves, S its session, R raises, X refuses, each under the guard of its button."""
+        keys = {
+            Qt.Key.Key_A: self.approve_button,
+            Qt.Key.Key_S: self.session_button,
+            Qt.Key.Key_R: self.raise_button,
+            Qt.Key.Key_X: self.refuse_button,
+        }
         pressed = keys.get(Qt.Key(event.key())) if self.form is None else None
         if pressed is None:
             super().keyPressEvent(event)
@@ -80,15 +103,21 @@ class Answers(QWidget):
         )  # fmt: skip
         self.raise_button = GuardedButton("Raise cap…", self.open_raise, name=f"Raise {call.cap_name}")
         self.refuse_button = GuardedButton("Refuse" if count == 1 else "Refuse all", self.refuse, name=f"Refuse, {who}")
+        self.session_button = GuardedButton(
+            "Approve for this session…", self.open_session, kind="link", name=f"Approve for this session, {who}"
+        )
+        self.stop_button = GuardedButton("Stop this session", self.stop_session, kind="link", name=f"Stop, {who}")
         self._told = Text("", ink="text_2")
         self._told.hide()
         self._buttons = QWidget()
-        row = QHBoxLayout(self._buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        for made in (self.approve_button, self.raise_button, self.refuse_button):
-            row.addWidget(made)
-        row.addStretch(1)
+        column = QVBoxLayout(self._buttons)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addLayout(_row(self.approve_button, self.raise_button, self.refuse_button))
+        column.addLayout(_row(self.session_button, self.stop_button))
+        for made in (self.session_button, self.stop_button):
+            made.setEnabled(bool(call.tags.session))
+            made.setVisible(bool(call.tags.session))
 
     def _show_buttons(self) -> None:
         for part in (self._buttons, self._told, self.error):
@@ -110,10 +139,24 @@ class Answers(QWidget):
         self._allow_again()
         self.error.tell(error)
 
-    def _close_raise(self) -> None:
+    def _show_form(self, form: RaiseForm | SessionForm) -> None:
+        self.form = form
+        self._buttons.hide()
+        self._column.insertWidget(0, form)
+
+    def _close_form(self) -> None:
         if self.form is not None:
             self.form.hide()
             self.form.deleteLater()
             self.form = None
             self._buttons.show()
             self.answered.emit()
+
+
+def _row(*buttons: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(8)
+    for made in buttons:
+        row.addWidget(made)
+    row.addStretch(1)
+    return row

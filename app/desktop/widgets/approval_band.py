@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
 from app.desktop.commands import Commands
 from app.desktop.fonts import SEMIBOLD, Size
-from app.desktop.models.approval_view import WaitingGroup, refused_in, waited, why
+from app.desktop.models.approval_view import WaitingGroup, waited, why, without_answer
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.theme import icon, tokens_of
 from app.desktop.widgets.answers import Answers
@@ -20,7 +20,7 @@ MARGIN = 16
 
 
 class ApprovalBand(Ground):
-    """Who waits, why, for how long, and the answers. A, R and X answer while it has the focus."""
+    """Who waits, why, for how long, and the answers. A, S, R and X answer while it has the focus."""
 
     answered = Signal()
 
@@ -34,7 +34,7 @@ class ApprovalBand(Ground):
         self._waited = Text("", ink="text_2", size=Size.CAPTION)
         self._why = Text("", wraps=True)
         self._why.setTextFormat(Qt.TextFormat.RichText)
-        self._refused_in = Text("", ink="text_2", size=Size.CAPTION, wraps=True)
+        self._without = Text("", ink="text_2", size=Size.CAPTION, wraps=True)
         self._lay_out()
         self._tint()
 
@@ -45,7 +45,7 @@ class ApprovalBand(Ground):
         self._title.setText(said)
         self._why.setText(why(call))
         self._tell_times(group, snapshot.read_at)
-        self.setAccessibleName(f"{said}. {call.cap_name}. {self._refused_in.text()}")
+        self.setAccessibleName(f"{said}. {call.cap_name}. {self._without.text()}")
         self.answers.update_group(group)
 
     def tell_times(self, group: WaitingGroup) -> None:
@@ -54,7 +54,7 @@ class ApprovalBand(Ground):
 
     def _tell_times(self, group: WaitingGroup, now: datetime) -> None:
         self._waited.setText(f"waiting {waited(group.oldest, now)}")
-        self._refused_in.setText(refused_in(group.oldest, now))
+        self._without.setText(without_answer(group.oldest, now))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """The answers' keys work on the whole band."""
@@ -98,5 +98,5 @@ class ApprovalBand(Ground):
         head.addWidget(self._title, 1)
         head.addWidget(self._waited)
         column.addLayout(head)
-        for part in (self._why, self.answers, self._refused_in):
+        for part in (self._why, self.answers, self._without):
             column.addWidget(part)

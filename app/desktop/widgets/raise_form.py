@@ -1,6 +1,7 @@
 """Raising a cap's running window, in the place where it is asked."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
@@ -8,10 +9,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
 from app.core.money import parse_usd
+from app.core.windows import zone
 from app.desktop.commands import Commands
 from app.desktop.fonts import Size
-from app.desktop.models.approval_view import suggested_limit
+from app.desktop.models.approval_view import suggested_limit, until_choices
 from app.desktop.widgets.buttons import button
+from app.desktop.widgets.choice import Choice
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.text import Text
 from app.ledger.approval_store import Approval
@@ -20,7 +23,7 @@ _AMOUNT_WIDTH = 96
 
 
 class RaiseForm(QWidget):
-    """`Raise to $ [ 12.00 ] until this window ends`, with Raise and Cancel. `done` is called after either."""
+    """`Raise to $ [ 12.00 ] [ until this window ends ]`, with Raise and Cancel. `done` is called after either."""
 
     def __init__(self, approval: Approval, commands: Commands, done: Callable[[], None]) -> None:
         super().__init__()
@@ -31,6 +34,10 @@ class RaiseForm(QWidget):
         self.amount.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.amount.setFixedWidth(_AMOUNT_WIDTH)
         self.amount.setAccessibleName(f"New limit of {approval.cap_name} in US dollars")
+        self.until = Choice()
+        self.until.setAccessibleName("Until when")
+        for words, end in until_choices(datetime.now(UTC), zone(commands.time_zone)):
+            self.until.addItem(words, end)
         self.error = ErrorLine()
         self.raise_button = button("Raise", self.submit, kind="primary", name=f"Raise {approval.cap_name}")
         column = QVBoxLayout(self)
@@ -40,11 +47,14 @@ class RaiseForm(QWidget):
         row.setSpacing(8)
         row.addWidget(Text("Raise to $"))
         row.addWidget(self.amount)
-        row.addWidget(self.raise_button)
-        row.addWidget(button("Cancel", done))
-        row.addStretch(1)
+        row.addWidget(self.until, 1)
         column.addLayout(row)
-        column.addWidget(Text("Until this window ends; then the limit is as before.", ink="text_3", size=Size.CAPTION))
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.raise_button)
+        buttons.addWidget(button("Cancel", done))
+        buttons.addWidget(Text("Then the limit is as before.", ink="text_3", size=Size.CAPTION), 1)
+        column.addLayout(buttons)
         column.addWidget(self.error)
         self.amount.setFocus()
         self.amount.selectAll()
@@ -56,7 +66,7 @@ class RaiseForm(QWidget):
         except AppError as error:
             self.error.tell(error)
             return
-        self._commands.raise_window(self._approval, limit, self.error.tell, self._done)
+        self._commands.raise_window(self._approval, limit, self.until.currentData(), self.error.tell, self._done)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter raises, Esc leaves."""

@@ -12,7 +12,7 @@ from app.desktop.formats import plural, rate, sum_text
 from app.desktop.models.cap_view import cap_views
 from app.desktop.models.snapshot import Snapshot, agent_word
 from app.desktop.widgets.bars import Sparkline
-from app.desktop.widgets.buttons import button
+from app.desktop.widgets.buttons import IconButton, button
 from app.desktop.widgets.cap_row import CapRow
 from app.desktop.widgets.ground import Ground
 from app.desktop.widgets.text import ElidedText, Figure, Text
@@ -64,8 +64,8 @@ def trouble_section(snapshot: Snapshot, retry: Callable[[], None]) -> QWidget:
     return band
 
 
-def running_section(snapshot: Snapshot) -> QWidget:
-    """The sessions that spent most in the last ten minutes."""
+def running_section(snapshot: Snapshot, set_stopped: Callable[[str, bool], None]) -> QWidget:
+    """The sessions that spent most in the last ten minutes. `set_stopped` stops one, or lets it go on."""
     box, column = _box(QVBoxLayout())
     waiting = len({ask.tags.agent for ask in snapshot.waiting})
     count = plural(len(snapshot.agents), "agent") + (f", {waiting} paused" if waiting else "")
@@ -76,7 +76,7 @@ def running_section(snapshot: Snapshot) -> QWidget:
     grid.setVerticalSpacing(6)
     grid.setColumnStretch(0, 1)
     for row, session in enumerate(snapshot.sessions[:MOST_ROWS]):
-        _add_session(grid, row, session)
+        _add_session(grid, row, session, session.session in snapshot.stopped, set_stopped)
     column.addLayout(grid)
     hidden = len(snapshot.sessions) - MOST_ROWS
     if hidden > 0:
@@ -122,7 +122,9 @@ def empty_section() -> QWidget:
     return box
 
 
-def _add_session(grid: QGridLayout, row: int, session: SessionSpend) -> None:
+def _add_session(
+    grid: QGridLayout, row: int, session: SessionSpend, is_stopped: bool, set_stopped: Callable[[str, bool], None]
+) -> None:
     who = QVBoxLayout()
     who.setSpacing(0)
     head = QHBoxLayout()
@@ -130,7 +132,8 @@ def _add_session(grid: QGridLayout, row: int, session: SessionSpend) -> None:
     head.addWidget(ElidedText(agent_word(session.agent), weight=MEDIUM))
     head.addWidget(ElidedText(session.project, ink="text_2"), 1)
     who.addLayout(head)
-    who.addWidget(ElidedText(session.task or session.session, ink="text_3", size=Size.CAPTION))
+    said = "Stopped. Its next call is refused." if is_stopped else session.task or session.session
+    who.addWidget(ElidedText(said, ink="text_3", size=Size.CAPTION))
     grid.addLayout(who, row, 0)
     spark = Sparkline()
     spark.show_series(session.series)
@@ -138,6 +141,12 @@ def _add_session(grid: QGridLayout, row: int, session: SessionSpend) -> None:
     cost = Text(sum_text(session.cost_nano_usd, session.unpriced_calls), weight=MEDIUM)
     cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     grid.addWidget(cost, row, 2)
+    if session.session:
+        words, sign = ("Let it go on", "play-circle") if is_stopped else ("Stop", "stop-circle")
+        name = ", ".join(part for part in (f"{words}: {agent_word(session.agent)}", session.task) if part)
+        stop = IconButton("", sign, lambda: set_stopped(session.session, not is_stopped), name=name)
+        stop.setToolTip("Let this session go on" if is_stopped else "Stop this session: its next call is refused")
+        grid.addWidget(stop, row, 3)
 
 
 def _section_head(title: str, note: str) -> QHBoxLayout:
