@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 
 from app.desktop.commands import Commands
 from app.desktop.fonts import SEMIBOLD
+from app.desktop.formats import plural
 from app.desktop.models.approval_view import WaitingGroup, waiting_groups
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.theme import tokens_of
@@ -44,6 +45,8 @@ class Popover(QFrame):
         self._top, self._asking, self._body = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self.error = ErrorLine()
         self._pause = IconButton("Pause all", "pause-circle", self._toggle_pause)
+        self._more = button("", self._page_opener("Approvals"), kind="link")
+        self._more.hide()
         self._column = QVBoxLayout(self)
         self._middle = QVBoxLayout()
         self._area = self._lay_out()
@@ -111,7 +114,12 @@ class Popover(QFrame):
         for part in (self._top, self._asking, self._body):
             part.setContentsMargins(0, 0, 0, 0)
             part.setSpacing(0)
-            inner.addLayout(part)
+        row = QHBoxLayout()
+        row.setContentsMargins(MARGIN - 4, 0, MARGIN, 0)
+        row.addWidget(self._more)
+        row.addStretch(1)
+        for layout in (self._top, row, self._asking, self._body):
+            inner.addLayout(layout)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(0)
         inner.addStretch(1)
@@ -154,16 +162,18 @@ class Popover(QFrame):
 
     def _fill_bands(self, snapshot: Snapshot) -> None:
         groups = waiting_groups(snapshot)
-        shown = groups[:MOST_BANDS]
+        shown = _shown(groups)
         if [group.key for group in shown] != list(self._bands):
             kept = {key: band for key, band in self._bands.items() if key in {group.key for group in shown}}
-            self._set_bands(shown, kept, hidden=len(groups) - len(shown))
+            self._set_bands(shown, kept)
+        self._more.setVisible(len(groups) > len(shown))
+        if len(groups) > len(shown):
+            calls, sessions = plural(len(snapshot.waiting), "call"), plural(len(groups), "session")
+            self._more.setText(f"{calls} wait in {sessions}. Open Approvals")
         for group in shown:
             self._bands[group.key].show_group(group, snapshot)
 
-    def _set_bands(
-        self, shown: tuple[WaitingGroup, ...], kept: dict[tuple[str, str, str, str], ApprovalBand], hidden: int
-    ) -> None:
+    def _set_bands(self, shown: tuple[WaitingGroup, ...], kept: dict[tuple[str, str, str, str], ApprovalBand]) -> None:
         """Only the bands that came or went are made or dropped, so a form being typed into stays."""
         for band in kept.values():
             self._asking.removeWidget(band)
@@ -171,12 +181,6 @@ class Popover(QFrame):
         self._bands = {group.key: kept.get(group.key) or self._new_band(group) for group in shown}
         for band in self._bands.values():
             self._asking.addWidget(band)
-        if hidden:
-            more = button(f"{hidden} more wait. Open Approvals", lambda: self.opened.emit("Approvals"), kind="link")
-            row = QHBoxLayout()
-            row.setContentsMargins(MARGIN, 4, MARGIN, 8)
-            row.addWidget(more)
-            self._asking.addLayout(row)
 
     def _new_band(self, group: WaitingGroup) -> ApprovalBand:
         band = ApprovalBand(group, self._commands)
@@ -212,7 +216,7 @@ class Popover(QFrame):
         """Once a second only the times of what waits."""
         if self._snapshot is None:
             return
-        for group in waiting_groups(self._snapshot)[:MOST_BANDS]:
+        for group in _shown(waiting_groups(self._snapshot)):
             if group.key in self._bands:
                 self._bands[group.key].tell_times(group)
 
@@ -232,3 +236,9 @@ class Popover(QFrame):
     def _close_if_left(self) -> None:
         if not self.isActiveWindow() and QGuiApplication.focusWindow() is not self.windowHandle():
             self.hide()
+
+
+def _shown(groups: tuple[WaitingGroup, ...]) -> tuple[WaitingGroup, ...]:
+    """The sessions that get a band: all of a few; of many the one that has waited longest, so that the rest of the
+    popover stays in sight."""
+    return groups if len(groups) <= MOST_BANDS else groups[:1]

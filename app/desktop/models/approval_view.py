@@ -1,5 +1,6 @@
 """Waiting calls in words, grouped by the session that waits."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,14 +21,17 @@ _ANSWERS = {
     ApprovalState.GONE: "The agent stopped waiting",
 }
 ROOM_BEYOND_NEED = 5
+_SESSION_END = 6
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingGroup:
-    """The calls of one session that wait, oldest first. `key` stays the same while the group is shown."""
+    """The calls of one session that wait, oldest first. `key` stays the same while the group is shown;
+    `names_session` where only the session tells it from another."""
 
     key: tuple[str, str, str, str]
     calls: tuple[Approval, ...]
+    names_session: bool = False
 
     @property
     def oldest(self) -> Approval:
@@ -41,8 +45,10 @@ class WaitingGroup:
 
     @property
     def place(self) -> str:
-        """`evals, run 118`."""
-        return ", ".join(part for part in (self.oldest.tags.project, self.oldest.tags.task) if part)
+        """`evals, run 118`; with the end of the session's id where another one would read the same."""
+        tags = self.oldest.tags
+        session = f"…{tags.session[-_SESSION_END:]}" if self.names_session and tags.session else ""
+        return ", ".join(part for part in (tags.project, tags.task, session) if part)
 
     @property
     def most_nano_usd(self) -> int | None:
@@ -57,7 +63,8 @@ def waiting_groups(snapshot: Snapshot) -> tuple[WaitingGroup, ...]:
     groups: dict[tuple[str, str, str, str], list[Approval]] = {}
     for approval in snapshot.waiting:
         groups.setdefault(_key(approval.tags), []).append(approval)
-    return tuple(WaitingGroup(key, tuple(calls)) for key, calls in groups.items())
+    alike = Counter(key[1:] for key in groups)
+    return tuple(WaitingGroup(key, tuple(calls), alike[key[1:]] > 1) for key, calls in groups.items())
 
 
 def up_to(nano_usd: int | None) -> str:

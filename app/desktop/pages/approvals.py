@@ -75,7 +75,7 @@ class ApprovalsPage(Page):
         had_focus = any(row.hasFocus() for row in self.group_rows())
         clear(self._list)
         if groups:
-            self._list.addLayout(_list_head("Waiting", plural(len(snapshot.waiting), "call")))
+            self._list.addLayout(_list_head("Waiting", _total(snapshot)))
         for group in groups[:_SESSIONS_SHOWN]:
             row = GroupRow(group, is_chosen=group.key == self._chosen)
             row.chosen.connect(self._choose)
@@ -168,6 +168,14 @@ class GroupRow(QWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(QColor(tokens.accent), 2))
             painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), 5, 5)
+
+
+def _total(snapshot: Snapshot) -> str:
+    """`20 calls, up to $10.33`, or as many calls as wait where one has no price."""
+    amounts = [call.worst_nano_usd for call in snapshot.waiting]
+    known = [amount for amount in amounts if amount is not None]
+    count = plural(len(amounts), "call")
+    return f"{count}, {up_to(sum(known))}" if len(known) == len(amounts) else count
 
 
 def _answered_row(approval: Approval, snapshot: Snapshot) -> QWidget:

@@ -98,7 +98,7 @@ class Answers(QWidget):
         who = f"{self._group.agent} in {call.tags.project}" if call.tags.project else self._group.agent
         most = "an unknown amount" if call.worst_nano_usd is None else f"up to {spoken_usd(call.worst_nano_usd)}"
         self.approve_button = GuardedButton(
-            "Approve once" if count == 1 else "Approve next call", self.approve, kind="primary",
+            "Approve once" if count == 1 else "Approve next", self.approve, kind="primary",
             name=f"Approve once, {who}, {most}",
         )  # fmt: skip
         self.raise_button = GuardedButton("Raise cap…", self.open_raise, name=f"Raise {call.cap_name}")

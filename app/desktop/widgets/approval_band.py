@@ -41,7 +41,7 @@ class ApprovalBand(Ground):
     def show_group(self, group: WaitingGroup, snapshot: Snapshot) -> None:
         """Show this group as of now; the buttons stay where they are."""
         call, count = group.oldest, len(group.calls)
-        said = f"{group.agent} is paused" if count == 1 else f"{group.agent} is paused, {count} calls wait"
+        said = f"{group.agent} is paused" if count == 1 else f"{group.agent}, {count} calls wait"
         self._title.setText(said)
         self._why.setText(why(call))
         self._tell_times(group, snapshot.read_at)
