@@ -6,7 +6,6 @@ wait, the cap is as it was.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,22 +13,25 @@ from datetime import UTC, datetime, timedelta
 
 from app.core.caps import Action
 from app.core.money import format_call_usd, format_usd
-from app.core.reservations import CapWindow, Draft, Obstacle, Refusal, Verdict
+from app.core.reservations import CapWindow, Draft, Obstacle, Quote, Refusal, Verdict
 from app.ledger.admission import admit
 from app.ledger.approval_store import ApprovalState, ask, close, postpone, state_of
 from app.ledger.group_writer import Desk
+from app.ledger.survey import Waiting
+from app.ledger.waiting_line import leave_line
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
 from proxy_addon.resent import HUNG_UP_S, TOLD_TO_RETRY_S, OpenQuestion, Resent
+from proxy_addon.waiting_room import WaitingRoom
 
-CLIENT_LOOK_EVERY_S = 0.25
 CONTENTION_LIMIT_S = 120.0
 """How long a call waits for other calls' holds to come free: most are gone in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The gate's answer. `draft` carries the instant the money was held; `cause` is None when the call may go, and
+    """The gate's answer. `draft` carries the instant and the amount that was held; `output_limit` is what the request's
+    must be lowered to, None to leave it; `cause` is None when the call may go, and
     `refusal` the sentence for the person where it may not; `is_gone` when the client left while it waited."""
 
     draft: Draft
@@ -37,6 +39,7 @@ class Passage:
     refusal: str = ""
     obstacle: Obstacle | None = None
     is_gone: bool = False
+    output_limit: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -51,6 +54,10 @@ class _Wait:
 
     draft: Draft
     deadline: float
+    quote: Quote | None
+    can_fit: bool
+    contended_until: float | None = None
+    is_in_line: bool = False
     mark: str = ""
     excused: frozenset[CapWindow] = frozenset()
     question: str = ""
@@ -63,38 +70,38 @@ class Gate:
     def __init__(self, recorder: Recorder, instance_id: str) -> None:
         self._recorder = recorder
         self._instance_id = instance_id
-        self._changed = asyncio.Event()
+        self._room = WaitingRoom(recorder, instance_id)
         self._resent = Resent(self._forget)
 
     def wake(self) -> None:
-        """Something was written: let everyone who waits look again."""
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        """Something was written: see who of those that wait could go on."""
+        self._room.tell()
 
     async def pass_through(
-        self, draft: Draft, *, patience_s: float, mark: str = "", is_client_gone: Callable[[], bool] = lambda: False
+        self,
+        draft: Draft,
+        *,
+        patience_s: float,
+        mark: str = "",
+        is_client_gone: Callable[[], bool] = lambda: False,
+        quote: Quote | None = None,
+        can_fit: bool = False,
     ) -> Passage:
-        """Hold the call's money, however long that takes within `patience_s`. A request with the same `mark` as one
-        that left before goes on where that one was. Raises LedgerError when the ledger cannot be written."""
-        wait = await self._begin(draft, time.monotonic() + patience_s, mark)
-        contended_until = time.monotonic() + min(patience_s, CONTENTION_LIMIT_S)
+        """Hold the call's money, however long that takes within `patience_s`.
+
+        A request with the same `mark` as one that left before goes on where that one was. `quote` and `can_fit` are for
+        caps that hold less than the worst case, as in `admit`. Raises LedgerError when the ledger cannot be written.
+        """
+        wait = _Wait(draft, time.monotonic() + patience_s, quote, can_fit, mark=mark)
         try:
-            while True:
-                changed = self._changed
-                state, verdict = await self._look(wait)
-                if verdict is not None and verdict.is_admitted:
-                    return Passage(wait.draft)
-                passage = self._end_of(wait, state, verdict, contended_until)
-                if passage is not None:
-                    return passage
-                if verdict is not None:
-                    await self._ask_person(wait, verdict)
-                if await self._left_while_waiting(changed, wait.deadline, is_client_gone):
-                    self._leave_open(wait, HUNG_UP_S)
-                    return Passage(wait.draft, is_gone=True)
+            await self._take_over_question(wait)
+            return await self._wait_for_money(wait, is_client_gone)
         except asyncio.CancelledError:
             self._recorder.post(lambda desk: _close(desk, wait.question, ApprovalState.GONE))
             raise
+        finally:
+            if wait.is_in_line:
+                self._recorder.post(lambda desk: leave_line(desk.connection, draft.call_id))
 
     def count_unasked(self, draft: Draft) -> None:
         """Take up a call that a provider began by itself: it is spent already, so no cap stands in its way."""
@@ -105,19 +112,35 @@ class Gate:
 
         self._recorder.post(operation)
 
-    async def _begin(self, draft: Draft, deadline: float, mark: str) -> _Wait:
-        """A call that comes to the gate, with the question it left open when it was here before."""
-        wait = _Wait(draft, deadline, mark)
+    async def _wait_for_money(self, wait: _Wait, is_client_gone: Callable[[], bool]) -> Passage:
+        """Look, and look again whenever something changed for this call, until there is an answer."""
+        while True:
+            seen = self._room.changes
+            verdict = await self._look(wait)
+            passage = self._end_of(wait, verdict)
+            if passage is not None:
+                return passage
+            assert verdict is not None, "a refusal by a person is an end"
+            await self._ask_person(wait, verdict)
+            waiting = Waiting(wait.draft, verdict.obstacles, wait.question, verdict.held_nano_usd)
+            deadline = min(wait.deadline, wait.contended_until or wait.deadline)
+            if await self._room.wait(waiting, seen=seen, deadline=deadline, is_client_gone=is_client_gone):
+                self._leave_open(wait, HUNG_UP_S)
+                return Passage(wait.draft, is_gone=True)
+
+    async def _take_over_question(self, wait: _Wait) -> None:
+        """A call that comes to the gate may have left a question open when it was here before."""
+        mark = wait.mark
         kept = self._resent.take(mark) if mark else None
         if kept is not None:
             wait.question, wait.asked_about, wait.excused = kept.question, kept.asked_about, kept.excused
             expires_at = _expiry(wait)
             await self._recorder.run(lambda desk: postpone(desk.connection, kept.question, expires_at))
-        return wait
 
-    async def _look(self, wait: _Wait) -> tuple[ApprovalState | None, Verdict | None]:
-        """Where the open question stands, and what the ledger says; one transaction for both."""
+    async def _look(self, wait: _Wait) -> Verdict | None:
+        """What the ledger says, or None when the open question was answered with no; one transaction for both."""
         wait.draft = replace(wait.draft, at=datetime.now(UTC))
+        waits_until = wait.draft.at + timedelta(seconds=CONTENTION_LIMIT_S)
 
         def operation(desk: Desk) -> tuple[ApprovalState | None, Verdict | None]:
             state = state_of(desk.connection, wait.question) if wait.question else None
@@ -126,7 +149,10 @@ class Gate:
             excused = wait.excused
             if state is ApprovalState.APPROVED:
                 excused |= _windows(wait.asked_about)
-            verdict = admit(desk.connection, desk.caps, wait.draft, instance_id=self._instance_id, excused=excused)
+            verdict = admit(
+                desk.connection, desk.caps, wait.draft, instance_id=self._instance_id, excused=excused,
+                quote=wait.quote, can_fit=wait.can_fit, waits_until=waits_until,
+            )  # fmt: skip
             if verdict.is_admitted and wait.question:
                 close(desk.connection, wait.question, ApprovalState.MOOT, wait.draft.at)
             return state, verdict
@@ -135,25 +161,33 @@ class Gate:
         if state is ApprovalState.APPROVED:
             wait.excused |= _windows(wait.asked_about)
             wait.question, wait.asked_about = "", ()
-        return state, verdict
+        return verdict
 
-    def _end_of(
-        self, wait: _Wait, state: ApprovalState | None, verdict: Verdict | None, contended_until: float
-    ) -> Passage | None:
+    def _end_of(self, wait: _Wait, verdict: Verdict | None) -> Passage | None:
         """The answer, when there is nothing left to wait for; else None."""
         draft, now = wait.draft, time.monotonic()
         if verdict is None:
             obstacle = wait.asked_about[0] if wait.asked_about else None
             return Passage(draft, Cause.REFUSED, _refused_by_person(obstacle), obstacle)
+        if verdict.is_admitted:
+            return _admitted(wait, verdict)
+        if verdict.is_stopped:
+            self._leave_open(wait, 0)
+            return Passage(draft, Cause.STOPPED, STOPPED_MESSAGE)
         final = next((one for one in verdict.obstacles if _is_final(one)), None)
         if final is not None:
             self._leave_open(wait, 0)
-            return Passage(draft, Cause(final.refusal.value), _sentence(final, draft), final)
+            return Passage(draft, _CAUSES[final.refusal], _sentence(final, draft), final)
         if now >= wait.deadline:
             self._leave_open(wait, TOLD_TO_RETRY_S)
             return _no_answer(verdict, draft)
-        is_contended = all(one.refusal is Refusal.CONTENDED for one in verdict.obstacles)
-        if verdict.obstacles and is_contended and now >= contended_until:
+        if not verdict.obstacles or any(one.refusal is not Refusal.CONTENDED for one in verdict.obstacles):
+            wait.contended_until = None
+            return None
+        wait.is_in_line = True
+        if wait.contended_until is None:
+            wait.contended_until = now + CONTENTION_LIMIT_S
+        if now >= wait.contended_until:
             return Passage(draft, Cause.CONTENDED, _sentence(verdict.obstacles[0], draft), verdict.obstacles[0])
         return None
 
@@ -168,18 +202,6 @@ class Gate:
             lambda desk: ask(desk.connection, wait.draft, asking[0], self._instance_id, expires_at)
         )
 
-    async def _left_while_waiting(
-        self, changed: asyncio.Event, deadline: float, is_client_gone: Callable[[], bool]
-    ) -> bool:
-        """Wait until something was written or the deadline came. True when the client left meanwhile."""
-        while not changed.is_set() and time.monotonic() < deadline:
-            if is_client_gone():
-                return True
-            with contextlib.suppress(TimeoutError):
-                left = max(0.01, deadline - time.monotonic())
-                await asyncio.wait_for(changed.wait(), min(CLIENT_LOOK_EVERY_S, left))
-        return is_client_gone()
-
     def _leave_open(self, wait: _Wait, seconds: float) -> None:
         """Let the question stand for a request sent again; at once over where none can follow."""
         if not wait.question:
@@ -193,6 +215,24 @@ class Gate:
     def _forget(self, left: OpenQuestion) -> None:
         """The client did not send again."""
         self._recorder.post(lambda desk: _close(desk, left.question, ApprovalState.GONE))
+
+
+_CAUSES = {
+    Refusal.EXHAUSTED: Cause.EXHAUSTED,
+    Refusal.CONTENDED: Cause.CONTENDED,
+    Refusal.UNPRICED: Cause.UNPRICED,
+    Refusal.CUT: Cause.EXHAUSTED,
+}
+STOPPED_MESSAGE = "This session was stopped in Bursar. Let it go on there before it is used again."
+
+
+def _admitted(wait: _Wait, verdict: Verdict) -> Passage:
+    """The money is held, for the whole call or for a part of it, or for a shorter answer."""
+    worst, limit = wait.draft.worst_nano_usd, verdict.output_limit
+    if limit is not None and wait.quote is not None:
+        worst = wait.quote(limit)
+    held = replace(wait.draft, worst_nano_usd=worst, held_nano_usd=verdict.held_nano_usd)
+    return Passage(held, output_limit=limit)
 
 
 def _expiry(wait: _Wait) -> datetime:
@@ -210,6 +250,8 @@ def _windows(obstacles: tuple[Obstacle, ...]) -> frozenset[CapWindow]:
 
 def _is_final(obstacle: Obstacle) -> bool:
     """A blocking cap that is used up, or cannot be reckoned with, is not waited for."""
+    if obstacle.refusal is Refusal.CUT:
+        return True
     return not obstacle.asks_person and obstacle.refusal is not Refusal.CONTENDED
 
 
@@ -237,6 +279,8 @@ def _sentence(obstacle: Obstacle, draft: Draft) -> str:
     used = f"{format_usd(obstacle.spent_nano_usd)} of {format_usd(obstacle.limit_nano_usd)}"
     if obstacle.refusal is Refusal.CONTENDED:
         return f"{cap} is taken up by other calls on their way ({used} spent). Try again when they have ended."
+    if obstacle.refusal is Refusal.CUT:
+        return f"{cap} was reached in the middle of an answer, which ended there: {used} spent. Raise the cap to go on."
     resets = f" It resets on {obstacle.resets_at:%Y-%m-%d %H:%M} UTC." if obstacle.resets_at else ""
     needs = f"this call can cost up to {format_call_usd(draft.worst_nano_usd)}"
     return f"{cap} is reached: {used} spent, and {needs}.{resets} Raise the cap in Bursar to go on."

@@ -81,7 +81,7 @@ class Recorder:
             backlog = self._write(group)
             if backlog:
                 time.sleep(RETRY_AFTER_S)
-            if watch.changed() or group:
+            if watch.changed():
                 self._is_stale = True
                 with contextlib.suppress(RuntimeError):  # the event loop has ended before us
                     self._on_change()

@@ -112,8 +112,8 @@ class Obstacle:
 class Verdict:
     """The ledger's answer: admitted and held, or what stands in the way (never both).
 
-    `is_stopped`: a person stopped this session. `held_nano_usd` is what is held of an admitted call; `output_limit` is
-    what its request's output limit must be lowered to, None to leave it.
+    `is_stopped`: a person stopped this session. `held_nano_usd` is what is held of an admitted call, or was to be;
+    `output_limit` is what its request's output limit must be lowered to, None to leave it.
     """
 
     obstacles: tuple[Obstacle, ...] = ()

@@ -65,7 +65,8 @@ def admit(
         obstacles, draft, limit = fitted(connection, hard, asked, quote, obstacles)
     if obstacles:
         _wait_or_leave(connection, draft, instance_id, obstacles, waits_until)
-        return Verdict(_final_after_cut(obstacles) if is_resent else obstacles)
+        met = _final_after_cut(obstacles) if is_resent else obstacles
+        return Verdict(met, held_nano_usd=draft.hold)
     _reserve(connection, draft, Holding(instance_id, hard, windows))
     if is_resent:
         forget_cut(connection, draft.tags)

@@ -1,0 +1,94 @@
+"""One look at the ledger on behalf of all calls that wait: which of them could go on now.
+
+A call that waits is not tried again for every commit of anybody: with five hundred waiting that would keep the writer
+busy with nothing else. Two or three reads tell for all of them together.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, tuple_
+
+from app.core.reservations import CapWindow, Draft, Obstacle, Refusal
+from app.ledger.approval_store import answer_by_default, open_questions
+from app.ledger.meter_state import paused
+from app.ledger.raise_store import end_raises
+from app.ledger.session_store import stopped_sessions_now
+from app.ledger.tables import totals
+from app.ledger.waiting_line import places
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A call that waits, and what it met last: obstacles, an open question, or, with neither, a pause of everything.
+
+    `hold_nano_usd` is what it tried to hold.
+    """
+
+    draft: Draft
+    obstacles: tuple[Obstacle, ...]
+    question: str
+    hold_nano_usd: int
+
+
+def worth_a_look(connection: Connection, instance_id: str, waiting: Iterable[Waiting], now: datetime) -> frozenset[str]:
+    """The ids of calls that something has changed for. Gives default answers and ends raises that are due."""
+    answer_by_default(connection, instance_id, now)
+    end_raises(connection, now)
+    open_ones = open_questions(connection, instance_id)
+    stopped = {one.session for one in stopped_sessions_now(connection)}
+    is_paused = paused(connection)
+    found, left = set(), []
+    for one in waiting:
+        is_answered = one.question != "" and one.question not in open_ones
+        if is_answered or one.draft.tags.session in stopped or (not one.obstacles and not is_paused):
+            found.add(one.draft.call_id)
+        elif one.obstacles and not is_paused:
+            left.append(one)
+    return frozenset(found | _with_room(connection, instance_id, left, now))
+
+
+def _with_room(connection: Connection, instance_id: str, waiting: list[Waiting], now: datetime) -> set[str]:
+    """Calls that would find another state of their windows than they met, no more of them than there is money for."""
+    rows = _totals(connection, {obstacle.window for one in waiting for obstacle in one.obstacles})
+    place = places(connection, instance_id)
+    taken: Counter[CapWindow] = Counter()
+    closed: set[CapWindow] = set()
+    found = set()
+    for one in sorted(waiting, key=lambda one: place.get(one.draft.call_id, 0)):
+        windows = {obstacle.window for obstacle in one.obstacles}
+        if any(_has_changed(obstacle, rows.get(obstacle.window), one, now) for obstacle in one.obstacles):
+            found.add(one.draft.call_id)
+        elif any(obstacle.refusal is not Refusal.CONTENDED for obstacle in one.obstacles):
+            continue
+        elif not windows & closed and all(_fits(rows[key], taken[key], one.hold_nano_usd) for key in windows):
+            found.add(one.draft.call_id)
+            taken.update(dict.fromkeys(windows, one.hold_nano_usd))
+        else:
+            closed |= windows
+    return found
+
+
+def _has_changed(obstacle: Obstacle, row: Any, one: Waiting, now: datetime) -> bool:
+    """Whether a window is over or gone, or a call would meet another kind of obstacle in it."""
+    if row is None or (obstacle.resets_at is not None and obstacle.resets_at <= now):
+        return True
+    has_other_limit = row.limit_nano_usd != obstacle.limit_nano_usd
+    is_used_up = row.posted_nano_usd + one.hold_nano_usd > row.limit_nano_usd
+    if obstacle.refusal is Refusal.CONTENDED:
+        return bool(is_used_up)
+    return bool(has_other_limit or (obstacle.refusal is Refusal.EXHAUSTED and not is_used_up))
+
+
+def _fits(row: Any, taken: int, hold: int) -> bool:
+    return bool(row.posted_nano_usd + row.held_nano_usd + taken + hold <= row.limit_nano_usd)
+
+
+def _totals(connection: Connection, windows: set[CapWindow]) -> dict[CapWindow, Any]:
+    if not windows:
+        return {}
+    wanted = select(totals).where(tuple_(totals.c.cap_id, totals.c.window_key).in_(sorted(windows)))
+    return {(row.cap_id, row.window_key): row for row in connection.execute(wanted)}

@@ -1,0 +1,109 @@
+"""Where calls wait at the gate: one look at the ledger for all of them, and a word to those that could go on.
+
+A look is asked for after each change of the ledger and once a second for what only time brings: the end of a raise, a
+default answer, a new window. To be used on the event loop.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from app.core.caps import Cap
+from app.core.errors import LedgerError
+from app.ledger.group_writer import Desk
+from app.ledger.survey import Waiting, worth_a_look
+from proxy_addon.recorder import Recorder
+
+TICK_S = 0.25
+TICKS_A_LOOK = 4
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Guest:
+    waiting: Waiting
+    is_client_gone: Callable[[], bool]
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class WaitingRoom:
+    """The calls of one meter that wait. `changes` counts what it was told of."""
+
+    def __init__(self, recorder: Recorder, instance_id: str) -> None:
+        self.changes = 0
+        self._recorder = recorder
+        self._instance_id = instance_id
+        self._guests: dict[str, _Guest] = {}
+        self._caps: list[Cap] = []
+        self._looking: asyncio.Task[None] | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    def tell(self) -> None:
+        """The ledger changed: look on behalf of all, once the look that runs is over."""
+        self.changes += 1
+        if self._guests and self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def wait(self, waiting: Waiting, *, seen: int, deadline: float, is_client_gone: Callable[[], bool]) -> bool:
+        """Wait until something changed for this call, or the deadline (monotonic) came. True when its client left.
+
+        `seen` is `changes` as it was before the ledger was asked last.
+        """
+        guest = _Guest(waiting, is_client_gone)
+        self._guests[waiting.draft.call_id] = guest
+        if seen != self.changes:
+            self.tell()
+        if self._ticking is None:
+            self._ticking = asyncio.get_running_loop().create_task(self._tick())
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(guest.called.wait(), max(0.0, deadline - time.monotonic()))
+        finally:
+            self._guests.pop(waiting.draft.call_id, None)
+        return is_client_gone()
+
+    async def _look(self) -> None:
+        try:
+            seen = -1
+            while seen != self.changes and self._guests:
+                seen = self.changes
+                await self._survey()
+        finally:
+            self._looking = None
+
+    async def _survey(self) -> None:
+        guests = dict(self._guests)
+        waiting = [guest.waiting for guest in guests.values()]
+
+        def operation(desk: Desk) -> tuple[frozenset[str], list[Cap]]:
+            now = datetime.now(UTC)
+            return worth_a_look(desk.connection, self._instance_id, waiting, now), desk.caps
+
+        try:
+            found, caps = await self._recorder.run(operation)
+        except LedgerError as error:
+            logger.warning("calls wait on, since the ledger cannot be read: %s", error)
+            return
+        is_new, self._caps = caps != self._caps, caps
+        for call_id, guest in guests.items():
+            if is_new or call_id in found:
+                guest.called.set()
+
+    async def _tick(self) -> None:
+        try:
+            ticks = 0
+            while self._guests:
+                await asyncio.sleep(TICK_S)
+                ticks += 1
+                for guest in list(self._guests.values()):
+                    if guest.is_client_gone():
+                        guest.called.set()
+                if ticks % TICKS_A_LOOK == 0:
+                    self.tell()
+        finally:
+            self._ticking = None
