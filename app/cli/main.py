@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from app.cli import approvals, audit, caps, demo, env, keys, pause, prices, proxy, run, spend, tray
+from app.cli import approvals, audit, caps, demo, env, keys, ledger, pause, prices, proxy, run, spend, tray
 from app.cli.console import show_error
 from app.core.errors import AppError
 
@@ -26,6 +26,7 @@ app.add_typer(caps.app, name="caps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(prices.app, name="prices")
+app.add_typer(ledger.app, name="ledger")
 app.command("pause")(pause.pause_calls)
 app.command("resume")(pause.resume_calls)
 app.command("stop")(pause.stop_session)

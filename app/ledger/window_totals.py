@@ -64,19 +64,25 @@ def spent_in(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -
     return int(row[0]), int(row[1])
 
 
-def _take_over_holds(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> int:
-    """Count calls on their way in this window too. Returns what they hold."""
+def held_in(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> dict[str, int]:
+    """What calls on their way hold in this window, by their ids."""
     running = and_(
         reservations.c.state == ReservationState.HELD,
         _in_window(reservations.c, reservations.c.reserved_at, cap, span, payer),
     )
-    rows = connection.execute(select(reservations.c.call_id, reservations.c.held_nano_usd).where(running)).all()
-    if rows:
+    rows = connection.execute(select(reservations.c.call_id, reservations.c.held_nano_usd).where(running))
+    return {row.call_id: row.held_nano_usd for row in rows}
+
+
+def _take_over_holds(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> int:
+    """Count calls on their way in this window too. Returns what they hold."""
+    held = held_in(connection, cap, span, payer)
+    if held:
         connection.execute(
             insert(holds),
-            [{"call_id": row.call_id, "cap_id": cap.cap_id, "window_key": span.key} for row in rows],
+            [{"call_id": call_id, "cap_id": cap.cap_id, "window_key": span.key} for call_id in held],
         )
-    return sum(row.held_nano_usd for row in rows)
+    return sum(held.values())
 
 
 _SCOPE_COLUMNS = {
