@@ -31,13 +31,8 @@ def verify(
     with places.opened_ledger() as ledger:
         found = repair_ledger(ledger) if repair else verify_ledger(ledger)
     if as_json:
-        console.print_json(
-            {
-                "windows": found.windows,
-                "repaired": repair,
-                "differences": [_as_values(one) for one in found.differences],
-            }
-        )
+        differences = [_as_values(one) for one in found.differences]
+        console.print_json({"windows": found.windows, "repaired": repair, "differences": differences})
     else:
         _show(found, is_repaired=repair)
     if found.differences and not repair:

@@ -55,18 +55,13 @@ def admit(
     excused |= granted_windows(connection, draft.tags)
     hard = [(cap, key) for cap, key in windows if cap.is_hard and (cap.cap_id, key) not in excused]
     if draft.worst_nano_usd is None and hard:
-        leave_line(connection, draft.call_id)
         return Verdict(tuple(obstacle_of(connection, cap, key, Refusal.UNPRICED) for cap, key in hard))
     is_resent = bool(hard) and was_cut(connection, draft.tags, draft.at)
-    draft, asked = sized(connection, hard, draft, None if is_resent or excused else quote), draft
-    obstacles = _in_the_way(connection, hard, draft)
-    limit = None
-    if obstacles and can_fit and quote is not None and not is_resent:
-        obstacles, draft, limit = fitted(connection, hard, asked, quote, obstacles)
+    short = None if is_resent or excused else quote
+    obstacles, draft, limit = _find_room(connection, hard, draft, short, can_fit=can_fit)
     if obstacles:
         _wait_or_leave(connection, draft, instance_id, obstacles, waits_until)
-        met = _final_after_cut(obstacles) if is_resent else obstacles
-        return Verdict(met, held_nano_usd=draft.hold)
+        return Verdict(_final_after_cut(obstacles) if is_resent else obstacles, held_nano_usd=draft.hold)
     _reserve(connection, draft, Holding(instance_id, hard, windows))
     if is_resent:
         forget_cut(connection, draft.tags)
@@ -83,6 +78,17 @@ def probe(connection: Connection, caps: list[Cap], draft: Draft) -> tuple[Obstac
     return obstacles_to(
         connection, [(cap, key) for cap, key in windows if (cap.cap_id, key) not in granted], draft.hold
     )
+
+
+def _find_room(
+    connection: Connection, hard: list[tuple[Cap, str]], draft: Draft, quote: Quote | None, *, can_fit: bool
+) -> tuple[tuple[Obstacle, ...], Draft, int | None]:
+    """What stands in the way, the draft with what is to be held, and the output limit it was lowered to."""
+    with_hold = sized(connection, hard, draft, quote)
+    obstacles = _in_the_way(connection, hard, with_hold)
+    if obstacles and can_fit and quote is not None:
+        return fitted(connection, hard, draft, quote, obstacles)
+    return obstacles, with_hold, None
 
 
 def _in_the_way(connection: Connection, hard: list[tuple[Cap, str]], draft: Draft) -> tuple[Obstacle, ...]:

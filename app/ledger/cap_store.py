@@ -7,19 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from app.core.caps import Action, Answer, Cap, Hold, Mode, Payer, cap_name
+from app.core.caps import Action, Answer, Cap, Hold, Mode, cap_name
 from app.core.errors import InvalidInput
 from app.core.money import MAX_NANO_USD
-from app.core.tags import Scope, Tags, clean_name
+from app.core.tags import Scope, clean_name
 from app.core.windows import Window, WindowSpan, zone
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.raise_store import forget_raises
 from app.ledger.tables import caps, totals
-from app.ledger.window_totals import forget_totals, open_total, spent_in
-
-NOBODY = Payer(Tags(), provider="", model="")
-"""Stands for any payer where a cap's window does not depend on one."""
+from app.ledger.window_totals import NOBODY, count_windows, forget_totals, open_total, spent_in
 
 
 class Level(StrEnum):
@@ -161,8 +158,7 @@ def _recount(connection: Connection, cap: Cap) -> None:
     now = datetime.now(UTC)
     forget_totals(connection, cap.cap_id)
     forget_raises(connection, cap.cap_id, now)
-    if _has_one_window(cap):
-        open_total(connection, cap, cap.span(now, NOBODY), NOBODY)
+    count_windows(connection, cap, now)
 
 
 def _has_one_window(cap: Cap) -> bool:

@@ -98,6 +98,8 @@ _FAIR_CAPS = (
     "ALTER TABLE caps ADD COLUMN mode TEXT NOT NULL DEFAULT 'enforce'",
     "ALTER TABLE caps ADD COLUMN default_answer TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE caps ADD COLUMN answer_after_s INTEGER",
+    "ALTER TABLE caps ADD COLUMN counted_at BIGINT",
+    "ALTER TABLE caps ADD COLUMN counted_until BIGINT",
     "ALTER TABLE approvals ADD COLUMN default_answer TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE approvals ADD COLUMN default_at BIGINT",
     "ALTER TABLE reservations ADD COLUMN held_nano_usd BIGINT NOT NULL DEFAULT 0",

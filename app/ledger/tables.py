@@ -113,6 +113,8 @@ class CapRow(SQLModel, table=True):
     mode: str
     default_answer: str = ""
     answer_after_s: int | None = None
+    counted_at: datetime | None = instant(nullable=True)
+    counted_until: datetime | None = instant(nullable=True)
 
 
 class TotalRow(SQLModel, table=True):

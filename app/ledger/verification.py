@@ -11,13 +11,12 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from app.core.caps import Cap, Payer, cap_name
 from app.core.reservations import ReservationState
-from app.core.tags import Scope, Tags
 from app.core.windows import Window, WindowSpan
 from app.ledger.cap_store import read_caps
 from app.ledger.engine import Ledger
 from app.ledger.raise_store import raised_by
 from app.ledger.tables import holds, reservations, totals
-from app.ledger.window_totals import held_in, open_total, spent_in
+from app.ledger.window_totals import held_in, payer_with, spent_in, write_counted
 
 _EACH = re.compile(r"((?:[^\\|]|\\.)*)\|(.*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -113,7 +112,7 @@ def _repair(connection: Connection, cap: Cap | None, cap_id: str, window_key: st
     connection.execute(delete(holds).where(holds.c.cap_id == cap_id, holds.c.window_key == window_key))
     if cap is None:
         return
-    open_total(connection, cap, WindowSpan(window_key, row.starts_at, row.ends_at), _payer(cap, window_key))
+    write_counted(connection, cap, WindowSpan(window_key, row.starts_at, row.ends_at), _payer(cap, window_key))
     limit = cap.limit_nano_usd + raised_by(connection, cap_id, window_key)
     connection.execute(update(totals).where(*window).values(limit_nano_usd=limit))
 
@@ -123,9 +122,5 @@ def _payer(cap: Cap, window_key: str) -> Payer:
     key, value = window_key, ""
     if cap.scope_key == "*" and (parted := _EACH.fullmatch(window_key)) is not None:
         key, value = _ESCAPED.sub(r"\1", parted[1]), parted[2]
-    labels = {"session": key.removeprefix("session:")} if cap.window is Window.SESSION else {}
-    provider = value if cap.scope is Scope.PROVIDER else ""
-    model = value if cap.scope is Scope.MODEL else ""
-    if value and cap.scope not in (Scope.PROVIDER, Scope.MODEL):
-        labels["virtual_key_id" if cap.scope is Scope.VIRTUAL_KEY else cap.scope.value] = value
-    return Payer(Tags(**labels), provider, model)
+    session = key.removeprefix("session:") if cap.window is Window.SESSION else ""
+    return payer_with(cap.scope, value, session)

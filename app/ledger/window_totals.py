@@ -1,19 +1,34 @@
 """The running totals of caps: one row for each window, opened when first needed.
 
-A window that is opened late (a new cap in the middle of a month) starts from what the calls already cost in it and
-takes over the holds of calls on their way, so that a cap means the same whenever it was set.
+A cap means the same whenever it was set: as it is set or edited, its running windows are opened with what the calls
+already cost in them, and take over the holds of calls on their way. A window that begins after that starts at nothing,
+since no call was in it; so admission costs the same however many calls there were before.
 """
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, true
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, true, update
 
 from app.core.caps import Cap, Payer, scope_value
 from app.core.reservations import Draft, ReservationState
-from app.core.tags import Scope
+from app.core.tags import Scope, Tags
 from app.core.windows import Window, WindowSpan
 from app.ledger.tables import calls, holds, reservations, totals
+from app.ledger.tables import caps as cap_rows
+
+NOBODY = Payer(Tags(), provider="", model="")
+"""Stands for any payer where a cap's window does not depend on one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """What one window carries: nano-dollars spent, calls without a price, and what calls on their way hold."""
+
+    spent: int = 0
+    unpriced: int = 0
+    held: dict[str, int] = field(default_factory=dict)
 
 
 def open_totals(connection: Connection, caps: list[Cap], draft: Draft) -> list[tuple[Cap, str]]:
@@ -27,12 +42,54 @@ def open_totals(connection: Connection, caps: list[Cap], draft: Draft) -> list[t
 
 
 def open_total(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> None:
-    """Make the row of one window unless it is there, starting from what is already spent and held in it."""
+    """Make the row of one window unless it is there, with what is already spent and held in it."""
     there = select(true()).where(totals.c.cap_id == cap.cap_id, totals.c.window_key == span.key)
     if connection.execute(there).first():
         return
-    posted, unpriced = spent_in(connection, cap, span, payer)
-    held = _take_over_holds(connection, cap, span, payer)
+    if _is_untouched(connection, cap, span):
+        _write_total(connection, cap, span, _Count())
+    else:
+        write_counted(connection, cap, span, payer)
+
+
+def write_counted(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> None:
+    """Make the row of one window from the calls."""
+    spent, unpriced = spent_in(connection, cap, span, payer)
+    _write_total(connection, cap, span, _Count(spent, unpriced, held_in(connection, cap, span, payer)))
+
+
+def count_windows(connection: Connection, cap: Cap, now: datetime) -> None:
+    """Open all running windows of a cap that was just set or edited, except those of sessions: what a session's calls
+    cost is found by an index when it goes on."""
+    if cap.window is not Window.SESSION:
+        span = cap.span(now, NOBODY)
+        if cap.scope_key == "*":
+            for value, count in _count_each(connection, cap, span).items():
+                _write_total(connection, cap, cap.span(now, payer_with(cap.scope, value)), count)
+        else:
+            write_counted(connection, cap, span, NOBODY)
+    held = reservations.c.state == ReservationState.HELD
+    newest = (
+        connection.execute(select(func.max(calls.c.started_at))).scalar_one(),
+        connection.execute(select(func.max(reservations.c.reserved_at)).where(held)).scalar_one(),
+    )
+    until = max([now, *(instant for instant in newest if instant is not None)])  # a clock may have gone back
+    counted = update(cap_rows).where(cap_rows.c.cap_id == cap.cap_id)
+    connection.execute(counted.values(counted_at=now, counted_until=until))
+
+
+def _is_untouched(connection: Connection, cap: Cap, span: WindowSpan) -> bool:
+    """Whether no call can be in a window that has no row: it began after its cap was counted, or was counted then."""
+    counted = select(cap_rows.c.counted_at, cap_rows.c.counted_until).where(cap_rows.c.cap_id == cap.cap_id)
+    at, until = connection.execute(counted).one()
+    if at is None or cap.window is Window.SESSION:
+        return False
+    if span.starts_at is None or span.ends_at is None:
+        return True
+    return bool(span.starts_at <= at < span.ends_at or span.starts_at > until)
+
+
+def _write_total(connection: Connection, cap: Cap, span: WindowSpan, count: _Count) -> None:
     connection.execute(
         insert(totals).values(
             cap_id=cap.cap_id,
@@ -40,11 +97,16 @@ def open_total(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer)
             starts_at=span.starts_at,
             ends_at=span.ends_at,
             limit_nano_usd=cap.limit_nano_usd,
-            posted_nano_usd=posted,
-            held_nano_usd=held,
-            unpriced_calls=unpriced,
+            posted_nano_usd=count.spent,
+            held_nano_usd=sum(count.held.values()),
+            unpriced_calls=count.unpriced,
         )
     )
+    if count.held:
+        connection.execute(
+            insert(holds),
+            [{"call_id": call_id, "cap_id": cap.cap_id, "window_key": span.key} for call_id in count.held],
+        )
 
 
 def forget_totals(connection: Connection, cap_id: str) -> None:
@@ -74,15 +136,23 @@ def held_in(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) ->
     return {row.call_id: row.held_nano_usd for row in rows}
 
 
-def _take_over_holds(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> int:
-    """Count calls on their way in this window too. Returns what they hold."""
-    held = held_in(connection, cap, span, payer)
-    if held:
-        connection.execute(
-            insert(holds),
-            [{"call_id": call_id, "cap_id": cap.cap_id, "window_key": span.key} for call_id in held],
-        )
-    return sum(held.values())
+def _count_each(connection: Connection, cap: Cap, span: WindowSpan) -> dict[str, _Count]:
+    """The same for each value of a scope at once."""
+    found: dict[str, _Count] = {}
+    column = calls.c[scope_column(cap.scope)]
+    each = select(column, func.sum(calls.c.charged_nano_usd), func.count().filter(calls.c.cost_nano_usd.is_(None)))
+    wanted = and_(column != "", *_in_time(calls.c.started_at, span))
+    for value, spent, unpriced in connection.execute(each.where(wanted).group_by(column)):
+        found[value] = _Count(int(spent), int(unpriced))
+    column = reservations.c[scope_column(cap.scope)]
+    running = and_(
+        reservations.c.state == ReservationState.HELD, column != "", *_in_time(reservations.c.reserved_at, span)
+    )
+    for value, call_id, held in connection.execute(
+        select(column, reservations.c.call_id, reservations.c.held_nano_usd).where(running)
+    ):
+        found.setdefault(value, _Count()).held[call_id] = held
+    return found
 
 
 _SCOPE_COLUMNS = {
@@ -96,17 +166,33 @@ def _in_window(
     columns: Any, instant: ColumnElement[datetime], cap: Cap, span: WindowSpan, payer: Payer
 ) -> ColumnElement[bool]:
     """Rows that count in this window: in its time, of its scope, of its session."""
-    wanted: list[ColumnElement[bool]] = [true()]
-    if span.starts_at is not None:
-        wanted.append(instant >= span.starts_at)
-    if span.ends_at is not None:
-        wanted.append(instant < span.ends_at)
+    wanted = _in_time(instant, span)
     if cap.scope is not Scope.EVERYTHING:
         column = columns[scope_column(cap.scope)]
         wanted.append(column == (scope_value(cap.scope, payer) if cap.scope_key == "*" else cap.scope_key))
     if cap.window is Window.SESSION:
         wanted.append(columns.session == payer.tags.session)
     return and_(*wanted)
+
+
+def _in_time(instant: ColumnElement[datetime], span: WindowSpan) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = [true()]
+    if span.starts_at is not None:
+        wanted.append(instant >= span.starts_at)
+    if span.ends_at is not None:
+        wanted.append(instant < span.ends_at)
+    return wanted
+
+
+def payer_with(scope: Scope, value: str, session: str = "") -> Payer:
+    """Somebody whose calls carry this value of a scope."""
+    if scope is Scope.PROVIDER:
+        return Payer(Tags(session=session), value, "")
+    if scope is Scope.MODEL:
+        return Payer(Tags(session=session), "", value)
+    name = "virtual_key_id" if scope is Scope.VIRTUAL_KEY else scope.value
+    labels = {} if scope is Scope.EVERYTHING else {name: value}
+    return Payer(Tags(**({"session": session} | labels)), "", "")
 
 
 def scope_column(scope: Scope) -> str:

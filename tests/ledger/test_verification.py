@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import delete, insert, update
 
-from app.core.tags import Scope
+from app.core.tags import Scope, Tags
 from app.core.windows import Window
 from app.ledger.cap_store import cap_statuses
 from app.ledger.engine import Ledger
@@ -19,10 +19,10 @@ def a_lived_in_ledger(ledger: Ledger) -> None:
             set_cap(ledger, 1_000_000, scope=scope, scope_key=key, window=window)
     set_cap(ledger, 1_000_000, scope=Scope.PROVIDER, scope_key="*", window=Window.SESSION)
     for number in range(4):
-        labels = {"project": "p", "agent": r"a|\b", "session": f"s|{number % 2}\\"}
-        spend_money(ledger, 10 + number, **labels)
+        tags = Tags(project="p", agent=r"a|\b", session=f"s|{number % 2}\\")
+        spend_money(ledger, 10 + number, tags=tags)
         spend_money(ledger, 20 + number, agent="b", at=datetime.now(UTC) - timedelta(days=40 * number))
-        assert reserve(ledger, make_draft(100 + number, **labels)).is_admitted
+        assert reserve(ledger, make_draft(100 + number, tags=tags)).is_admitted
     unpriced = make_draft(50, project="p")
     assert reserve(ledger, unpriced).is_admitted
     assert end(ledger, unpriced, None)
