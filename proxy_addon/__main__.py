@@ -6,6 +6,7 @@ tray's death does not touch it. Exit status 0 after a stop, 3 when it could not 
 
 import argparse
 import asyncio
+import functools
 import json
 import logging
 import os
@@ -40,7 +41,7 @@ from proxy_addon.orders import Orders
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes, parse_place
 from proxy_addon.socket_addon import SocketAddon, send_messages_whole
-from proxy_addon.wire import answer_errors_in_json
+from proxy_addon.wire import answer_errors_in_json, closing
 
 FAILED = 3
 LOOPBACK = "127.0.0.1"
@@ -107,6 +108,9 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
         lock.instance_id,
         on_stop=lambda: loop.call_soon_threadsafe(stop.set),
         on_keys_changed=lambda: loop.call_soon_threadsafe(keys.forget),
+        on_cut=lambda sessions, everything: loop.call_soon_threadsafe(
+            functools.partial(calls.running.stop, sessions, everything=everything)
+        ),
     )
     recorder = Recorder(ledger, on_change=lambda: loop.call_soon_threadsafe(gate.wake), look=orders.look)
     gate = Gate(recorder, lock.instance_id)
@@ -114,14 +118,14 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
     server = proxyserver.Proxyserver()
     budget = Budget(ledger)
-    calls = MeterAddon(Meter(recorder, gate, keys, budget), routes, destinations, budget)
+    calls = MeterAddon(Meter(recorder, gate, keys, budget), routes, destinations, budget, closing(server))
     hooks = Hooks(server, calls, SocketAddon(server))
     orders.look()  # the prices in force, before the first call
     recorder.start()
     try:
         await _listen(arguments, routes, hooks, ledger, lock, stop)
     finally:
-        hooks.calls.end_all()
+        hooks.calls.running.end_all()
         hooks.sockets.end_all()
         await asyncio.to_thread(recorder.stop)
         with ledger.write() as connection:

@@ -7,7 +7,6 @@ did not foresee is answered with a 503 and never sent.
 import asyncio
 import functools
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -27,6 +26,7 @@ from proxy_addon.peer import is_same_user
 from proxy_addon.refusals import Reason, Refusal, refusal, unreachable_body
 from proxy_addon.resend import NotSentAgain, send_again
 from proxy_addon.routes import Route, Routes
+from proxy_addon.running import RunningCalls
 from proxy_addon.walls import is_from_web_page, is_local_name
 from proxy_addon.websocket import Socket, asks_for_socket, socket_reader
 from proxy_addon.wire import (
@@ -65,31 +65,27 @@ def fails_closed(hook: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
 
 _JSON = {"content-type": "application/json"}
 
+type Close = Callable[[http.HTTPFlow], object]
+"""Breaks off a flow's connection to its provider, and with it the one to the client."""
+
 
 class MeterAddon:
     """The hooks of one request, in the order mitmproxy calls them."""
 
-    def __init__(self, meter: Meter, routes: Routes, destinations: Destinations, budget: Budget) -> None:
+    def __init__(self, meter: Meter, routes: Routes, destinations: Destinations, budget: Budget, close: Close) -> None:
         self._meter = meter
+        self._close = close
         self._budget = budget
         self._routes = routes
         self._destinations = destinations
         self._proxy_users: dict[str, str] = {}
-        self._open: set[Exchange] = set()
+        self.running = RunningCalls(meter.recorder)
         self._is_draining = False
 
     async def drain(self, limit_s: float) -> None:
         """Send no further request, and wait for the answers of those that were sent."""
         self._is_draining = True
-        deadline = time.monotonic() + limit_s
-        while self._open and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
-
-    def end_all(self) -> None:
-        """Settle what is still on its way: the meter stops."""
-        for exchange in tuple(self._open):
-            exchange.end_broken(self._meter.recorder, error_type="meter_stopped", was_sent=True)
-        self._open.clear()
+        await self.running.drain(limit_s)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """A client opens a tunnel: remember the user name, which the requests inside do not repeat."""
@@ -178,7 +174,7 @@ class MeterAddon:
             flow.metadata[SOCKET] = Socket(self._meter, request, flow.metadata[_READER])
         if decision.exchange is not None:
             flow.metadata[_EXCHANGE] = decision.exchange
-            self._open.add(decision.exchange)
+            self.running.add(decision.exchange, functools.partial(self._close, flow))
         if decision.body is not None:
             replace_body(flow, decision.body)
         if decision.key_header is not None:
@@ -198,7 +194,8 @@ class MeterAddon:
             return  # held back: whose fault the error is stands in its body
         tap = put_tap(exchange, flow.response)
         is_hiding = exchange.plain_body is not None and not is_body(flow.response.headers.get("content-type", ""))
-        flow.response.stream = hide_usage(flow, exchange, tap) if is_hiding else tap.tap
+        pass_on = hide_usage(flow, exchange, tap) if is_hiding else tap.tap
+        flow.response.stream = self.running.watched(exchange, pass_on)
         flow.response.headers.update(await exchange.told_headers())
 
     async def response(self, flow: http.HTTPFlow) -> None:
@@ -214,7 +211,7 @@ class MeterAddon:
             exchange.end_complete(self._meter.recorder)
         except NotSentAgain:
             exchange.end_broken(self._meter.recorder, error_type="provider_broke_off", was_sent=True)
-        self._open.discard(exchange)
+        self.running.discard(exchange)
 
     async def _answer_without_question(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Replace an error about the question that we put into the request by the answer to the request as it came."""
@@ -241,7 +238,7 @@ class MeterAddon:
         is_client = flow.client_conn.state is ConnectionState.CLOSED
         error_type = "client_left" if is_client else "provider_broke_off" if was_sent else "provider_unreachable"
         exchange.end_broken(self._meter.recorder, error_type=error_type, was_sent=was_sent)
-        self._open.discard(exchange)
+        self.running.discard(exchange)
 
     async def _own_answer(self, flow: http.HTTPFlow) -> http.Response:
         """The gateway's own paths: its health, what an agent may know of its caps, and nothing else."""

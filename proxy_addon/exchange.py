@@ -13,10 +13,14 @@ from app.core.call import Basis, Call, Outcome
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.reservations import Draft
 from app.core.usage import Usage
+from app.ledger.experience import CUT_ERROR
 from app.ledger.group_writer import Desk, Operation
+from app.ledger.session_store import note_cut
 from app.ledger.settlement import settle, void, write_refused
 from app.pricing.table import Priced, price_call, price_estimate
+from proxy_addon.growing_hold import GrowingHold
 from proxy_addon.include_usage import UsageHider
+from proxy_addon.output_limit import HEADER as LIMIT_HEADER
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Route
@@ -30,7 +34,8 @@ class Exchange:
     """A call whose money is held. `started` is on the monotonic clock. `prefixes` learns what its input counted.
     `plain_body` is the request without our question for its usage, where one was put in; `hider` then takes the answer
     to it out again. A turn of a socket has no tap: it is told its answer, and notes `first_chunk_at` itself. `told` is
-    read while the provider works: headers for the agent about its money.
+    read while the provider works: headers for the agent about its money. `growing` is a hold that is less than the
+    worst case, and `output_limit` what the request's was lowered to.
     """
 
     route: Route
@@ -44,17 +49,43 @@ class Exchange:
     plain_body: bytes | None = None
     hider: UsageHider | None = None
     first_chunk_at: float | None = None
+    growing: GrowingHold | None = None
+    output_limit: int | None = None
     told: "asyncio.Future[dict[str, str]] | None" = None
 
     async def told_headers(self) -> dict[str, str]:
         """Headers for the agent. Read while the provider worked, so there is hardly ever anything left to wait for;
         an answer is not held up for them."""
+        limit = {} if self.output_limit is None else {LIMIT_HEADER: str(self.output_limit)}
         if self.told is None:
-            return {}
+            return limit
         await asyncio.wait({self.told}, timeout=TOLD_WITHIN_S)
         if not self.told.done() or self.told.cancelled() or self.told.exception() is not None:
-            return {}
-        return self.told.result()
+            return limit
+        return self.told.result() | limit
+
+    def look_after_money(self, recorder: Recorder) -> bool:
+        """Settle the call when its usage cannot change any more: what it did not need is free at once. Else see that
+        enough is held; False when more was denied and the answer must be cut."""
+        if self.is_ended or self.tap is None:
+            return True
+        answer = self.tap.facts()
+        if answer.is_final and answer.usage.is_known and self._end():
+            recorder.post(self._ending(answer, is_whole=True, error_type=""))
+            return True
+        return self.growing is None or self.growing.covers(answer)
+
+    def end_cut(self, recorder: Recorder) -> None:
+        """The answer was cut for want of money: its session's next call is sent only if all of it can be paid for."""
+        if not self._end():
+            return
+        settling, tags = self._ending(self._answer(), is_whole=False, error_type=CUT_ERROR), self.draft.tags
+
+        def operation(desk: Desk) -> None:
+            settling(desk)
+            note_cut(desk.connection, tags, datetime.now(UTC))
+
+        recorder.post(operation)
 
     def end_complete(self, recorder: Recorder) -> None:
         """The answer arrived whole."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.core.caps import Action
 from app.core.money import format_call_usd, format_usd
-from app.core.reservations import CapWindow, Draft, Obstacle, Quote, Refusal, Verdict
+from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, Verdict
 from app.ledger.admission import admit
 from app.ledger.approval_store import ApprovalState, ask, close, postpone, state_of
 from app.ledger.group_writer import Desk
@@ -55,7 +55,7 @@ class _Wait:
     draft: Draft
     deadline: float
     quote: Quote | None
-    can_fit: bool
+    can_fit: CanFit | None
     contended_until: float | None = None
     is_in_line: bool = False
     mark: str = ""
@@ -85,7 +85,7 @@ class Gate:
         mark: str = "",
         is_client_gone: Callable[[], bool] = lambda: False,
         quote: Quote | None = None,
-        can_fit: bool = False,
+        can_fit: CanFit | None = None,
     ) -> Passage:
         """Hold the call's money, however long that takes within `patience_s`.
 

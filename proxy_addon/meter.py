@@ -27,9 +27,11 @@ from proxy_addon.budget import Budget
 from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
 from proxy_addon.gate import Gate, Passage
+from proxy_addon.growing_hold import GrowingHold
 from proxy_addon.identify import Caller, key_header
 from proxy_addon.include_usage import RefusingServers, hides_usage, with_usage_asked
 from proxy_addon.keyring_cache import ProviderKeys
+from proxy_addon.output_limit import with_output_limit
 from proxy_addon.patience import patience_s
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
@@ -146,19 +148,30 @@ class Meter:
             return Cleared(await self._real_key(request))
         facts, body = _read(request)
         real_key = await self._real_key(request)
-        exchange = await self._admit(request, facts, tags)
-        return Cleared(real_key, exchange, self._ask_for_usage(exchange, body))
+        exchange = await self._admit(request, facts, tags, body)
+        limited = _limited(route, body, exchange.output_limit)
+        asking = self._ask_for_usage(exchange, body if limited is None else limited)
+        return Cleared(real_key, exchange, limited if asking is None else asking)
 
-    async def _admit(self, request: Request, facts: RequestFacts, tags: Tags) -> Exchange:
-        """Hold the money of one call. Raises _Turned, or _Left when the client did not wait."""
-        known = self._prefixes.known_input(request.route.provider, facts)
+    async def _admit(self, request: Request, facts: RequestFacts, tags: Tags, body: bytes | None = None) -> Exchange:
+        """Hold the money of one call, or of a turn, which has no `body`. Raises _Turned, or _Left when the client did
+        not wait."""
+        route, known = request.route, self._prefixes.known_input(request.route.provider, facts)
         draft = _draft(request, facts, tags, known)
+
+        def quote(tokens: int) -> int | None:
+            fewer = tokens if facts.output_limit is None else min(tokens, facts.output_limit)
+            short, host = replace(facts, output_limit=fewer), route.upstream.host
+            return worst_case(provider=route.provider, facts=short, started_at=draft.at, host=host, known=known)
+
         try:
             passage = await self._gate.pass_through(
                 draft,
                 patience_s=_patience_s(request),
                 mark=_mark(request, draft.tags),
                 is_client_gone=request.is_client_gone,
+                quote=None if body is None else quote,
+                can_fit=None if body is None else lambda: _limited(route, body, 1) is not None,
             )
         except asyncio.CancelledError:  # the money may be held by now, or be held in a moment
             self.recorder.post(dropped_call(draft, "meter_stopped"))
@@ -166,7 +179,18 @@ class Meter:
         if not passage.is_open:
             self._turn_away(request, passage)
         told = asyncio.ensure_future(self._budget.headers(passage.draft))
-        return Exchange(request.route, facts, passage.draft, time.monotonic(), self._prefixes, told=told)
+        is_less = passage.draft.hold < (passage.draft.worst_nano_usd or 0)
+        growing = GrowingHold(self.recorder, passage.draft, quote) if is_less else None
+        return Exchange(
+            route,
+            facts,
+            passage.draft,
+            time.monotonic(),
+            self._prefixes,
+            growing=growing,
+            output_limit=passage.output_limit,
+            told=told,
+        )
 
     def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:
         """The body with a question for its usage, where the answer would hide it; None leaves it as it is."""
@@ -255,6 +279,11 @@ def _draft(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput 
 def _patience_s(request: Request) -> float:
     """How long to wait for a person. Nobody is asked about what Bursar cannot follow: a hard cap refuses it."""
     return 0.0 if request.route.kind is Kind.UNKNOWN else patience_s(request.caller.user_agent)
+
+
+def _limited(route: Route, body: bytes, limit: int | None) -> bytes | None:
+    """The body with a lower output limit, None where there is none or it cannot be put in."""
+    return None if limit is None else with_output_limit(route.provider, route.api_shape, body, limit)
 
 
 def _told(error: _Turned | AppError) -> tuple[Reason, str]:

@@ -4,6 +4,7 @@ answer on."""
 from collections.abc import Callable
 
 from mitmproxy import http
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.net.http import status_codes
 from mitmproxy.proxy.layers.http import _http1
 
@@ -59,6 +60,17 @@ def hide_usage(flow: http.HTTPFlow, exchange: Exchange, tap: Tap) -> Callable[[b
     if headers.pop("content-length", None) is not None and flow.request.http_version == "HTTP/1.1":
         headers["transfer-encoding"] = "chunked"
     return lambda chunk: hider.pass_on(tap.tap(chunk))
+
+
+def closing(server: Proxyserver) -> Callable[[http.HTTPFlow], None]:
+    """What breaks off a flow's connection to its provider; mitmproxy tells the client as if the provider had."""
+
+    def close(flow: http.HTTPFlow) -> None:
+        connection = server.connections.get(flow.client_conn.id)
+        if connection is not None and flow.server_conn in connection.transports:
+            connection.close_connection(flow.server_conn)
+
+    return close
 
 
 def whole_response(answer: Answer) -> http.Response:

@@ -20,6 +20,31 @@ CapWindow = tuple[str, str]
 type Quote = Callable[[int], int | None]
 """The most a call costs with so many tokens of output, in nano-dollars; None where it has no price."""
 
+type CanFit = Callable[[], bool]
+"""Whether a request's output limit can be lowered. Asked only where a cap wants it, since it reads the body."""
+
+
+_MOST_TOKENS = 2**24
+
+
+def affordable_tokens(quote: Quote, nano_usd: int) -> int | None:
+    """Most tokens of output that this much money pays for; None when not even an empty answer."""
+    low, high = 0, _MOST_TOKENS
+    if not _is_paid_by(quote, low, nano_usd):
+        return None
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _is_paid_by(quote, middle, nano_usd):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _is_paid_by(quote: Quote, tokens: int, nano_usd: int) -> bool:
+    price = quote(tokens)
+    return price is not None and price <= nano_usd
+
 
 class ReservationState(StrEnum):
     """Where a reservation stands. Only `held` can change."""

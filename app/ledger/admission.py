@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, update
 
 from app.core.caps import Cap
-from app.core.reservations import CapWindow, Draft, Obstacle, Quote, Refusal, ReservationState, Verdict
+from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, ReservationState, Verdict
 from app.ledger.approval_store import granted_windows
 from app.ledger.holding import Holding, fitted, sized
 from app.ledger.meter_state import paused
@@ -35,15 +35,15 @@ def admit(
     instance_id: str,
     excused: frozenset[CapWindow] = NONE_EXCUSED,
     quote: Quote | None = None,
-    can_fit: bool = False,
+    can_fit: CanFit | None = None,
     waits_until: datetime | None = None,
 ) -> Verdict:
     """Reserve the call's money in every matching window, or say what stands in the way.
 
     `excused` windows were approved by a person for this call: the hold is added there whatever the limit. `quote`
-    prices other lengths of output, for caps that hold less than the worst case; `can_fit` tells that the request's
-    output limit can be lowered. A call that may not go for want of money others hold waits in line until `waits_until`,
-    where that is given. A call without a price passes where only alert caps match, and holds nothing.
+    prices other lengths of output, for caps that hold less than the worst case; `can_fit` tells whether the
+    request's output limit can be lowered. A call that may not go for want of money others hold waits in line until
+    `waits_until`, where that is given. A call without a price passes where only alert caps match, and holds nothing.
     """
     if paused(connection):
         return Verdict(is_paused=True)
@@ -81,12 +81,12 @@ def probe(connection: Connection, caps: list[Cap], draft: Draft) -> tuple[Obstac
 
 
 def _find_room(
-    connection: Connection, hard: list[tuple[Cap, str]], draft: Draft, quote: Quote | None, *, can_fit: bool
+    connection: Connection, hard: list[tuple[Cap, str]], draft: Draft, quote: Quote | None, *, can_fit: CanFit | None
 ) -> tuple[tuple[Obstacle, ...], Draft, int | None]:
     """What stands in the way, the draft with what is to be held, and the output limit it was lowered to."""
     with_hold = sized(connection, hard, draft, quote)
     obstacles = _in_the_way(connection, hard, with_hold)
-    if obstacles and can_fit and quote is not None:
+    if obstacles and can_fit is not None and quote is not None and can_fit():
         return fitted(connection, hard, draft, quote, obstacles)
     return obstacles, with_hold, None
 

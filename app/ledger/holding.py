@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select, update
 
 from app.core.caps import Cap, Hold
-from app.core.reservations import Draft, Obstacle, Quote, Refusal, ReservationState
+from app.core.reservations import Draft, Obstacle, Quote, Refusal, ReservationState, affordable_tokens
 from app.ledger.experience import likely_output
 from app.ledger.obstacles import has_room, is_any, obstacles_to, totals_of
 from app.ledger.tables import holds, reservations, totals
 
 FEWEST_TOKENS = 1024
 """An answer shorter than this is of no use to an agent, so an output limit is not lowered below it."""
-_MOST_TOKENS = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +50,14 @@ def fitted(
         return obstacles, draft, None
     rows = totals_of(connection, hard).values()
     free = min(row.limit_nano_usd - row.posted_nano_usd - row.held_nano_usd for row in rows)
-    limit = _longest(quote, free)
-    if limit is not None:
+    limit = affordable_tokens(quote, free)
+    if limit is not None and limit >= FEWEST_TOKENS:
         return (), replace(draft, worst_nano_usd=quote(limit), held_nano_usd=None), limit
     least = quote(FEWEST_TOKENS)
     if least is None:
         return obstacles, draft, None
     waited_for = obstacles_to(connection, hard, least)
     return (obstacles if any(one.refusal is Refusal.EXHAUSTED for one in waited_for) else waited_for), draft, None
-
-
-def _longest(quote: Quote, room: int) -> int | None:
-    """Most tokens of output that this much money pays for; None when not even a short answer."""
-    low, high = FEWEST_TOKENS, _MOST_TOKENS
-    if not _pays(quote, low, room):
-        return None
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _pays(quote, middle, room):
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _pays(quote: Quote, tokens: int, room: int) -> bool:
-    price = quote(tokens)
-    return price is not None and price <= room
 
 
 def extend(connection: Connection, caps: list[Cap], call_id: str, more_nano_usd: int) -> bool:
