@@ -16,7 +16,7 @@ from typing import NoReturn
 from app.core.call import ApiShape
 from app.core.errors import AppError, KeyRejected
 from app.core.exchange import RequestFacts, ResponseFacts
-from app.core.reservations import Draft
+from app.core.reservations import Draft, Quote
 from app.core.tags import Tags
 from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
 from app.ledger.identifiers import new_id
@@ -158,12 +158,7 @@ class Meter:
         not wait."""
         route, known = request.route, self._prefixes.known_input(request.route.provider, facts)
         draft = _draft(request, facts, tags, known)
-
-        def quote(tokens: int) -> int | None:
-            fewer = tokens if facts.output_limit is None else min(tokens, facts.output_limit)
-            short, host = replace(facts, output_limit=fewer), route.upstream.host
-            return worst_case(provider=route.provider, facts=short, started_at=draft.at, host=host, known=known)
-
+        quote = _quote(route, facts, draft.at, known)
         try:
             passage = await self._gate.pass_through(
                 draft,
@@ -181,16 +176,8 @@ class Meter:
         told = asyncio.ensure_future(self._budget.headers(passage.draft))
         is_less = passage.draft.hold < (passage.draft.worst_nano_usd or 0)
         growing = GrowingHold(self.recorder, passage.draft, quote) if is_less else None
-        return Exchange(
-            route,
-            facts,
-            passage.draft,
-            time.monotonic(),
-            self._prefixes,
-            growing=growing,
-            output_limit=passage.output_limit,
-            told=told,
-        )
+        limit, started, prefixes = passage.output_limit, time.monotonic(), self._prefixes
+        return Exchange(route, facts, passage.draft, started, prefixes, growing=growing, output_limit=limit, told=told)
 
     def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:
         """The body with a question for its usage, where the answer would hide it; None leaves it as it is."""
@@ -279,6 +266,17 @@ def _draft(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput 
 def _patience_s(request: Request) -> float:
     """How long to wait for a person. Nobody is asked about what Bursar cannot follow: a hard cap refuses it."""
     return 0.0 if request.route.kind is Kind.UNKNOWN else patience_s(request.caller.user_agent)
+
+
+def _quote(route: Route, facts: RequestFacts, now: datetime, known: KnownInput | None) -> Quote:
+    """The most the call costs with a lower output limit; its own limit is never raised."""
+
+    def quote(tokens: int) -> int | None:
+        fewer = tokens if facts.output_limit is None else min(tokens, facts.output_limit)
+        short, host = replace(facts, output_limit=fewer), route.upstream.host
+        return worst_case(provider=route.provider, facts=short, started_at=now, host=host, known=known)
+
+    return quote
 
 
 def _limited(route: Route, body: bytes, limit: int | None) -> bytes | None:

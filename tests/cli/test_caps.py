@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from app.core.tags import Tags
+from app.core.caps import Answer, Hold
+from app.core.tags import Scope, Tags
 from app.ledger.cap_store import list_caps
 from app.ledger.engine import Ledger
 from tests.cli.conftest import Bursar
@@ -62,3 +63,42 @@ def test_the_same_cap_twice_is_refused(bursar: Bursar) -> None:
 def test_a_lower_raise_is_refused(bursar: Bursar) -> None:
     bursar("caps", "add", "5")
     assert bursar("caps", "raise", "Everything, today", "4").err.splitlines()[0] == "Not a raise"
+
+
+def test_a_cap_takes_a_session_a_way_to_hold_and_a_default_answer(bursar: Bursar, ledger: Ledger) -> None:
+    told = bursar(
+        "caps", "add", "5", "--each", "week", "--session", "*", "--week-start", "sunday", "--hold", "learned",
+        "--answer", "refuse", "--answer-after", "90", "--time-zone", "UTC",
+    )  # fmt: skip
+    assert told.status == 0
+    [cap] = list_caps(ledger)
+    assert (cap.scope, cap.week_start, cap.hold) == (Scope.SESSION, 6, Hold.LEARNED)
+    assert (cap.default_answer, cap.answer_after_s) == (Answer.REFUSE, 90)
+    bursar("caps", "edit", cap.cap_id, "--hold", "strict", "--no-answer")
+    [cap] = list_caps(ledger)
+    assert (cap.hold, cap.default_answer, cap.answer_after_s, cap.week_start) == (Hold.STRICT, None, None, 6)
+    assert bursar("caps", "edit", cap.cap_id, "--answer", "approve").status == 1
+
+
+def test_a_dry_run_stops_nothing_and_shows_what_it_would_have_stopped(bursar: Bursar, ledger: Ledger) -> None:
+    assert "nothing is stopped" in bursar("caps", "add", "1", "--at-limit", "block", "--dry-run").out
+    book_call(ledger, TAGS, 900_000_000)
+    [cap] = list_caps(ledger)
+    assert "Would have stopped no call" in bursar("caps", "show", cap.cap_id).out
+    book_call(ledger, TAGS, 900_000_000)
+    shown = bursar("caps", "show", cap.cap_id).out
+    assert "Would have stopped 1 calls" in shown
+    assert "Claude Code" in shown
+    told = json.loads(bursar("caps", "show", cap.cap_id, "--json").out)
+    assert (told["dry_run"], told["would_have_stopped"], told["spent_usd"]) == (True, 1, "1.80")
+    bursar("caps", "edit", cap.cap_id, "--in-force")
+    assert not list_caps(ledger)[0].is_dry_run
+
+
+def test_a_cap_is_raised_by_an_amount_for_some_hours(bursar: Bursar, ledger: Ledger) -> None:
+    bursar("caps", "add", "10", "--each", "total", "--time-zone", "UTC")
+    [cap] = list_caps(ledger)
+    assert "$12.50 until" in bursar("caps", "raise", cap.cap_id, "--by", "2.50", "--hours", "2").out
+    assert "Raised by $2.50 until" in bursar("caps", "show", cap.cap_id).out
+    assert bursar("caps", "raise", cap.cap_id).status == 1
+    assert bursar("caps", "raise", cap.cap_id, "3").status == 1
