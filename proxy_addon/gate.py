@@ -221,7 +221,7 @@ _CAUSES = {
     Refusal.EXHAUSTED: Cause.EXHAUSTED,
     Refusal.CONTENDED: Cause.CONTENDED,
     Refusal.UNPRICED: Cause.UNPRICED,
-    Refusal.CUT: Cause.EXHAUSTED,
+    Refusal.CUT: Cause.CUT,
 }
 STOPPED_MESSAGE = "This session was stopped in Bursar. Let it go on there before it is used again."
 

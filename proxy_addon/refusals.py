@@ -35,6 +35,7 @@ class Cause(StrEnum):
     UNPRICED = "unpriced"
     PAUSED = "paused"
     STOPPED = "stopped"
+    CUT = "cut"
     REFUSED = "refused"
     UNANSWERED = "unanswered"
 

@@ -1,0 +1,109 @@
+"""Calls that wait for a person are in nobody's way, however many they are."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.core.money import NANO_PER_CENT
+from app.core.tags import Scope, Tags
+from app.core.windows import Window
+from app.keys.issue import issue_key
+from app.ledger.approval_store import refuse_all, waiting
+from app.ledger.cap_store import add_cap
+from app.ledger.session_store import stop_session
+from tests.end2end.bare_http import CHAT, post
+from tests.end2end.meter_process import RunningMeter, meter, wait_until
+from tests.end2end.provider import Provider, chat_completion
+from tests.race.wire import Message, make_message, read_message
+
+pytestmark = pytest.mark.end2end
+
+BODY = json.dumps({"model": "gpt-5-mini", "max_completion_tokens": 9_000, "messages": []}).encode()
+LONG_S = 90.0
+
+
+@pytest.fixture
+def running(home: Path, provider: Provider) -> Iterator[RunningMeter]:
+    """A meter at which the project `full` has no money left."""
+    provider.answer = lambda _seen: chat_completion(10, 10)
+    with meter(home, {"openai": provider.url}) as started:
+        add_cap(
+            started.ledger, scope=Scope.PROJECT, scope_key="full", window=Window.DAY, limit_nano_usd=NANO_PER_CENT,
+            time_zone="UTC",
+        )  # fmt: skip
+        yield started
+
+
+@contextmanager
+def _waiters(running: RunningMeter, count: int) -> Iterator[list[Message]]:
+    """That many calls that wait; the list fills with their answers as they get them."""
+    _key, token = issue_key(running.ledger, name="full", tags=Tags(project="full"))
+    answers: list[Message] = []
+    thread = threading.Thread(target=lambda: asyncio.run(_wait_all(running.gateway, token, count, answers)))
+    thread.start()
+    try:
+        wait_until(lambda: len(waiting(running.ledger)) == count, f"{count} questions", LONG_S)
+        yield answers
+    finally:
+        refuse_all(running.ledger, [call.approval_id for call in waiting(running.ledger)], by="test")
+        thread.join(LONG_S)
+    assert not thread.is_alive()
+
+
+async def _wait_all(gateway: str, token: str, count: int, answers: list[Message]) -> None:
+    async def one(number: int) -> None:
+        address = urlsplit(gateway)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        headers = {"host": address.netloc, "content-type": "application/json", "x-api-key": token}
+        headers |= {"x-bursar-session": f"s-{number % 10}"}
+        body = BODY.replace(b"[]", b'[{"role": "user", "content": "%d"}]' % number)
+        writer.write(make_message(f"POST {CHAT} HTTP/1.1", headers, body))
+        answers.append(await read_message(reader))
+        writer.close()
+
+    await asyncio.gather(*(one(number) for number in range(count)))
+
+
+def test_others_go_through_while_a_hundred_calls_wait(running: RunningMeter, provider: Provider) -> None:
+    with _waiters(running, 100) as answers:
+        for _ in range(10):
+            assert post(running, CHAT, BODY)[0] == 200
+        assert answers == []
+    assert len(provider.seen) == 10
+    assert [answer.headers["x-bursar-refusal"] for answer in answers] == ["refused"] * 100
+
+
+def test_stopped_session_ends_its_waiting_calls_and_no_others(running: RunningMeter, provider: Provider) -> None:
+    with _waiters(running, 20) as answers:
+        stop_session(running.ledger, "s-3", by="test")
+        wait_until(lambda: len(answers) == 2, "the calls of the stopped session")
+        assert {answer.headers["x-bursar-refusal"] for answer in answers} == {"stopped"}
+        wait_until(lambda: len(waiting(running.ledger)) == 18, "their questions to be closed")
+    assert provider.seen == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_five_hundred_waiting_calls_hardly_slow_others(running: RunningMeter) -> None:
+    alone = _median_s(running)
+    with _waiters(running, 500):
+        beside = _median_s(running)
+    alone = median([alone, _median_s(running)])
+    assert beside < 2 * alone, f"{beside * 1000:.1f} ms beside 500 waiting calls, {alone * 1000:.1f} ms alone"
+
+
+def _median_s(running: RunningMeter, count: int = 60) -> float:
+    taken = []
+    for _ in range(count):
+        started = time.perf_counter()
+        assert post(running, CHAT, BODY)[0] == 200
+        taken.append(time.perf_counter() - started)
+    return median(taken)
