@@ -94,14 +94,8 @@ def test_final_refusal_never_has_a_status_that_invites_a_retry(shape: ApiShape, 
 def test_temporary_refusal_is_one_that_every_client_tries_again(shape: ApiShape, agent: str, reason: Reason) -> None:
     status, body, headers = told(shape, agent, reason)
     assert (status, headers["x-should-retry"]) == (503, "true")
-    assert _message(body) == "The cap is reached."
+    assert "The cap is reached." in json.dumps(body)
     assert 1 <= int(headers["retry-after"]) <= 5  # longer than two minutes and OpenAI's SDK gives up
-
-
-def _message(body: dict[str, Any]) -> str:
-    message = body["error"]["message"] if "error" in body else body["message"]
-    assert isinstance(message, str)
-    return message
 
 
 # One request after the cap, by what each client was measured to stop at: wire-formats notes, section 2.1.
