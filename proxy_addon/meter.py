@@ -265,7 +265,7 @@ def _draft(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput 
 
 def _patience_s(request: Request) -> float:
     """How long to wait for a person. Nobody is asked about what Bursar cannot follow: a hard cap refuses it."""
-    return 0.0 if request.route.kind is Kind.UNKNOWN else patience_s(request.caller.user_agent)
+    return 0.0 if request.route.kind is Kind.UNKNOWN else patience_s(request.headers)
 
 
 def _quote(route: Route, facts: RequestFacts, now: datetime, known: KnownInput | None) -> Quote:

@@ -1,8 +1,15 @@
 """How long a silent client waits before it gives up and sends again: a held call is answered before that.
 
-Measured with each client against a server that says nothing (wire-formats notes, section 2.3). Ten seconds are kept
-back, so that our refusal is there before the client's own time-out.
+Measured with each client against a server that says nothing (wire-formats notes, section 2.3); SDKs tell in a header
+what they were set to. Some time is kept back, so that our refusal is there before the client's own time-out.
+
+A wait stays silent. mitmproxy sends no byte of an answer before the `request` hook, in which a call waits, has ended:
+a response that an add-on sets there is sent whole afterwards, and its `stream` is not looked at. A keep-alive could
+only go past mitmproxy, onto the client's socket, and not at all through TLS. So a call that has waited as long as its
+client bears is answered with a refusal that every client tries again, and its question stays open (`resent`).
 """
+
+from collections.abc import Mapping
 
 MARGIN_S = 10.0
 LONGEST_WAIT_S = 590.0
@@ -19,10 +26,23 @@ _SILENT_LIMITS_S = (
     ("google-genai-sdk/js", 300.0),
     ("google-genai-sdk/node", 300.0),
 )
+_TOLD = ("x-stainless-read-timeout", "x-stainless-timeout", "x-server-timeout")
+"""Seconds, as the SDKs of OpenAI and Anthropic and of Google send them along."""
 
 
-def patience_s(user_agent: str) -> float:
-    """Seconds that a call of this client may be held without a byte."""
-    agent = user_agent.lower()
+def patience_s(headers: Mapping[str, str]) -> float:
+    """Seconds that a call may be held without a byte, by its lower-case headers; at least a little."""
+    agent = headers.get("user-agent", "").lower()
     limit = next((seconds for name, seconds in _SILENT_LIMITS_S if name in agent), LONGEST_WAIT_S + MARGIN_S)
-    return limit - MARGIN_S
+    told = [seconds for name in _TOLD if (seconds := _seconds(headers.get(name, ""))) is not None]
+    limit = min([limit, *told])
+    return limit - min(MARGIN_S, limit / 5)
+
+
+def _seconds(text: str) -> float | None:
+    """What a header tells; None for nonsense and for none."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < float("inf") else None

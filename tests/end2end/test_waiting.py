@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -16,12 +17,13 @@ from app.core.money import NANO_PER_CENT
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
 from app.keys.issue import issue_key
-from app.ledger.approval_store import refuse_all, waiting
+from app.ledger.approval_store import answered, approve, refuse_all, waiting
 from app.ledger.cap_store import add_cap
 from app.ledger.session_store import stop_session
 from tests.end2end.bare_http import CHAT, post
 from tests.end2end.meter_process import RunningMeter, meter, wait_until
 from tests.end2end.provider import Provider, chat_completion
+from tests.end2end.sdks import openai_client
 from tests.race.wire import Message, make_message, read_message
 
 pytestmark = pytest.mark.end2end
@@ -88,6 +90,24 @@ def test_stopped_session_ends_its_waiting_calls_and_no_others(running: RunningMe
         assert {answer.headers["x-bursar-refusal"] for answer in answers} == {"stopped"}
         wait_until(lambda: len(waiting(running.ledger)) == 18, "their questions to be closed")
     assert provider.seen == []
+
+
+def test_sdk_that_gives_up_sooner_than_a_person_answers_goes_on_waiting(
+    running: RunningMeter, provider: Provider
+) -> None:
+    _key, token = issue_key(running.ledger, name="full", tags=Tags(project="full"))
+    client = openai_client(running.gateway, token).with_options(timeout=2.0, max_retries=20)
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(
+            client.chat.completions.create, model="gpt-5-mini", max_completion_tokens=9_000, messages=[]
+        )  # fmt: skip
+        wait_until(lambda: running.count() >= 2, "the call to be sent again twice")
+        (question,) = waiting(running.ledger)
+        approve(running.ledger, question.approval_id, by="test")
+        assert call.result(LONG_S).choices[0].message.content == "done"
+    assert {one.error_type for one in running.calls(3)[:2]} == {"unanswered"}
+    assert len(answered(running.ledger)) == 1
+    assert len(provider.seen) == 1
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def _rules() -> Rules:
     given = parser.parse_args()
     return Rules(
         given.agents, int(given.cap * NANO_PER_USD), given.processes, given.meters, given.trade,
-        given.output_limit or {"small": 1_000, "wide": 32_000}[given.trade], given.kill, given.seconds,
+        given.output_limit or {"small": 600, "wide": 32_000}[given.trade], given.kill, given.seconds,
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ class Rules:
     processes: int = 4
     meters: int = 1
     trade: str = "small"
-    output_limit: int = 1_000
+    output_limit: int = 600
     kills: int = 0
     seconds: float = 300.0
 

@@ -37,11 +37,11 @@ class Trade:
         return json.dumps(told).encode(), given * self.input_nano + made * self.output_nano
 
 
-def small_holds(output_limit: int = 1_000) -> Trade:
-    """Calls that hold far less than a hundredth of the cap; most answers use most of their limit."""
+def small_holds(output_limit: int = 600) -> Trade:
+    """Calls that hold less than a thousandth of a cap of $5; most answers use most of their limit."""
     return Trade(
         "/openai/v1/chat/completions", "openai", "gpt-5-mini", "max_completion_tokens",
-        output_limit, output_limit // 2, output_limit, input_nano=250, output_nano=2_000,
+        output_limit, output_limit * 2 // 3, output_limit, input_nano=250, output_nano=2_000,
     )  # fmt: skip
 
 
