@@ -25,3 +25,25 @@ def test_nobody_can_dump_or_trace_the_process_and_its_files_are_private(tmp_path
         [sys.executable, "-c", REPORT], capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
     )
     assert done.stdout.splitlines() == ["(0, 0) 0o600", "dumpable 0"]
+
+
+FEW = """
+import resource
+from proxy_addon.hardening import harden_process
+
+_soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+harden_process()
+soft, still = resource.getrlimit(resource.RLIMIT_NOFILE)
+assert still == hard
+print(soft == min(hard, 8192) or hard == resource.RLIM_INFINITY and soft == 8192)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_process_takes_the_descriptors_that_waiting_calls_need(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(
+        [sys.executable, "-c", FEW], capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
+    )
+    assert done.stdout == "True\n"
