@@ -118,10 +118,11 @@ class Meter:
             more = error.headers if isinstance(error, _Turned) else {}
             return Refused(replace(answer, headers=answer.headers | more))
 
-    async def admit_turn(self, request: Request, facts: RequestFacts) -> Exchange | Denied:
-        """Hold the money of one turn on a socket that `request` opened, waiting as long as a person may need."""
+    async def admit_turn(self, request: Request, facts: RequestFacts, message: bytes = b"") -> Exchange | Denied:
+        """Hold the money of one turn, which `message` asks for, on a socket that `request` opened, waiting as long as a
+        person may need."""
         try:
-            return await self._admit(request, facts, await self._payer(request.caller))
+            return await self._admit(request, facts, await self._payer(request.caller), message)
         except _Left:
             return Denied(Reason.UNAVAILABLE, "The agent has left.")
         except (_Turned, AppError) as error:
@@ -148,14 +149,16 @@ class Meter:
             return Cleared(await self._real_key(request))
         facts, body = _read(request)
         real_key = await self._real_key(request)
-        exchange = await self._admit(request, facts, tags, body)
+        exchange = await self._admit(request, facts, tags, request.body, body)
         limited = _limited(route, body, exchange.output_limit)
         asking = self._ask_for_usage(exchange, body if limited is None else limited)
         return Cleared(real_key, exchange, limited if asking is None else asking)
 
-    async def _admit(self, request: Request, facts: RequestFacts, tags: Tags, body: bytes | None = None) -> Exchange:
-        """Hold the money of one call, or of a turn, which has no `body`. Raises _Turned, or _Left when the client did
-        not wait."""
+    async def _admit(
+        self, request: Request, facts: RequestFacts, tags: Tags, said: bytes, body: bytes | None = None
+    ) -> Exchange:
+        """Hold the money of one call, or of a turn, which has no `body`. `said` is what the client sent, by which it is
+        known when it sends it again. Raises _Turned, or _Left when the client did not wait."""
         route, known = request.route, self._prefixes.known_input(request.route.provider, facts)
         draft = _draft(request, facts, tags, known)
         quote = _quote(route, facts, draft.at, known)
@@ -163,7 +166,7 @@ class Meter:
             passage = await self._gate.pass_through(
                 draft,
                 patience_s=_patience_s(request),
-                mark=_mark(request, draft.tags),
+                mark=_mark(request, draft.tags, said),
                 is_client_gone=request.is_client_gone,
                 quote=None if body is None else quote,
                 can_fit=None if body is None else lambda: _limited(route, body, 1) is not None,
@@ -173,7 +176,7 @@ class Meter:
             raise
         if not passage.is_open:
             self._turn_away(request, passage)
-        told = asyncio.ensure_future(self._budget.headers(passage.draft))
+        told = None if request.is_socket else asyncio.ensure_future(self._budget.headers(passage.draft))
         is_less = passage.draft.hold < (passage.draft.worst_nano_usd or 0)
         growing = GrowingHold(self.recorder, passage.draft, quote) if is_less else None
         limit, started, prefixes = passage.output_limit, time.monotonic(), self._prefixes
@@ -236,13 +239,13 @@ _ERROR_TYPES = {
 }
 
 
-def _mark(request: Request, tags: Tags) -> str:
-    """What a request shares with the same one sent again, and with no other: who sends it, and all it says. A turn of
-    a socket has none: its body is not the request's."""
-    if request.is_socket:
+def _mark(request: Request, tags: Tags, said: bytes) -> str:
+    """What a request, or a turn, shares with the same one sent again and with no other: who sends it, and all it
+    says. Empty for a turn that nobody asked for."""
+    if not said and request.is_socket:
         return ""
     who = f"{tags.virtual_key_id}\n{tags.session}\n{request.route.path}\n".encode()
-    return hashlib.sha256(who + request.body).hexdigest()
+    return hashlib.sha256(who + said).hexdigest()
 
 
 def _draft(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput | None = None) -> Draft:

@@ -49,7 +49,8 @@ class Cause(StrEnum):
 CAUSE_HEADER = "x-bursar-refusal"
 NEEDED_HEADER = "x-bursar-needed-usd"
 REMAINING_HEADER = "x-bursar-remaining-usd"
-_PASSING = (Reason.LATER, Reason.UNAVAILABLE)
+PASSING = (Reason.LATER, Reason.UNAVAILABLE)
+"""What clients are to try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,8 @@ def refusal(shape: ApiShape, user_agent: str, reason: Reason, message: str) -> R
     """The answer to a client that speaks `shape`. `message` is a whole sentence for a person, without secrets."""
     status = _status(shape, user_agent, reason)
     headers = {"content-type": "application/json"}
-    headers["x-should-retry"] = "true" if reason in _PASSING else "false"
-    if reason in _PASSING:
+    headers["x-should-retry"] = "true" if reason in PASSING else "false"
+    if reason in PASSING:
         headers["retry-after"] = str(_RETRY_AFTER_S[reason])
     if shape in _AWS:
         headers["x-amzn-errortype"] = _AWS_TYPES.get(reason, "ValidationException")  # where AWS's SDKs look for it
@@ -136,7 +137,7 @@ def _status(shape: ApiShape, user_agent: str, reason: Reason) -> int:
         return {Reason.CAP: 402, Reason.KEY: 403}.get(reason, _STATUSES[reason])
     if shape in _GOOGLE and reason is Reason.CAP:
         return 402
-    if agent.startswith("codex") and reason not in _PASSING:
+    if agent.startswith("codex") and reason not in PASSING:
         return 400  # anything else is tried six times
     return _STATUSES[reason]
 
@@ -157,7 +158,7 @@ def _body(shape: ApiShape, status: int, reason: Reason, message: str) -> dict[st
 
 
 def _openai_words(shape: ApiShape, reason: Reason) -> tuple[str, str]:
-    if shape is ApiShape.OPENAI_RESPONSES and reason not in _PASSING:
+    if shape is ApiShape.OPENAI_RESPONSES and reason not in PASSING:
         return "invalid_request_error", "invalid_prompt"  # the only code with which Codex prints the message alone
     return {
         Reason.CAP: ("insufficient_quota", "insufficient_quota"),

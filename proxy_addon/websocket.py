@@ -14,7 +14,7 @@ from app.core.call import ApiShape
 from app.core.exchange import RequestFacts
 from proxy_addon.exchange import Exchange
 from proxy_addon.meter import Denied, Meter, Request
-from proxy_addon.refusals import Reason
+from proxy_addon.refusals import PASSING, Reason
 from proxy_addon.routes import Kind, Route
 from proxy_addon.shapes import SocketReader, Turn, UnreadableRequest, shape_for
 from proxy_addon.shapes.fields import mapping, read_json
@@ -71,7 +71,7 @@ class Socket:
             return self.refusal(message, Reason.UNREADABLE, f"{error} It was not sent.")
         if facts is None:
             return None
-        admitted = await self._meter.admit_turn(self._request, facts)
+        admitted = await self._meter.admit_turn(self._request, facts, message)
         if isinstance(admitted, Denied):
             self._reader.withdraw(facts)
             return self.refusal(message, admitted.reason, admitted.message)
@@ -114,7 +114,7 @@ class Socket:
 
 def _responses_frame(message: Mapping[str, object], reason: Reason, words: str) -> dict[str, object]:
     """With `invalid_prompt` Codex prints the message alone and stops; other codes it tries six times (measured)."""
-    is_final = reason is not Reason.UNAVAILABLE
+    is_final = reason not in PASSING
     status, kind, code = (400, "invalid_request_error", "invalid_prompt") if is_final else (503, *["server_error"] * 2)
     lane = {"stream_id": message["stream_id"]} if isinstance(message.get("stream_id"), str) else {}
     return {"type": "error", "status": status, "error": {"type": kind, "code": code, "message": words}} | lane

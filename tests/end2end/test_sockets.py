@@ -19,7 +19,7 @@ from app.core.caps import Action, Cap
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope
 from app.core.windows import Window
-from app.ledger.approval_store import waiting
+from app.ledger.approval_store import approve, waiting
 from app.ledger.cap_store import add_cap, remove_cap, update_cap
 from tests.end2end.bare_http import RESPONSES, post
 from tests.end2end.meter_process import NewCalls, RunningMeter, meter, wait_until
@@ -80,10 +80,11 @@ def socket_provider(served: SocketProvider) -> SocketProvider:
 
 
 @contextmanager
-def opened(running: RunningMeter, path: str = "/openai/v1/responses") -> Iterator[ClientConnection]:
+def opened(running: RunningMeter, path: str = "/openai/v1/responses", **more: str) -> Iterator[ClientConnection]:
     """A socket through the meter."""
     url = running.gateway.replace("http", "ws") + path
     headers = {"Authorization": f"Bearer {running.token}", "session-id": "s-1", "User-Agent": "codex_exec/0.169.0"}
+    headers |= more
     with connect(url, additional_headers=headers, proxy=None, max_size=None) as socket:
         yield socket
 
@@ -243,6 +244,23 @@ def test_client_that_leaves_while_its_turn_waits_is_not_charged(
         call = new_calls(1)[0]
     assert (call.outcome, call.error_type, call.cost_nano_usd) == (Outcome.REFUSED, "client_left", 0)
     assert socket_provider.heard == []
+
+
+def test_turn_nobody_has_answered_for_may_be_sent_again_and_is_the_same_question(
+    home: Path, socket_provider: SocketProvider
+) -> None:
+    with meter(home, {"openai": socket_provider.url}) as running:
+        tiny_cap(running, Action.PAUSE)
+        with opened(running, **{"x-stainless-timeout": "1"}) as socket:
+            for _ in range(2):
+                socket.send(create())
+                refused = json.loads(socket.recv())
+                assert (refused["status"], refused["error"]["code"]) == (503, "server_error")
+            (question,) = waiting(running.ledger)
+            approve(running.ledger, question.approval_id, by="test")
+            socket.send(create())
+            assert [socket.recv() for _ in range(3)] == completed({})
+    assert len(socket_provider.heard) == 1
 
 
 @pytest.mark.parametrize("path", ["/anthropic/v1/messages", "/openai/v1/chat/completions"])

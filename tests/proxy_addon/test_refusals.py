@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from app.core.call import ApiShape
-from proxy_addon.refusals import Cause, Reason, cause_headers, refusal, unreachable_body
+from proxy_addon.refusals import PASSING, Cause, Reason, cause_headers, refusal, unreachable_body
 
 SDK = "Anthropic/Python 2.12.0"
 CLAUDE_CODE = "claude-cli/2.1.330 (external, cli)"
@@ -72,9 +72,6 @@ def test_cap_is_told_as_each_client_was_measured_to_stop_at(
     assert (found_status, found_body) == (status, body)
     assert headers["x-should-retry"] == "false"
     assert "retry-after" not in headers
-
-
-PASSING = (Reason.LATER, Reason.UNAVAILABLE)
 
 
 @pytest.mark.parametrize("shape", ApiShape)

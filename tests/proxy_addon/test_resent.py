@@ -94,8 +94,7 @@ def test_question_of_a_client_that_does_not_come_back_is_closed(
     monkeypatch.setattr("proxy_addon.gate.TOLD_TO_RETRY_S", A_MOMENT_S)
 
     async def play() -> None:
-        await _come(gate)
-        assert len(waiting(ledger)) == 1
+        assert (await _come(gate)).cause is Cause.UNANSWERED
         await asyncio.to_thread(wait_until, lambda: not waiting(ledger), "the question to be closed")
 
     asyncio.run(play())
