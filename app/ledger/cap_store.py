@@ -14,7 +14,7 @@ from app.core.tags import Scope, clean_name
 from app.core.windows import Window, WindowSpan, zone
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
-from app.ledger.raise_store import forget_raises
+from app.ledger.raise_store import end_raises, forget_raises
 from app.ledger.tables import caps, totals
 from app.ledger.window_totals import NOBODY, count_windows, forget_totals, open_total, spent_in
 
@@ -146,8 +146,10 @@ def cap_statuses(ledger: Ledger, now: datetime) -> list[CapStatus]:
 
 
 def roll_windows(ledger: Ledger, now: datetime) -> None:
-    """Open the running window of every cap, so that a new day is there before its first call."""
+    """Open the running window of every cap, so that a new day is there before its first call, and end raises whose time
+    is over."""
     with ledger.write() as connection:
+        end_raises(connection, now)
         for cap in read_caps(connection):
             if _has_one_window(cap):
                 open_total(connection, cap, cap.span(now, NOBODY), NOBODY)

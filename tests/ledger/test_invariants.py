@@ -14,16 +14,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from sqlalchemy import event, select
 
-from app.core.caps import Action, Cap
+from app.core.caps import Action, Cap, Mode
 from app.core.errors import InvalidInput
 from app.core.reservations import CapWindow, Draft, Refusal
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
 from app.ledger import cap_store, meter_state, raise_store
+from app.ledger.cap_store import read_caps
 from app.ledger.engine import open_ledger
+from app.ledger.holding import extend
+from app.ledger.limit_tables import observations
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.recovery import recover_dead_instances
 from app.ledger.tables import calls, totals
+from app.ledger.verification import verify_ledger
 from tests.ledger.bookkeeping import (
     NOTHING_EXCUSED,
     Total,
@@ -83,10 +87,11 @@ class LedgerHistory(RuleBasedStateMachine):
             clock.now.side_effect = lambda _zone: self.now
         self.numbers = numbers
         self.held: dict[str, tuple[Draft, int]] = {}
+        self.would_stop: list[tuple[str, str]] = []
         self.ended: dict[str, Ended] = {}
         self.caps: dict[str, Cap] = {}
         self.removed: dict[str, Cap] = {}
-        self.raised: dict[CapWindow, int] = {}
+        self.raised: dict[CapWindow, list[tuple[int, datetime | None]]] = {}
         self.locks: dict[int, InstanceLock] = {}
 
     @initialize()
@@ -112,19 +117,24 @@ class LedgerHistory(RuleBasedStateMachine):
 
     def _total(self, window: CapWindow) -> Total:
         ended = [one for one in self.ended.values() if window in self._windows(one.draft)]
-        held = [draft.worst_nano_usd or 0 for draft, _ in self.held.values() if window in self._windows(draft)]
+        held = [draft.hold for draft, _ in self.held.values() if window in self._windows(draft)]
         return Total(sum(one.charged for one in ended), sum(held), sum(one.is_unpriced for one in ended))
 
     def _limit(self, window: CapWindow) -> int:
-        return self.raised.get(window, self.caps[window[0]].limit_nano_usd)
+        return self.caps[window[0]].limit_nano_usd + sum(amount for amount, _ in self.raised.get(window, []))
 
-    def _refusal(self, window: CapWindow, worst: int | None) -> Refusal | None:
+    def _end_raises(self) -> None:
+        """As the ledger does whenever it is asked for money or for a raise; in between, a raise stands."""
+        for window, raises in self.raised.items():
+            self.raised[window] = [one for one in raises if one[1] is None or one[1] > self.now]
+
+    def _refusal(self, window: CapWindow, hold: int | None) -> Refusal | None:
         total, limit = self._total(window), self._limit(window)
-        if worst is None:
+        if hold is None:
             return Refusal.UNPRICED
-        if total.posted + worst > limit:
+        if total.posted + hold > limit:
             return Refusal.EXHAUSTED
-        return Refusal.CONTENDED if total.posted + total.held + worst > limit else None
+        return Refusal.CONTENDED if total.posted + total.held + hold > limit else None
 
     # Calls
 
@@ -134,13 +144,19 @@ class LedgerHistory(RuleBasedStateMachine):
         worst=st.one_of(st.integers(0, 60), st.none()),
         meter=st.sampled_from(METERS),
         excuse_all=st.booleans(),
+        percent=st.sampled_from([30, 100]),
     )
-    def reserve_money(self, tags: Tags, worst: int | None, meter: int, excuse_all: bool) -> Any:
+    def reserve_money(self, tags: Tags, worst: int | None, meter: int, excuse_all: bool, percent: int) -> Any:
         draft = make_draft(worst, at=self.now, call_id=f"{next(self.numbers):032x}", tags=tags)
+        hold = None if worst is None else worst * percent // 100
+        draft = replace(draft, held_nano_usd=hold)
+        self._end_raises()
         windows = self._windows(draft)
         excused = frozenset(windows) if excuse_all else NOTHING_EXCUSED
         hard = {} if excuse_all else {window: cap for window, cap in windows.items() if cap.is_hard}
-        expected = {window: refusal for window in hard if (refusal := self._refusal(window, worst)) is not None}
+        expected = {window: refusal for window in hard if (refusal := self._refusal(window, hold)) is not None}
+        dry = [window for window, cap in windows.items() if cap.is_dry_run]
+        stopped = [one for one in dry if self._refusal(one, worst) in (Refusal.EXHAUSTED, Refusal.UNPRICED)]
 
         verdict = reserve(self.ledger, draft, instance=self.locks[meter].instance_id, excused=excused)
 
@@ -148,20 +164,33 @@ class LedgerHistory(RuleBasedStateMachine):
         assert verdict.is_admitted == (not expected)
         for window in hard if verdict.is_admitted else ():
             total = self._total(window)
-            assert total.posted + total.held + (worst or 0) <= self._limit(window)
+            assert total.posted + total.held + draft.hold <= self._limit(window)
         if not verdict.is_admitted:
             return multiple()
+        self.would_stop += [(draft.call_id, cap_id) for cap_id, _ in stopped]
         self.held[draft.call_id] = draft, meter
         return draft
+
+    @rule(draft=drafts, more=st.integers(1, 40))
+    def extend_hold(self, draft: Draft, more: int) -> None:
+        """Of a call on its way in all its windows or in none; of one that has ended never."""
+        held, meter = self.held.get(draft.call_id, (None, 0))
+        hard = [window for window, cap in self._windows(draft).items() if cap.is_hard]
+        fits = all(self._total(one).posted + self._total(one).held + more <= self._limit(one) for one in hard)
+        with self.ledger.write() as connection:
+            extended = extend(connection, read_caps(connection), draft.call_id, more)
+        assert extended is (held is not None and fits)
+        if held is not None and extended:
+            self.held[draft.call_id] = replace(held, held_nano_usd=held.hold + more), meter
 
     @rule(draft=drafts, cost=st.one_of(st.integers(0, 90), st.none()), is_certain=st.booleans())
     def settle_call(self, draft: Draft, cost: int | None, is_certain: bool) -> None:
         """Of a call on its way or of one that has ended before: then nothing may happen."""
-        was_held = self.held.pop(draft.call_id, None) is not None
-        assert end(self.ledger, draft, cost, is_certain=is_certain) is was_held
-        if was_held:
-            worst = draft.worst_nano_usd or 0
-            charged = cost if is_certain and cost is not None else max(worst, cost or 0)
+        held, _ = self.held.pop(draft.call_id, (None, 0))
+        assert end(self.ledger, draft, cost, is_certain=is_certain) is (held is not None)
+        if held is not None:
+            unknown = max(held.hold, draft.worst_nano_usd or 0)
+            charged = unknown if cost is None else cost if is_certain else max(held.hold, cost)
             self.ended[draft.call_id] = Ended(draft, charged, cost is None)
 
     @rule(draft=drafts)
@@ -178,7 +207,7 @@ class LedgerHistory(RuleBasedStateMachine):
         assert recover_dead_instances(self.ledger, self.now) == len(lost)
         for draft in lost:
             del self.held[draft.call_id]
-            self.ended[draft.call_id] = Ended(draft, draft.worst_nano_usd or 0, True)
+            self.ended[draft.call_id] = Ended(draft, max(draft.hold, draft.worst_nano_usd or 0), True)
         self._start(meter)
 
     @rule(hours=st.sampled_from([-3, 1, 2, 5, 24, 24 * 31]))
@@ -193,10 +222,11 @@ class LedgerHistory(RuleBasedStateMachine):
         window=st.sampled_from(list(Window)),
         limit=st.integers(1, 200),
         action=st.sampled_from(list(Action)),
+        mode=st.sampled_from([Mode.ENFORCE, Mode.ENFORCE, Mode.OBSERVE]),
         time_zone=st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York"]),
     )
-    def add_cap(self, who: tuple[Scope, str], window: Window, limit: int, action: Action, time_zone: str) -> Any:
-        asked: dict[str, Any] = {"window": window, "action": action, "time_zone": time_zone}
+    def add_cap(self, who: tuple[Scope, str], window: Window, limit: int, **asked: Any) -> Any:
+        asked["window"] = window
         if any((cap.scope, cap.scope_key, cap.window) == (*who, window) for cap in self.caps.values()):
             return multiple()
         cap = cap_store.add_cap(self.ledger, scope=who[0], scope_key=who[1], limit_nano_usd=limit, **asked)
@@ -230,21 +260,23 @@ class LedgerHistory(RuleBasedStateMachine):
             self._forget_raises(cap_id)
         return cap_id
 
-    @rule(pick=st.integers(0, 30), more=st.integers(-10, 100))
-    def raise_a_window(self, pick: int, more: int) -> None:
+    @rule(pick=st.integers(0, 30), more=st.integers(-10, 100), hours=st.sampled_from([None, 2, 30]))
+    def raise_a_window(self, pick: int, more: int, hours: int | None) -> None:
         with self.ledger.read() as connection:
             rows = connection.execute(select(totals).order_by(totals.c.cap_id, totals.c.window_key)).all()
         if rows:
             row = rows[pick % len(rows)]
-            window, limit = (row.cap_id, row.window_key), self._limit((row.cap_id, row.window_key)) + more
+            window, until = (row.cap_id, row.window_key), None if hours is None else self.now + timedelta(hours=hours)
             is_running = row.ends_at is None or row.ends_at > self.now
-            if self._does(more > 0 and is_running, raise_store.raise_window, self.ledger, *window, limit):
-                self.raised[window] = limit
+            expected = more > 0 and is_running
+            if self._does(expected, raise_store.raise_by, self.ledger, *window, more, until=until):
+                self._end_raises()
+                self.raised.setdefault(window, []).append((more, until))
 
     @staticmethod
-    def _does(expected: bool, action: Any, *arguments: Any) -> bool:
+    def _does(expected: bool, action: Any, *arguments: Any, **values: Any) -> bool:
         try:
-            action(*arguments)
+            action(*arguments, **values)
         except InvalidInput:
             assert not expected
             return False
@@ -252,7 +284,7 @@ class LedgerHistory(RuleBasedStateMachine):
         return True
 
     def _forget_raises(self, cap_id: str) -> None:
-        self.raised = {window: limit for window, limit in self.raised.items() if window[0] != cap_id}
+        self.raised = {window: raises for window, raises in self.raised.items() if window[0] != cap_id}
 
     # What is always true
 
@@ -274,6 +306,10 @@ class LedgerHistory(RuleBasedStateMachine):
     def check_the_end(self) -> None:
         """What need not be looked at after each step, since nothing could mend it."""
         assert written_totals(self.ledger) == derived_totals(self.ledger)
+        assert verify_ledger(self.ledger).differences == ()
+        with self.ledger.read() as connection:
+            seen = connection.execute(select(observations.c.call_id, observations.c.cap_id)).all()
+        assert sorted(map(tuple, seen)) == sorted(self.would_stop)
         with self.ledger.read() as connection:
             rows = connection.execute(select(calls.c.call_id, calls.c.charged_nano_usd)).all()
         assert sorted((row.call_id, row.charged_nano_usd) for row in rows) == sorted(
