@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
@@ -6,7 +7,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
-from app.core.caps import Action, Cap
+from app.core.caps import Action, Cap, Hold, Mode
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope, Tags
 from app.core.windows import Window as CapWindow
@@ -224,3 +225,16 @@ def test_dialog_buttons_follow_the_desktops_order(qtbot: QtBot, window: Window) 
     assert editor is not None
     assert isinstance(editor.save_button.parent(), QDialogButtonBox)
     editor.reject()
+
+
+def test_editing_keeps_what_the_editor_does_not_ask_for(qtbot: QtBot, window: Window, ledger: Ledger) -> None:
+    cap = replace(cap_on_billing(ledger), hold=Hold.LEARNED, mode=Mode.OBSERVE, week_start=6)
+    cap_store.update_cap(ledger, cap)
+    window.open_page("Caps")
+    qtbot.waitUntil(lambda: bool(window.caps.rows()) and window.caps.rows()[0].view.status.cap.hold is Hold.LEARNED)
+    QTest.keyClick(window.caps.rows()[0], Qt.Key.Key_Return)
+    editor = window.caps.editor
+    assert editor is not None
+    editor.limit.setText("12")
+    editor.save()
+    qtbot.waitUntil(lambda: cap_store.list_caps(ledger) == [replace(cap, limit_nano_usd=12 * NANO_PER_USD)])

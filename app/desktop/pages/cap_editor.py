@@ -81,18 +81,16 @@ class CapEditor(QDialog):
     def entered(self) -> Cap:
         """The cap as it is typed. Raises InvalidInput."""
         scope = Scope(self.scope.currentData())
-        cap = Cap(
-            cap_id=self._view.cap_id if self._view else "",
+        new = Cap("", scope, "", Window.MONTH, 0, time_zone=self._commands.time_zone)
+        return replace(
+            self._view.status.cap if self._view else new,  # what is not asked for here stays as it was
             scope=scope,
             scope_key="" if scope is Scope.EVERYTHING else self.scope_key.currentText().strip(),
             window=Window(self.window_kind.currentData()),
             limit_nano_usd=_limit(self.limit.text()),
             action=list(Action)[self.choices.checkedId()],
             alert_percents=_percents(self.alert.text()),
-            time_zone=self._commands.time_zone,
         )
-        old = self._view.status.cap if self._view else None
-        return cap if old is None else replace(cap, time_zone=old.time_zone, week_start=old.week_start)
 
     def save(self) -> None:
         """Write it; the dialog closes when the ledger took it, else says why not."""
