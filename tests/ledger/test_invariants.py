@@ -171,7 +171,7 @@ class LedgerHistory(RuleBasedStateMachine):
         self.held[draft.call_id] = draft, meter
         return draft
 
-    @rule(draft=drafts, more=st.integers(1, 40))
+    @rule(draft=drafts, more=st.integers(1, 250))
     def extend_hold(self, draft: Draft, more: int) -> None:
         """Of a call on its way in all its windows or in none; of one that has ended never."""
         held, meter = self.held.get(draft.call_id, (None, 0))
