@@ -247,19 +247,19 @@ def test_client_that_leaves_while_its_turn_waits_is_not_charged(
 
 
 def test_turn_nobody_has_answered_for_may_be_sent_again_and_is_the_same_question(
-    home: Path, socket_provider: SocketProvider
+    running: RunningMeter, socket_provider: SocketProvider
 ) -> None:
-    with meter(home, {"openai": socket_provider.url}) as running:
-        tiny_cap(running, Action.PAUSE)
-        with opened(running, **{"x-stainless-timeout": "1"}) as socket:
-            for _ in range(2):
-                socket.send(create())
-                refused = json.loads(socket.recv())
-                assert (refused["status"], refused["error"]["code"]) == (503, "server_error")
-            (question,) = waiting(running.ledger)
-            approve(running.ledger, question.approval_id, by="test")
-            socket.send(create())
-            assert [socket.recv() for _ in range(3)] == completed({})
+    with tiny_cap(running, Action.PAUSE), opened(running, **{"x-stainless-timeout": "1"}) as socket:
+        questions = []
+        for _ in range(2):
+            socket.send(create(input="asked about once"))
+            refused = json.loads(socket.recv())
+            assert (refused["status"], refused["error"]["code"]) == (503, "server_error")
+            questions.append(waiting(running.ledger)[-1].approval_id)
+        assert questions[0] == questions[1]
+        approve(running.ledger, questions[0], by="test")
+        socket.send(create(input="asked about once"))
+        assert [socket.recv() for _ in range(3)] == completed({})
     assert len(socket_provider.heard) == 1
 
 
