@@ -147,7 +147,40 @@ def m003_fair_caps(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_prices, m003_fair_caps)
+_IMPORTS = (
+    f"""CREATE TABLE imported_calls (
+        call_id TEXT NOT NULL PRIMARY KEY, source TEXT NOT NULL, wire_call_id TEXT NOT NULL, started_at BIGINT NOT NULL,
+        provider TEXT NOT NULL, api_shape TEXT NOT NULL, operation TEXT NOT NULL, request_model TEXT NOT NULL,
+        response_model TEXT NOT NULL, response_id TEXT NOT NULL, is_stream BOOLEAN NOT NULL, outcome TEXT NOT NULL,
+        status_code INTEGER, error_type TEXT NOT NULL, duration_ms INTEGER, time_to_first_chunk_ms INTEGER,
+        input_tokens BIGINT, output_tokens BIGINT, cache_read_tokens BIGINT, cache_write_tokens BIGINT,
+        cache_write_1h_tokens BIGINT, reasoning_tokens BIGINT, input_audio_tokens BIGINT,
+        cache_audio_read_tokens BIGINT, output_audio_tokens BIGINT, web_searches BIGINT, reported_cost_nano_usd BIGINT,
+        cost_nano_usd BIGINT, cost_basis TEXT NOT NULL, price_version TEXT NOT NULL, {_PAYER})""",
+    "CREATE INDEX imported_calls_by_time ON imported_calls (started_at)",
+    "CREATE INDEX imported_calls_by_session ON imported_calls (session)",
+    "CREATE INDEX imported_calls_unlinked ON imported_calls (response_id) WHERE wire_call_id = ''",
+    "CREATE INDEX imported_calls_by_twin ON imported_calls (wire_call_id) WHERE wire_call_id <> ''",
+    """CREATE TABLE billed_amounts (
+        provider TEXT NOT NULL, day TEXT NOT NULL, item TEXT NOT NULL, amount_nano_usd BIGINT NOT NULL,
+        PRIMARY KEY (provider, day, item))""",
+    "CREATE INDEX calls_by_response ON calls (response_id) WHERE response_id <> ''",
+    "CREATE INDEX calls_by_task ON calls (task, started_at) WHERE task <> ''",
+)
+
+
+def m004_imports(connection: Connection) -> None:
+    """Calls out of agents' logs, amounts out of providers' exports, and what finds their metered twins."""
+    for statement in _IMPORTS:
+        connection.exec_driver_sql(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    m001_initial,
+    m002_prices,
+    m003_fair_caps,
+    m004_imports,
+)
 
 
 def is_current(connection: Connection) -> bool:

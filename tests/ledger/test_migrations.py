@@ -8,6 +8,7 @@ from sqlalchemy import Connection, create_engine
 from app.core.errors import LedgerError
 from app.ledger import limit_tables, migrations, tables
 from app.ledger.engine import Ledger, open_ledger
+from app.ledger.import_tables import billed_amounts, imported_calls
 
 
 def described(connection: Connection) -> dict[str, Any]:
@@ -100,3 +101,8 @@ def test_a_database_of_another_program_is_refused_and_left_untouched(tmp_path: P
     with sqlite3.connect(file) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("bookmarks",)]
     connection.close()
+
+
+def test_what_is_imported_has_tables_of_its_own(ledger: Ledger) -> None:
+    with ledger.read() as connection:
+        assert {imported_calls.name, billed_amounts.name} <= described(connection).keys()
