@@ -16,7 +16,8 @@ The floors of this package, imports going down only:
 
 - `__main__`, `cli`: what a person types. Reads arguments, prints, computes nothing.
 - `desktop`: Qt and nothing but Qt. Views are drawn from one frozen snapshot of the ledger.
-- `services`: a person's machine. Settings, the meter's process, jobs, agents' environments, the demo.
+- `services`: a person's machine. Settings, the meter's process, jobs, agents' environments, imports, the demo.
+- `insight`: questions asked of the ledger, pure functions: a week's review, why a task cost more, forecasts.
 - `keys`: the vault (the system's keyring) and virtual keys, of which the ledger knows only fingerprints.
 - `ledger`: the only SQL. Values leave it as frozen dataclasses.
 - `pricing`: what a call costs and the most it can cost; the only door to the price data.

@@ -10,9 +10,9 @@ from app.core.tags import Scope
 from app.core.windows import Window
 from app.desktop.formats import day, plural, rough_span
 from app.desktop.models.snapshot import Snapshot
+from app.insight.forecast import runs_out_at
 from app.ledger.cap_store import CapStatus, Level
 
-_PACE_FROM_SHARE = 0.03
 _ONE_HOUR = timedelta(hours=1)
 _TWO_DAYS = timedelta(days=2)
 
@@ -77,14 +77,15 @@ def _view(status: CapStatus, snapshot: Snapshot) -> CapView:
 
 
 def _runs_out_at(status: CapStatus, now: datetime) -> datetime | None:
-    """When the limit is reached at the pace of this window so far; None where it is too early, or nothing is spent."""
-    if status.starts_at is None or status.ends_at is None or not status.spent_nano_usd:
+    if status.starts_at is None or status.ends_at is None:
         return None
-    gone, whole = now - status.starts_at, status.ends_at - status.starts_at
-    if gone < whole * _PACE_FROM_SHARE:
-        return None
-    left = gone.total_seconds() * status.remaining_nano_usd / status.spent_nano_usd
-    return now + timedelta(seconds=min(left, whole.total_seconds() * 2))
+    return runs_out_at(
+        spent_nano_usd=status.spent_nano_usd,
+        left_nano_usd=status.remaining_nano_usd,
+        starts_at=status.starts_at,
+        ends_at=status.ends_at,
+        now=now,
+    )
 
 
 def _ends_before(status: CapStatus, instant: datetime) -> bool:

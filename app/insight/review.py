@@ -1,0 +1,224 @@
+"""A week looked at: what it came to against the week before, how calls spread over tasks, what cost most and why, and
+what could have been saved where the arithmetic is exact.
+
+A task is a task label, or a session where calls have none; calls with neither are counted and belong to no task. Why a
+task cost what it did is its difference to the mean of the same agent's other tasks of the week, taken apart as
+`insight.explain` says.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from math import floor
+
+from app.core.call_sum import CallSum, RateCard, TaskId
+from app.insight.explain import Part, explain, side_of
+
+TOP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums of one week, or of one agent's. Costs are those that are known; tokens those of completed, priced calls.
+
+    `task_calls` and `task_nano_usd` are those of calls that belong to a task; the others have neither task nor session.
+    """
+
+    tasks: int = 0
+    calls: int = 0
+    cost_nano_usd: int = 0
+    task_calls: int = 0
+    task_nano_usd: int = 0
+    unpriced_calls: int = 0
+    failed_calls: int = 0
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def per_task_nano_usd(self) -> int | None:
+        """What a task cost on average, rounded down; None without any."""
+        return self.task_nano_usd // self.tasks if self.tasks else None
+
+    @property
+    def cached_percent(self) -> int | None:
+        """How much of the input came from the cache, in whole percent; None without input."""
+        return self.cache_read_tokens * 100 // self.input_tokens if self.input_tokens else None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskClass:
+    """Tasks by how many calls they took: from `least` to `most`, without end where that is None."""
+
+    least: int
+    most: int | None
+    tasks: int
+    calls: int
+    cost_nano_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWeek:
+    """One agent's week, the week before, and how its calls spread over tasks."""
+
+    agent: str
+    now: Totals
+    before: Totals
+    classes: tuple[TaskClass, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Costly:
+    """One of the dearest tasks. `parts` take apart its difference to the agent's mean task, the largest first, and are
+    empty where the agent has no other; `models` names its models, the dearest first."""
+
+    task: TaskId
+    calls: int
+    cost_nano_usd: int
+    mean_nano_usd: int | None
+    parts: tuple[Part, ...]
+    models: tuple[str, ...]
+
+
+class Saving(StrEnum):
+    """What could have been saved."""
+
+    PAID_FAILURES = "paid failures"
+    UNREAD_CACHE = "unread cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What it would have saved, rounded down, and in how many calls or tasks."""
+
+    kind: Saving
+    saved_nano_usd: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A week in figures."""
+
+    now: Totals
+    before: Totals
+    agents: tuple[AgentWeek, ...]
+    top: tuple[Costly, ...]
+    suggestions: tuple[Suggestion, ...]
+
+
+_CLASSES: tuple[tuple[int, int | None], ...] = ((1, 1), (2, 5), (6, 20), (21, 100), (101, None))
+
+type Tasks = dict[TaskId, list[CallSum]]
+
+
+def review(now: Sequence[CallSum], before: Sequence[CallSum], card: RateCard) -> Review:
+    """A week's sums and those of the week before, looked at. `card` holds the list rates of this week's models."""
+    tasks = _by_task(now)
+    told = {task: sums for task, sums in tasks.items() if task.is_told}
+    agents = sorted({one.task.agent for one in (*now, *before)})
+    weeks = [_agent_week(agent, now, before) for agent in agents]
+    return Review(
+        now=totals(now),
+        before=totals(before),
+        agents=tuple(sorted(weeks, key=lambda week: (-week.now.cost_nano_usd, week.agent))),
+        top=tuple(_costly(task, told, card) for task in _dearest(told)),
+        suggestions=_suggestions(told, now, card),
+    )
+
+
+def totals(sums: Sequence[CallSum]) -> Totals:
+    """What these sums come to."""
+    told = [one for one in sums if one.task.is_told]
+    return Totals(
+        tasks=len({one.task for one in told}),
+        calls=sum(one.all_calls for one in sums),
+        cost_nano_usd=_cost(sums),
+        task_calls=sum(one.all_calls for one in told),
+        task_nano_usd=_cost(told),
+        unpriced_calls=sum(one.unpriced_calls for one in sums),
+        failed_calls=sum(one.failed_calls for one in sums),
+        input_tokens=sum(one.input_tokens for one in sums),
+        cache_read_tokens=sum(one.cache_read_tokens for one in sums),
+        output_tokens=sum(one.output_tokens for one in sums),
+    )
+
+
+def task_classes(sums: Sequence[CallSum]) -> tuple[TaskClass, ...]:
+    """How calls spread over tasks; every task is in one class."""
+    tasks = [(sum(one.all_calls for one in some), some) for task, some in _by_task(sums).items() if task.is_told]
+    found = []
+    for least, most in _CLASSES:
+        inside = [(calls, some) for calls, some in tasks if least <= calls and (most is None or calls <= most)]
+        cost = sum(one.whole_nano_usd for _, some in inside for one in some)
+        found.append(TaskClass(least, most, len(inside), sum(calls for calls, _ in inside), cost))
+    return tuple(found)
+
+
+def _by_task(sums: Sequence[CallSum]) -> Tasks:
+    tasks: Tasks = {}
+    for one in sums:
+        tasks.setdefault(one.task, []).append(one)
+    return tasks
+
+
+def _agent_week(agent: str, now: Sequence[CallSum], before: Sequence[CallSum]) -> AgentWeek:
+    mine = [one for one in now if one.task.agent == agent]
+    earlier = [one for one in before if one.task.agent == agent]
+    return AgentWeek(agent, totals(mine), totals(earlier), task_classes(mine))
+
+
+def _cost(sums: Sequence[CallSum]) -> int:
+    return sum(one.whole_nano_usd for one in sums)
+
+
+def _dearest(tasks: Tasks) -> list[TaskId]:
+    order = sorted(tasks, key=lambda task: (-_cost(tasks[task]), task.name, task.agent, task.project))
+    return [task for task in order if _cost(tasks[task])][:TOP]
+
+
+def _costly(task: TaskId, tasks: Tasks, card: RateCard) -> Costly:
+    mine = tasks[task]
+    others = {other: sums for other, sums in tasks.items() if other.agent == task.agent and other != task}
+    dearest_first = sorted(mine, key=lambda one: (-one.whole_nano_usd, one.model))
+    parts: tuple[Part, ...] = ()
+    mean = None
+    if others:
+        typical = side_of([one for sums in others.values() for one in sums], card, tasks=len(others))
+        mean = typical.whole_nano_usd
+        found = explain(side_of(mine, card), typical).parts
+        parts = tuple(sorted((part for part in found if part.nano_usd), key=lambda part: -abs(part.nano_usd)))
+    calls = sum(one.all_calls for one in mine)
+    return Costly(task, calls, _cost(mine), mean, parts, tuple(dict.fromkeys(one.model for one in dearest_first)))
+
+
+def _suggestions(tasks: Tasks, sums: Sequence[CallSum], card: RateCard) -> tuple[Suggestion, ...]:
+    failures = Suggestion(
+        Saving.PAID_FAILURES,
+        sum(one.failed_nano_usd for one in sums),
+        sum(one.paid_failures for one in sums),
+    )
+    extras = [_unread_writes(some, card) for some in tasks.values()]
+    unread = Suggestion(Saving.UNREAD_CACHE, floor(sum(extras, Fraction(0))), sum(1 for extra in extras if extra))
+    found = [one for one in (failures, unread) if one.saved_nano_usd > 0]
+    return tuple(sorted(found, key=lambda one: -one.saved_nano_usd))
+
+
+def _unread_writes(sums: Sequence[CallSum], card: RateCard) -> Fraction:
+    """What a task paid on top for writing a cache that none of its calls read; 0 where the list rates do not give
+    its cost to the nano-dollar a call, since then nobody knows what the writing cost."""
+    if any(one.cache_read_tokens for one in sums):
+        return Fraction(0)
+    extra = Fraction(0)
+    for one in sums:
+        rates = card.get((one.provider, one.model))
+        if rates is None or not one.cache_write_tokens:
+            continue
+        hour = min(one.cache_write_1h_tokens, one.cache_write_tokens)
+        minutes, fresh = one.cache_write_tokens - hour, one.input_tokens - one.cache_write_tokens
+        written = minutes * rates.cache_write + hour * rates.cache_write_1h
+        listed = fresh * rates.fresh + written + one.output_tokens * rates.output
+        if abs(listed - one.cost_nano_usd) <= one.calls:
+            extra += max(Fraction(0), written - one.cache_write_tokens * rates.fresh)
+    return extra

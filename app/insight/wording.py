@@ -1,0 +1,84 @@
+"""Findings in plain sentences."""
+
+from fractions import Fraction
+
+from app.core.money import format_usd
+from app.core.wording import counted
+from app.insight.explain import Cause, Explanation, Part, Side
+from app.insight.review import Saving, Suggestion
+
+
+def difference_sentence(explanation: Explanation, name: str, other: str) -> str:
+    """What the two cost, in one sentence."""
+    mine, theirs = explanation.mine.whole_nano_usd, explanation.other.whole_nano_usd
+    if mine == theirs:
+        return f"{name} and {other} cost the same: {format_usd(mine)}."
+    more = "more" if mine > theirs else "less"
+    gap = format_usd(abs(mine - theirs))
+    return f"{name} cost {gap} {more} than {other}: {format_usd(mine)} against {format_usd(theirs)}."
+
+
+def part_sentence(part: Part, explanation: Explanation) -> str:
+    """One part of a difference, with the figures it comes from."""
+    way = "more" if part.nano_usd > 0 else "less"
+    figures = _FIGURES[part.cause](explanation.mine, explanation.other)
+    return f"{format_usd(abs(part.nano_usd))} {way} for {part.cause}{figures}."
+
+
+def unpriced_sentence(explanation: Explanation) -> str:
+    """What stands beside the sums; empty where every call has a price."""
+    mine, other = explanation.mine.unpriced_calls, explanation.other.unpriced_calls
+    if not mine and not other:
+        return ""
+    return f"Without a price, so in no part: {number(mine)} of its calls, against {number(other)}."
+
+
+def suggestion_sentence(suggestion: Suggestion) -> str:
+    """What could have been saved, and how."""
+    saved = format_usd(suggestion.saved_nano_usd)
+    if suggestion.kind is Saving.PAID_FAILURES:
+        return f"{saved} went to {counted(suggestion.count, 'call')} that failed and were paid all the same."
+    tasks = counted(suggestion.count, "task")
+    return f"{saved} went to writing caches that were never read, in {tasks}: the extra price of writing, exactly."
+
+
+def number(value: Fraction) -> str:
+    """A count that may be a mean: whole from a hundred on, else with one decimal where it has one."""
+    if value.denominator == 1 or value >= 100:
+        return f"{round(value):,}"
+    return f"{float(value):.1f}"
+
+
+def _calls(mine: Side, other: Side) -> str:
+    return f": {number(mine.calls)} calls against {number(other.calls)}"
+
+
+def _input(mine: Side, other: Side) -> str:
+    return f": {number(mine.input_tokens)} tokens a call against {number(other.input_tokens)}"
+
+
+def _cache(mine: Side, other: Side) -> str:
+    return f": {_percent(mine.read_share)} of the input read from the cache against {_percent(other.read_share)}"
+
+
+def _output(mine: Side, other: Side) -> str:
+    return f": {number(mine.output_tokens)} tokens a call against {number(other.output_tokens)}"
+
+
+def _nothing(mine: Side, other: Side) -> str:
+    return ""
+
+
+def _percent(share: Fraction) -> str:
+    return f"{int(share * 100)} %"
+
+
+_FIGURES = {
+    Cause.CALLS: _calls,
+    Cause.INPUT: _input,
+    Cause.CACHE: _cache,
+    Cause.OUTPUT: _output,
+    Cause.PRICE: _nothing,
+    Cause.FAILED: _nothing,
+    Cause.INTERRUPTED: _nothing,
+}

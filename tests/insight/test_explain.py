@@ -1,0 +1,87 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.call_sum import CallSum
+from app.insight.explain import Cause, Explanation, explain, side_of
+from tests.insight.sums import CARD, TASK, any_sums
+
+
+def priced(calls: int, *, given: int, read: int = 0, made: int = 0, model: str = "opus") -> CallSum:
+    """A side at list prices: so many tokens in all."""
+    provider = "anthropic" if model == "opus" else "openai"
+    rates = CARD[provider, model]
+    cost = (given - read) * rates.fresh + read * rates.cache_read + made * rates.output
+    assert cost.denominator == 1
+    return CallSum(TASK, provider, model, calls, given, read, output_tokens=made, cost_nano_usd=int(cost))
+
+
+BASE = priced(10, given=100_000, read=80_000, made=5_000)
+
+
+def parts(mine: CallSum, other: CallSum = BASE) -> dict[Cause, int]:
+    found = explain(side_of([mine], CARD), side_of([other], CARD))
+    assert sum(part.nano_usd for part in found.parts) == found.difference_nano_usd
+    return {part.cause: part.nano_usd for part in found.parts if part.nano_usd}
+
+
+@given(any_sums(), any_sums(), st.integers(1, 9))
+def test_the_parts_sum_to_the_difference_whatever_the_ledger_holds(
+    mine: list[CallSum], others: list[CallSum], tasks: int
+) -> None:
+    found = explain(side_of(mine, CARD), side_of(others, CARD, tasks=tasks))
+    assert sum(part.nano_usd for part in found.parts) == found.difference_nano_usd
+    assert found.mine.whole_nano_usd == sum(one.whole_nano_usd for one in mine)
+
+
+@given(any_sums(), any_sums())
+def test_seen_from_the_other_side_each_part_turns_around(mine: list[CallSum], other: list[CallSum]) -> None:
+    there = explain(side_of(mine, CARD), side_of(other, CARD))
+    back = explain(side_of(other, CARD), side_of(mine, CARD))
+    for one, two in zip(there.parts, back.parts, strict=True):
+        assert abs(one.nano_usd + two.nano_usd) <= 1
+
+
+@given(any_sums())
+def test_two_equal_tasks_differ_in_nothing(sums: list[CallSum]) -> None:
+    found = explain(side_of(sums, CARD), side_of(sums, CARD))
+    assert {part.nano_usd for part in found.parts} == {0}
+
+
+def test_twice_as_many_calls_are_the_whole_cause() -> None:
+    double = priced(20, given=200_000, read=160_000, made=10_000)
+    assert parts(double) == {Cause.CALLS: BASE.cost_nano_usd}
+
+
+def test_each_planted_cause_is_named_with_its_dollars() -> None:
+    assert parts(priced(10, given=160_000, read=128_000, made=5_000)) == {Cause.INPUT: 12_000 * 5_000 + 48_000 * 500}
+    assert parts(priced(10, given=100_000, read=0, made=5_000)) == {Cause.CACHE: 80_000 * (5_000 - 500)}
+    assert parts(priced(10, given=100_000, read=80_000, made=9_000)) == {Cause.OUTPUT: 4_000 * 25_000}
+    assert parts(replace(BASE, failed_calls=2, failed_nano_usd=7)) == {Cause.FAILED: 7}
+    assert parts(replace(BASE, interrupted_nano_usd=9)) == {Cause.INTERRUPTED: 9}
+    assert parts(replace(BASE, cost_nano_usd=BASE.cost_nano_usd + 1_000)) == {Cause.PRICE: 1_000}
+
+
+def test_writing_the_cache_is_a_matter_of_its_share() -> None:
+    written = replace(BASE, cache_write_tokens=20_000, cost_nano_usd=BASE.cost_nano_usd + 20_000 * (6_250 - 5_000))
+    assert parts(written) == {Cause.CACHE: 20_000 * 1_250}
+
+
+def test_another_model_for_the_same_work_is_a_matter_of_price() -> None:
+    mini = priced(10, given=120_000, read=96_000, made=6_000, model="mini")
+    opus = priced(10, given=120_000, read=96_000, made=6_000)
+    assert parts(opus, mini) == {Cause.PRICE: opus.cost_nano_usd - mini.cost_nano_usd}
+
+
+def test_calls_without_a_price_stand_beside_the_sum() -> None:
+    found: Explanation = explain(side_of([replace(BASE, unpriced_calls=3)], CARD), side_of([BASE], CARD))
+    assert found.difference_nano_usd == 0
+    assert found.mine.unpriced_calls == 3
+
+
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_against_nothing_all_is_due_to_the_calls(tasks: int) -> None:
+    found = explain(side_of([BASE], CARD), side_of([], CARD, tasks=tasks))
+    assert [part.nano_usd for part in found.parts] == [BASE.cost_nano_usd, 0, 0, 0, 0, 0, 0]

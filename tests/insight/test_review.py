@@ -1,0 +1,88 @@
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.call_sum import CallSum, TaskId
+from app.insight.explain import Cause
+from app.insight.review import Saving, review, task_classes, totals
+from app.insight.wording import suggestion_sentence
+from tests.insight.sums import CARD, any_sums
+
+
+def sums_of(name: str, calls: int, cost: int, *, agent: str = "claude", **more: int) -> CallSum:
+    return CallSum(TaskId(name, "", agent, "shop"), "anthropic", "opus", calls, cost_nano_usd=cost, **more)  # type: ignore[arg-type]
+
+
+WEEK = [
+    sums_of("a", 1, 100),
+    sums_of("b", 4, 400),
+    sums_of("c", 50, 9_000, input_tokens=1_000, cache_read_tokens=900, unpriced_calls=2),
+    sums_of("d", 3, 30, agent="codex", failed_calls=2, failed_nano_usd=7, paid_failures=1),
+    sums_of("", 6, 60, agent="codex"),
+]
+BEFORE = [sums_of("z", 10, 5_000)]
+
+
+def test_a_week_is_counted_by_tasks_and_calls_and_set_against_the_one_before() -> None:
+    found = review(WEEK, BEFORE, CARD)
+    assert (found.now.tasks, found.now.calls, found.now.cost_nano_usd) == (4, 68, 9_597)
+    assert (found.before.tasks, found.before.per_task_nano_usd) == (1, 5_000)
+    assert (found.now.unpriced_calls, found.now.failed_calls, found.now.calls - found.now.task_calls) == (2, 2, 6)
+    assert found.now.per_task_nano_usd == 9_537 // 4
+    assert (found.now.cached_percent, found.before.cached_percent) == (90, None)
+    assert [(week.agent, week.now.tasks, week.before.cost_nano_usd) for week in found.agents] == [
+        ("claude", 3, 5_000),
+        ("codex", 1, 0),
+    ]
+
+
+def test_tasks_are_classed_by_how_many_calls_they_took() -> None:
+    found = [(one.least, one.most, one.tasks, one.calls, one.cost_nano_usd) for one in task_classes(WEEK)]
+    assert found == [
+        (1, 1, 1, 1, 100), (2, 5, 2, 9, 437), (6, 20, 0, 0, 0), (21, 100, 1, 52, 9_000), (101, None, 0, 0, 0),
+    ]  # fmt: skip
+
+
+def test_the_dearest_tasks_come_first_with_their_reason() -> None:
+    found = review(WEEK, BEFORE, CARD).top
+    assert [(one.task.name, one.cost_nano_usd, one.mean_nano_usd) for one in found] == [
+        ("c", 9_000, 250), ("b", 400, 4_550), ("a", 100, 4_700),
+    ]  # fmt: skip
+    assert sum(part.nano_usd for part in found[0].parts) == 9_000 - 250
+    bare = review([sums_of("a", 1, 100), sums_of("c", 50, 9_000)], [], CARD).top[0]
+    assert [part.cause for part in bare.parts] == [Cause.CALLS, Cause.PRICE]
+    alone = review([sums_of("d", 3, 30, agent="codex")], [], CARD).top[0]
+    assert (alone.mean_nano_usd, alone.parts, alone.models) == (None, (), ("opus",))
+
+
+def test_only_what_is_exact_is_suggested() -> None:
+    written = 600 * 6_250 + 400 * 10_000 + 10 * 25_000
+    unread = sums_of(
+        "e", 2, written, input_tokens=1_000, cache_write_tokens=1_000, cache_write_1h_tokens=400, output_tokens=10
+    )
+    paid = review([*WEEK, unread], [], CARD).suggestions
+    assert [(one.kind, one.saved_nano_usd, one.count) for one in paid] == [
+        (Saving.UNREAD_CACHE, 600 * 1_250 + 400 * 5_000, 1),
+        (Saving.PAID_FAILURES, 7, 1),
+    ]
+    read = replace(unread, cache_read_tokens=1)
+    discounted = replace(unread, cost_nano_usd=written - 3)
+    assert review([read], [], CARD).suggestions == ()
+    assert review([discounted], [], CARD).suggestions == ()
+    assert "1 call that failed" in suggestion_sentence(paid[1])
+
+
+@given(st.lists(any_sums(), max_size=6))
+def test_no_call_and_no_nano_dollar_is_lost(weeks: list[list[CallSum]]) -> None:
+    week = [
+        replace(one, task=TaskId(f"t{number}", "", f"a{number % 2}", ""))
+        for number, some in enumerate(weeks)
+        for one in some
+    ]
+    found = review(week, [], CARD)
+    assert sum(agent.now.cost_nano_usd for agent in found.agents) == found.now.cost_nano_usd
+    classed = [one for agent in found.agents for one in agent.classes]
+    assert sum(one.cost_nano_usd for one in classed) <= found.now.cost_nano_usd
+    counted = [one for one in week if one.all_calls]
+    assert sum(one.calls for one in classed) == sum(one.all_calls for one in counted) == totals(counted).calls
