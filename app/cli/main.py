@@ -5,7 +5,27 @@ import sys
 
 import typer
 
-from app.cli import approvals, audit, caps, demo, env, keys, ledger, pause, prices, proxy, run, spend, tray
+from app.cli import (
+    approvals,
+    audit,
+    caps,
+    compare,
+    demo,
+    env,
+    explain,
+    forecast,
+    import_,
+    keys,
+    ledger,
+    pause,
+    prices,
+    proxy,
+    review,
+    run,
+    simulate,
+    spend,
+    tray,
+)
 from app.cli.console import show_error
 from app.core.errors import AppError
 
@@ -30,6 +50,12 @@ app.add_typer(ledger.app, name="ledger")
 app.command("pause")(pause.pause_calls)
 app.command("resume")(pause.resume_calls)
 app.command("stop")(pause.stop_session)
+app.command("import")(import_.import_history)
+app.command("compare")(compare.compare_counts)
+app.command("forecast")(forecast.show_forecast)
+caps.app.command("simulate")(simulate.simulate_cap)
+app.command("review")(review.show_review)
+app.command("explain")(explain.explain_cost)
 app.command("demo")(demo.show_demo)
 
 

@@ -3,6 +3,7 @@
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from app.services.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.ledger.engine import Ledger
+
+_LATELY = timedelta(days=2)
 
 
 def ledger_file() -> Path:
@@ -53,6 +56,20 @@ def opened_ledger() -> "Iterator[Ledger]":
         yield ledger
     finally:
         ledger.close()
+
+
+@contextmanager
+def opened_history() -> "Iterator[Ledger]":
+    """The person's ledger, its latest imported calls tied to the metered ones that came since, and its prices put in
+    force. Raises LedgerError."""
+    from app.ledger.imported_calls import link_since
+    from app.ledger.price_store import load_book
+    from app.pricing.book import use_book
+
+    with opened_ledger() as ledger:
+        use_book(load_book(ledger))
+        link_since(ledger, datetime.now(UTC) - _LATELY)
+        yield ledger
 
 
 def user_name() -> str:

@@ -1,0 +1,131 @@
+"""How long review, explanation, comparison and a back-test take over a month of a million calls.
+
+`python -m tests.bench_insight [--calls 1000000] [--keep FOLDER]` fills a ledger by plain inserts, then prints the
+median of three runs of each question, in seconds, the reading from the ledger included.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import batched
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sqlalchemy import insert
+
+from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.caps import Cap
+from app.core.tags import Scope, Tags
+from app.core.usage import Usage
+from app.core.windows import Window
+from app.insight.back_test import back_test
+from app.insight.explain import explain, side_of
+from app.insight.rates import rate_card
+from app.insight.review import review
+from app.ledger.call_sums import call_sums, task_sums
+from app.ledger.day_counts import day_counts
+from app.ledger.engine import Ledger, open_ledger
+from app.ledger.every_call import costed_calls
+from app.ledger.rows import call_columns
+from app.ledger.tables import calls
+
+END = datetime(2026, 11, 30, tzinfo=UTC)
+MONTH = timedelta(days=28)
+_AGENTS = ("claude", "codex", "gemini", "nightly")
+_MODELS = (("anthropic", "claude-opus-4-8"), ("openai", "gpt-5.4"), ("google", "gemini-2.5-pro"))
+
+
+def made_calls(count: int) -> Iterator[dict[str, Any]]:
+    """Calls of 2,000 tasks spread over the month, as rows."""
+    chance = Random(7)
+    for number in range(count):
+        task = chance.randrange(2_000)
+        provider, model = _MODELS[task % 3]
+        given, made = chance.randrange(1_000, 100_000), chance.randrange(10, 4_000)
+        call = Call(
+            call_id=f"{number:032x}",
+            started_at=END - MONTH + MONTH * number / count,
+            provider=provider,
+            api_shape=ApiShape.OPENAI_RESPONSES,
+            operation="chat",
+            request_model=model,
+            tags=Tags(
+                project=f"project {task % 12}",
+                agent=_AGENTS[task % 4],
+                user="ann",
+                task=f"task {task}",
+                session=f"{task}",
+            ),
+            outcome=Outcome.FAILED if number % 97 == 0 else Outcome.COMPLETED,
+            usage=Usage(input_tokens=given, output_tokens=made, cache_read_tokens=given // 2),
+            cost_nano_usd=given * 5_000 + made * 25_000,
+            cost_basis=Basis.TABLE,
+            response_model=model,
+            response_id=f"resp_{number}",
+        )
+        yield call_columns(call, call.cost_nano_usd or 0)
+
+
+def fill(ledger: Ledger, count: int) -> None:
+    for some in batched(made_calls(count), 20_000):
+        with ledger.write() as connection:
+            connection.execute(insert(calls), list(some))
+
+
+def questions(ledger: Ledger) -> dict[str, Callable[[], object]]:
+    start, half = END - MONTH, END - MONTH / 2
+
+    def month_review() -> object:
+        now = call_sums(ledger, start, END)
+        return review(now, [], rate_card(now, END))
+
+    def week_review() -> object:
+        week = timedelta(days=7)
+        now, before = call_sums(ledger, half, half + week), call_sums(ledger, half - week, half)
+        return review(now, before, rate_card(now, END))
+
+    def explanation() -> object:
+        mine, others = task_sums(ledger, "task 5"), call_sums(ledger, start, END, agent="codex")
+        card = rate_card([*mine, *others], END)
+        return explain(side_of(mine, card), side_of(others, card, tasks=500))
+
+    def simulation() -> object:
+        cap = Cap("c", Scope.PROJECT, "project 3", Window.DAY, 10**12)
+        return back_test(cap, costed_calls(ledger, start, Scope.PROJECT, "project 3"))
+
+    return {
+        "review of the month": month_review,
+        "review of a week": week_review,
+        "explain a task against typical": explanation,
+        "compare the month": lambda: day_counts(ledger, start),
+        "simulate a cap on one project": simulation,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=1_000_000)
+    parser.add_argument("--keep", type=Path, help="a folder to keep the ledger in for the next time")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        file = (arguments.keep or Path(folder)) / f"ledger-{arguments.calls}.sqlite"
+        is_new = not file.exists()
+        ledger = open_ledger(file, checkpoints=True)
+        if is_new:
+            fill(ledger, arguments.calls)
+        for name, ask in questions(ledger).items():
+            times = []
+            for _ in range(3):
+                began = time.perf_counter()
+                ask()
+                times.append(time.perf_counter() - began)
+            print(f"{name}: {statistics.median(times):.2f} s", flush=True)
+        ledger.close()
+
+
+if __name__ == "__main__":
+    main()

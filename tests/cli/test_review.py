@@ -1,0 +1,44 @@
+import json
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.cli.review import chosen_monday
+from app.core.errors import InvalidInput
+from app.core.tags import Tags
+from app.ledger.engine import Ledger
+from tests.cli.conftest import Bursar
+from tests.cli.samples import book_call
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_a_week_is_told_in_each_format(bursar: Bursar, ledger: Ledger) -> None:
+    for cost in (1_000_000_000, 500_000_000, None):
+        book_call(ledger, Tags(project="shop", agent="claude", task="fix <b>retry</b>"), cost)
+    book_call(ledger, Tags(project="shop", agent="claude", session="s"), 250_000_000)
+    book_call(ledger, Tags(agent="claude"), 1)
+    text = bursar("review").out
+    assert "2 tasks, 5 calls, $1.75+; nothing the week before." in text
+    assert "On average a task took $0.88 and 2.0 calls." in text
+    assert "$1.50: fix <b>retry</b> (claude in shop), 3 calls to claude-opus-4-8." in text
+    assert "Outside of any task or session: 1 call." in text
+    assert "<b>" not in bursar("review", "--format", "html").out
+    assert bursar("review", "--format", "md").out.startswith("# Week ")
+    told = json.loads(bursar("review", "--format", "json").out)
+    assert (told["now"]["tasks"], told["top"][0]["cost_nano_usd"], told["week"][4:6]) == (2, 1_500_000_000, "-W")
+
+
+def test_a_week_without_calls_says_so(bursar: Bursar) -> None:
+    out = bursar("review", "--week", "2026-w05").out
+    assert out == "Week 2026-W05\n=============\n\n0 tasks, 0 calls, $0.00; nothing the week before.\n"
+
+
+def test_a_week_is_named_by_its_number_or_by_now() -> None:
+    now = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    assert chosen_monday("2026-W47", now, BERLIN) == date(2026, 11, 16)
+    assert chosen_monday("", now, BERLIN) == date(2026, 11, 23)
+    for week in ("47", "2026-W60", "2026-11-16"):
+        with pytest.raises(InvalidInput, match="like 2026-W47"):
+            chosen_monday(week, now, BERLIN)
