@@ -5,14 +5,15 @@ import secrets
 import shlex
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from app.cli import console, places
 from app.core.tags import Tags, clean_label
 
-_AMBIGUOUS = "ANTHROPIC_AUTH_TOKEN"
-"""Would go ahead of the key that is exported here, so it is taken out."""
+if TYPE_CHECKING:
+    from app.services.agents.recipe import Connection
 
 
 class Shell(StrEnum):
@@ -24,20 +25,23 @@ class Shell(StrEnum):
 
 
 def print_exports(
-    project: str = typer.Option("", help="The project to charge; the Git repository's name if left out."),
-    agent: str = typer.Option("", help="The agent's name."),
+    project: str = typer.Option("", help="The project to charge; .bursar.toml's or the Git repository's if left out."),
+    agent: str = typer.Option("", help="The agent's name; a known one's own variables are added."),
     task: str = typer.Option("", help="What it is about."),
-    team: str = typer.Option("", help="The team to charge."),
+    team: str = typer.Option("", help="The team to charge; .bursar.toml's if left out."),
     name: str = typer.Option("", help="What to call the key."),
     shell: Shell = typer.Option(Shell.SH, help="Whose syntax to print."),
 ) -> None:
     """Print exports with a fresh virtual key: eval "$(bursar env)"."""
     from app.keys.issue import issue_key
     from app.ledger.meter_state import running_meter
-    from app.services.launch import Connection, agent_environment, agent_exports
-    from app.services.run import folder_project
+    from app.services.agents.recipe import Connection
+    from app.services.agents.recipes import recipe_for
+    from app.services.launch import agent_changes
+    from app.services.repository import repository_at
 
-    labels = (project or folder_project(Path.cwd()), agent, places.user_name(), team, task)
+    home, recipe = repository_at(Path.cwd()), recipe_for(agent)
+    labels = (project or home.project, agent, places.user_name(), team or home.team, task)
     tags = Tags(*(clean_label(label) for label in labels))
     settings = places.read_settings()
     with places.opened_ledger() as ledger:
@@ -47,13 +51,14 @@ def print_exports(
             ledger, name=clean_label(name) or f"env {tags.project} {secrets.token_hex(3)}", tags=tags
         )
     connection = Connection(gateway_url, token)
-    environment = agent_environment(connection, os.environ)
-    for variable in [*agent_exports(connection), "NO_PROXY", "no_proxy"]:
-        console.say(export_line(shell, variable, environment[variable]))
-    console.say(removal_line(shell, _AMBIGUOUS))
+    changes = agent_changes(connection, os.environ, recipe)
+    for variable, value in changes.variables.items():
+        console.say(export_line(shell, variable, value))
+    for variable in changes.removed:
+        console.say(removal_line(shell, variable))
     if running is None:
         console.tell("The meter is not running. Start it with: bursar, or bursar proxy")
-    console.tell(f"Key “{key.name}”, charged to {tags.project}. Codex: codex -c {codex_option(gateway_url)}")
+    console.tell(f"Key “{key.name}”, charged to {tags.project}. Codex: codex {codex_arguments(connection)}")
 
 
 def export_line(shell: Shell, variable: str, value: str) -> str:
@@ -76,6 +81,8 @@ def removal_line(shell: Shell, variable: str) -> str:
     return f"unset {variable}"
 
 
-def codex_option(gateway_url: str) -> str:
+def codex_arguments(connection: "Connection") -> str:
     """Codex reads its base URL from an option only; quoted for a shell."""
-    return shlex.quote(f'openai_base_url="{gateway_url}/openai/v1"')
+    from app.services.agents.recipes import CODEX
+
+    return shlex.join(connection.fill(argument) for argument in CODEX.arguments)

@@ -140,6 +140,8 @@ def cap_name(cap: Cap) -> str:
         who = "Everything"
     elif cap.scope_key == "*":
         who = f"Each {cap.scope.value.replace('_', ' ')}"
+    elif cap.scope is Scope.VIRTUAL_KEY:
+        who = f"Key {cap.scope_key[-6:]}"  # as it is listed
     else:
         who = cap.scope_key
     return f"{who}, {_WINDOW_WORDS[cap.window]}"

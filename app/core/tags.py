@@ -38,8 +38,9 @@ class Tags:
     virtual_key_id: str = ""
 
     def labelled(self, task: str = "", session: str = "") -> "Tags":
-        """The same payer with the labels an agent may add; labels already set by the key stay."""
-        return replace(self, task=self.task or clean_label(task), session=self.session or clean_label(session))
+        """The same payer with the labels an agent may add. A task set by the key stays; its session is for agents that
+        name none."""
+        return replace(self, task=self.task or clean_label(task), session=clean_label(session) or self.session)
 
 
 def clean_label(text: str, max_length: int = MAX_LABEL_LENGTH) -> str:

@@ -2,29 +2,44 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from app.core.call import Basis, Call, Outcome
-from app.core.money import format_call_usd, format_usd
+from app.core.caps import cap_name
+from app.core.money import format_call_usd, format_exact_usd, format_usd
 from app.ledger.call_store import calls_of_key
+from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
 
 QUIET_S = 0.3
 SETTLE_LIMIT_S = 3.0
 _POLL_S = 0.05
+_TOKEN_CLASSES = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Sums over calls. `calls` were sent, `refused_calls` were not. Tokens that no provider told count as nothing."""
+    """Sums over calls. `calls` were sent, `failed_calls` among them were answered with an error; `refused_calls` were
+    not sent. Tokens that no provider told count as nothing; cache reads and writes are parts of the input, reasoning of
+    the output."""
 
-    calls: int
-    refused_calls: int
-    input_tokens: int
-    output_tokens: int
-    cost_nano_usd: int
-    unpriced_calls: int
-    estimated_calls: int
+    calls: int = 0
+    failed_calls: int = 0
+    refused_calls: int = 0
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nano_usd: int = 0
+    unpriced_calls: int = 0
+    estimated_calls: int = 0
+
+    @property
+    def cache_hit_percent(self) -> int | None:
+        """How much of the input was read from a cache, rounded down; None without input."""
+        return self.cache_read_tokens * 100 // self.input_tokens if self.input_tokens else None
 
 
 def receipt_of(calls: Iterable[Call]) -> Receipt:
@@ -37,9 +52,9 @@ def receipt_of(calls: Iterable[Call]) -> Receipt:
             sent.append(call)
     return Receipt(
         calls=len(sent),
+        failed_calls=sum(call.outcome is Outcome.FAILED for call in sent),
         refused_calls=refused,
-        input_tokens=sum(call.usage.input_tokens or 0 for call in sent),
-        output_tokens=sum(call.usage.output_tokens or 0 for call in sent),
+        **{name: sum(getattr(call.usage, name) or 0 for call in sent) for name in _TOKEN_CLASSES},
         cost_nano_usd=sum(call.cost_nano_usd or 0 for call in sent),
         unpriced_calls=sum(call.cost_basis is Basis.UNPRICED for call in sent),
         estimated_calls=sum(call.cost_basis is Basis.ESTIMATED for call in sent),
@@ -79,22 +94,54 @@ def format_sum(cost_nano_usd: int, *, unpriced_calls: int, estimated_calls: int)
 
 
 def format_receipt(receipt: Receipt) -> str:
-    """One line: `12 calls, 45.2k tokens in, 3.1k out, $1.24`, with what is unknown or was refused at its end."""
+    """One line: `12 calls, 45.2k tokens in (81% cached), 3.1k out, $1.24`, with what is unknown, failed or was refused
+    at its end."""
     cost = format_sum(
         receipt.cost_nano_usd, unpriced_calls=receipt.unpriced_calls, estimated_calls=receipt.estimated_calls
     )
     if cost == "<$0.01":
         cost = format_call_usd(receipt.cost_nano_usd)
+    cached = f" ({receipt.cache_hit_percent}% cached)" if receipt.cache_read_tokens else ""
     parts = [
         _counted(receipt.calls, "call"),
-        f"{format_tokens(receipt.input_tokens)} tokens in, {format_tokens(receipt.output_tokens)} out",
+        f"{format_tokens(receipt.input_tokens)} tokens in{cached}, {format_tokens(receipt.output_tokens)} out",
         cost,
     ]
-    if receipt.unpriced_calls:
-        parts.append(f"{_counted(receipt.unpriced_calls, 'call')} without a price")
-    if receipt.refused_calls:
-        parts.append(f"{_counted(receipt.refused_calls, 'call')} refused")
+    for count, what in (
+        (receipt.unpriced_calls, "without a price"),
+        (receipt.failed_calls, "failed"),
+        (receipt.refused_calls, "refused"),
+    ):
+        if count:
+            parts.append(f"{_counted(count, 'call')} {what}")
     return ", ".join(parts)
+
+
+def format_left(cap: CapStatus) -> str:
+    """What a cap has left: `$3.76 of $10.00 left of billing-api, today`."""
+    left, limit = format_usd(cap.remaining_nano_usd), format_usd(cap.limit_nano_usd)
+    return f"{left} of {limit} left of {cap_name(cap.cap)}"
+
+
+def receipt_values(receipt: Receipt, caps: Iterable[CapStatus]) -> dict[str, Any]:
+    """The receipt and the caps it counted in, for scripts: exact amounts in dollars as texts."""
+    counts = asdict(receipt)
+    cost = format_exact_usd(counts.pop("cost_nano_usd"))
+    return counts | {
+        "cache_hit_percent": receipt.cache_hit_percent,
+        "cost_usd": cost,
+        "caps": [
+            {
+                "name": cap_name(cap.cap),
+                "limit_usd": format_exact_usd(cap.limit_nano_usd),
+                "spent_usd": format_exact_usd(cap.spent_nano_usd),
+                "held_usd": format_exact_usd(cap.held_nano_usd),
+                "remaining_usd": format_exact_usd(cap.remaining_nano_usd),
+                "resets_at": cap.ends_at.isoformat() if cap.ends_at else None,
+            }
+            for cap in caps
+        ],
+    }
 
 
 def _counted(count: int, noun: str) -> str:

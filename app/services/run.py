@@ -7,19 +7,24 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import FrameType
 
+from app.core.caps import Action, Payer
 from app.core.errors import InvalidInput
-from app.core.tags import Tags
+from app.core.tags import Scope, Tags, clean_label
+from app.core.windows import Window
 from app.keys.issue import issue_key
+from app.ledger.budget import budget_of
+from app.ledger.cap_store import CapStatus, add_cap, list_caps, remove_cap
 from app.ledger.engine import Ledger
-from app.ledger.key_store import revoke_key
+from app.ledger.key_store import list_keys, revoke_key
 from app.ledger.meter_state import running_meter
+from app.services.agents.recipe import Connection
+from app.services.agents.recipes import recipe_for
 from app.services.kept_meter import KeptMeter
-from app.services.launch import Connection, agent_command, agent_environment
+from app.services.launch import agent_command, agent_environment
 from app.services.receipt import Receipt, settled_receipt
 from app.services.settings import Settings
 
@@ -31,10 +36,21 @@ NOT_FOUND, NOT_EXECUTABLE, SIGNAL_BASE = 127, 126, 128
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a run ended: the agent's exit status as a shell tells it (128 + signal), and what it cost."""
+    """How a run ended: the agent's exit status as a shell tells it (128 + signal), what it cost and was charged to,
+    and the caps it counted in, tightest first."""
 
     exit_status: int
     receipt: Receipt
+    tags: Tags
+    caps: tuple[CapStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimit:
+    """What all calls of one run may cost together, in nano-dollars, and what the next one meets then."""
+
+    nano_usd: int
+    action: Action = Action.PAUSE
 
 
 class CommandMissing(InvalidInput):
@@ -45,29 +61,64 @@ class CommandMissing(InvalidInput):
         self.exit_status = exit_status
 
 
-def run_metered(ledger: Ledger, settings: Settings, command: Sequence[str], tags: Tags) -> Finished:
+def run_metered(
+    ledger: Ledger, settings: Settings, command: Sequence[str], tags: Tags, limit: RunLimit | None = None
+) -> Finished:
     """Run `command` with its calls charged to `tags` and wait for its end.
 
     Uses the running meter, or one of its own that ends with the run. Raises CommandMissing, MeterError, LedgerError.
     """
-    name = f"run {tags.agent} {secrets.token_hex(4)}"
+    _remove_caps_of_past_runs(ledger)
+    recipe, name = recipe_for(command[0]), f"run {tags.agent} {secrets.token_hex(4)}"
+    if recipe.programs and not recipe.names_session:
+        tags = replace(tags, session=clean_label(name))
     with _metered(ledger, settings) as gateway_url:
         key, token = issue_key(ledger, name=name, tags=tags, expires_at=datetime.now(UTC) + KEY_LIFE)
         try:
-            connection = Connection(gateway_url, token)
-            environment = agent_environment(connection, os.environ, command[0])
-            exit_status = _run(agent_command(command, gateway_url), environment)
-            return Finished(exit_status, settled_receipt(ledger, key.key_id))
+            with _capped(ledger, key.key_id, limit):
+                connection = Connection(gateway_url, token)
+                environment = agent_environment(connection, os.environ, recipe)
+                exit_status = _run(agent_command(command, connection), environment)
+                receipt = settled_receipt(ledger, key.key_id)
+                return Finished(exit_status, receipt, key.tags, _caps_of(ledger, key.tags))
         finally:
             revoke_key(ledger, key.key_id)
 
 
-def folder_project(folder: Path) -> str:
-    """The project that a folder belongs to: the name of its Git repository's folder, else its own."""
-    for place in (folder, *folder.parents):
-        if (place / ".git").exists():
-            return place.name
-    return folder.name
+@contextmanager
+def _capped(ledger: Ledger, key_id: str, limit: RunLimit | None) -> Iterator[None]:
+    """A cap on all calls of one key for the time of the block; none for None."""
+    if limit is None:
+        yield
+        return
+    cap = add_cap(
+        ledger,
+        scope=Scope.VIRTUAL_KEY,
+        scope_key=key_id,
+        window=Window.TOTAL,
+        limit_nano_usd=limit.nano_usd,
+        action=limit.action,
+        time_zone="UTC",
+    )
+    try:
+        yield
+    finally:
+        remove_cap(ledger, cap.cap_id)
+
+
+def _remove_caps_of_past_runs(ledger: Ledger) -> None:
+    """A run that was killed could not remove its cap; once its key has ended the cap stops nothing and only stands in
+    the list."""
+    now = datetime.now(UTC)
+    live = {key.key_id for key in list_keys(ledger) if key.expires_at is None or key.expires_at > now}
+    for cap in list_caps(ledger):
+        if cap.scope is Scope.VIRTUAL_KEY and cap.scope_key not in live:
+            remove_cap(ledger, cap.cap_id)
+
+
+def _caps_of(ledger: Ledger, tags: Tags) -> tuple[CapStatus, ...]:
+    with ledger.read() as connection:
+        return tuple(budget_of(connection, Payer(tags, provider="", model=""), datetime.now(UTC)))
 
 
 @contextmanager
@@ -88,8 +139,6 @@ def _metered(ledger: Ledger, settings: Settings) -> Iterator[str]:
 
 
 def _on_free_ports(settings: Settings) -> Settings:
-    from dataclasses import replace
-
     return replace(settings, gateway_port=0, forward_port=0)
 
 

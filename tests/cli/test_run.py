@@ -1,15 +1,23 @@
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app import paths
+from app.core.money import format_exact_usd
+from app.core.tags import Scope, Tags
+from app.core.windows import Window
+from app.keys.issue import issue_key
 from app.ledger.call_store import recent_calls
+from app.ledger.cap_store import add_cap, list_caps
 from app.ledger.engine import Ledger
 from app.ledger.key_store import list_keys
 from app.ledger.meter_state import running_meter
@@ -152,3 +160,94 @@ def test_the_agents_own_options_are_left_to_it(bursar: Bursar, tmp_path: Path) -
     told = tmp_path / "told"
     bursar("run", "--project", "p", "sh", "-c", f'echo "$@" > {told}', "agent", "--project", "q", "--help")
     assert told.read_text() == "--project q --help\n"
+
+
+FAKE_AGENT = """#!{python}
+import json, os, pathlib, sys
+pathlib.Path(os.environ["TOLD"]).write_text(json.dumps({{"arguments": sys.argv[1:], "environment": dict(os.environ)}}))
+"""
+
+
+@pytest.mark.end2end
+def test_known_agents_are_given_what_they_read(
+    bursar: Bursar, ledger: Ledger, meter: KeptMeter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("TOLD", str(tmp_path / "told.json"))
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/fix-retry")
+    monkeypatch.chdir(tmp_path)
+
+    def told_by(program: str) -> dict[str, Any]:
+        (tmp_path / program).write_text(FAKE_AGENT.format(python=sys.executable))
+        (tmp_path / program).chmod(0o755)
+        assert bursar("run", "--quiet", "--", program, "do it").status == 0
+        told: dict[str, Any] = json.loads((tmp_path / "told.json").read_text())
+        return told
+
+    codex = told_by("codex")
+    assert codex["arguments"] == ["-c", f'openai_base_url="{meter.gateway_url}/openai/v1"', "do it"]
+    opencode = json.loads(told_by("opencode")["environment"]["OPENCODE_CONFIG_CONTENT"])
+    assert opencode["provider"]["anthropic"]["options"]["baseURL"] == f"{meter.gateway_url}/anthropic/v1"
+    assert told_by("aider")["environment"]["OPENAI_API_BASE"] == f"{meter.gateway_url}/openai/v1"
+    keys = {key.tags.agent: key.tags for key in list_keys(ledger, include_revoked=True)}
+    assert {tags.task for tags in keys.values()} == {"fix-retry"}
+    assert (keys["codex"].session, keys["aider"].session[:10]) == ("", "run aider ")
+
+
+@pytest.mark.end2end
+@pytest.mark.usefixtures("meter")
+def test_what_cannot_be_metered_is_said_and_run_all_the_same(
+    bursar: Bursar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cursor-agent").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "cursor-agent").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    ran = bursar("run", "--quiet", "--", "cursor-agent")
+    assert ran.status == 3
+    assert ran.err == (
+        "bursar: Cursor’s calls are made by Cursor’s own servers, so none of them can be metered or capped here.\n"
+    )
+
+
+@pytest.mark.end2end
+@pytest.mark.usefixtures("meter")
+def test_a_run_has_a_cap_of_its_own_and_its_receipt_is_a_file_too(
+    bursar: Bursar, ledger: Ledger, provider: ScriptedProvider, tmp_path: Path
+) -> None:
+    add_cap(
+        ledger, scope=Scope.PROJECT, scope_key="billing-api", window=Window.DAY, limit_nano_usd=10**10, time_zone="UTC"
+    )
+    file = tmp_path / "receipt.json"
+    ran = bursar(
+        *("run", "--project", "billing-api", "--cap", "2.50", "--json", str(file), "--", sys.executable, "-c", AGENT)
+    )
+    assert ran.status == 7
+    assert " of $2.50 left of Key " in ran.err
+    assert " of $10.00 left of billing-api, today" in ran.err
+    told = json.loads(file.read_text())
+    assert (told["calls"], told["exit_status"], told["project"]) == (1, 7, "billing-api")
+    assert told["cost_usd"] == format_exact_usd(provider.bill_nano_usd)
+    assert [cap["limit_usd"] for cap in told["caps"]] == ["2.50", "10.00"]
+    assert [cap.scope for cap in list_caps(ledger)] == [Scope.PROJECT]
+
+
+@pytest.mark.end2end
+@pytest.mark.usefixtures("meter")
+def test_a_run_is_stopped_at_its_own_cap_and_the_cap_of_one_that_was_killed_goes_with_its_key(
+    bursar: Bursar, ledger: Ledger, provider: ScriptedProvider
+) -> None:
+    key, _ = issue_key(ledger, name="run x", tags=Tags(), expires_at=datetime.now(UTC))
+    add_cap(
+        ledger, scope=Scope.VIRTUAL_KEY, scope_key=key.key_id, window=Window.TOTAL, limit_nano_usd=1, time_zone="UTC"
+    )
+    ran = bursar("run", "--cap", "0.000001", "--at-limit", "block", "--", sys.executable, "-c", AGENT)
+    assert ran.status == 1
+    assert "1 call refused" in ran.err
+    assert provider.bill_nano_usd == 0
+    assert list_caps(ledger) == []
+
+
+def test_a_receipt_without_a_place_is_told_before_the_agent_starts(bursar: Bursar, tmp_path: Path) -> None:
+    ran = bursar("run", "--json", str(tmp_path / "no" / "receipt.json"), "--", "true")
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "The receipt has no place")

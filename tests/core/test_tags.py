@@ -51,3 +51,9 @@ def test_an_agent_adds_labels_but_changes_none() -> None:
     key = Tags(project="billing", task="fixed")
     labelled = key.labelled(task="mine", session="s\n1")
     assert labelled == Tags(project="billing", task="fixed", session="s 1")
+
+
+def test_a_keys_session_is_for_agents_that_name_none() -> None:
+    key = Tags(session="aider 3fa9")
+    assert key.labelled() == key
+    assert key.labelled(session="own").session == "own"

@@ -1,6 +1,23 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
-from app.services.receipt import Receipt, format_receipt, format_sum, format_tokens
+from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.caps import Cap
+from app.core.tags import Scope, Tags
+from app.core.usage import Usage
+from app.core.windows import Window
+from app.ledger.cap_store import CapStatus
+from app.services.receipt import (
+    Receipt,
+    format_left,
+    format_receipt,
+    format_sum,
+    format_tokens,
+    receipt_of,
+    receipt_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,10 +43,55 @@ def test_a_sum_tells_what_it_does_not_know(cost: int, unpriced: int, estimated: 
 
 
 def test_a_receipt_is_one_line() -> None:
-    assert format_receipt(Receipt(12, 0, 45_200, 3_100, 1_240_000_000, 0, 0)) == (
-        "12 calls, 45.2k tokens in, 3.1k out, $1.24"
+    spent = Receipt(
+        calls=12, input_tokens=45_200, cache_read_tokens=36_900, output_tokens=3_100, cost_nano_usd=124 * 10**7
     )
-    assert format_receipt(Receipt(1, 2, 10, 5, 4_200_000, 0, 0)) == (
-        "1 call, 10 tokens in, 5 out, $0.0042, 2 calls refused"
+    assert format_receipt(spent) == "12 calls, 45.2k tokens in (81% cached), 3.1k out, $1.24"
+    little = Receipt(
+        calls=1, refused_calls=2, failed_calls=1, input_tokens=10, output_tokens=5, cost_nano_usd=4_200_000
     )
-    assert format_receipt(Receipt(1, 0, 0, 0, 0, 1, 0)) == ("1 call, 0 tokens in, 0 out, —, 1 call without a price")
+    assert format_receipt(little) == "1 call, 10 tokens in, 5 out, $0.0042, 1 call failed, 2 calls refused"
+    unpriced = Receipt(calls=1, unpriced_calls=1)
+    assert format_receipt(unpriced) == "1 call, 0 tokens in, 0 out, —, 1 call without a price"
+
+
+def test_without_input_nothing_is_said_of_a_cache() -> None:
+    assert Receipt().cache_hit_percent is None
+    assert Receipt(input_tokens=3, cache_read_tokens=2).cache_hit_percent == 66
+
+
+def test_a_receipt_adds_up_what_providers_told() -> None:
+    call = Call(
+        call_id="c1",
+        started_at=datetime(2026, 11, 22, tzinfo=UTC),
+        provider="anthropic",
+        api_shape=ApiShape.ANTHROPIC_MESSAGES,
+        operation="chat",
+        request_model="m",
+        tags=Tags(),
+        outcome=Outcome.COMPLETED,
+        usage=Usage(input_tokens=100, cache_read_tokens=60, cache_write_tokens=30, output_tokens=9, reasoning_tokens=4),
+        cost_nano_usd=7,
+        cost_basis=Basis.TABLE,
+    )
+    untold = replace(call, usage=Usage(), outcome=Outcome.FAILED, cost_nano_usd=None, cost_basis=Basis.UNPRICED)
+    refused = replace(call, outcome=Outcome.REFUSED, cost_nano_usd=0)
+    assert receipt_of([call, untold, refused]) == Receipt(2, 1, 1, 100, 60, 30, 9, 4, 7, 1, 0)
+
+
+def test_a_receipt_for_scripts_is_exact() -> None:
+    cap = Cap("c", Scope.PROJECT, "billing-api", Window.DAY, 10 * 10**9)
+    status = CapStatus(cap, "2026-11-22", 6_240_000_001, 5, 10 * 10**9, None, None, 0)
+    assert format_left(status) == "$3.76 of $10.00 left of billing-api, today"
+    values = receipt_values(Receipt(calls=1, cost_nano_usd=1), [status])
+    assert (values["calls"], values["cost_usd"], values["cache_hit_percent"]) == (1, "0.000000001", None)
+    assert values["caps"] == [
+        {
+            "name": "billing-api, today",
+            "limit_usd": "10.00",
+            "spent_usd": "6.240000001",
+            "held_usd": "0.000000005",
+            "remaining_usd": "3.759999999",
+            "resets_at": None,
+        }
+    ]

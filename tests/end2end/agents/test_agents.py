@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.core.call import Basis, Call, Outcome
-from app.services.launch import Connection, agent_command, agent_environment
+from app.services.agents.recipe import Connection
+from app.services.agents.recipes import recipe_for
+from app.services.launch import agent_command, agent_environment
 from tests.end2end.agents.installed import agent
 from tests.end2end.agents.models import PROOF, Bill, MessagesModel, ResponsesModel
 from tests.end2end.meter_process import RunningMeter, meter
@@ -40,8 +42,9 @@ def run(running: RunningMeter, program: str, arguments: Sequence[str], folder: P
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }
     keep = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TMPDIR")}
-    environment = agent_environment(Connection(running.gateway, running.token), keep | own, program)
-    command = agent_command([agent(program), *arguments], running.gateway)
+    connection = Connection(running.gateway, running.token)
+    environment = agent_environment(connection, keep | own, recipe_for(program))
+    command = agent_command([agent(program), *arguments], connection)
     ended = subprocess.run(
         command,
         env=environment,
