@@ -11,6 +11,7 @@ from app.cli import (
     caps,
     compare,
     demo,
+    doctor,
     env,
     explain,
     forecast,
@@ -40,6 +41,7 @@ app.callback(invoke_without_command=True)(tray.show_tray)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run_agent)
 app.command("env")(env.print_exports)
 app.command("proxy")(proxy.serve)
+app.command("doctor")(doctor.examine)
 app.command("spend")(spend.show_spend)
 app.command("audit")(audit.audit_captures)
 app.add_typer(caps.app, name="caps")

@@ -1,0 +1,107 @@
+"""Bursar's own parts: the meter and its ports, the ledger's database, the keyring, who may read the files."""
+
+import os
+import socket
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.keys.vault import Vault
+from app.ledger.database_version import is_mended, sqlite_version
+from app.ledger.engine import Ledger
+from app.ledger.key_store import list_provider_keys
+from app.ledger.meter_state import running_meter
+from app.services.doctor.finding import Finding, Level
+from app.services.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+_OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def machine_findings(ledger: Ledger, settings: Settings, vault: Vault, files: Iterable[Path]) -> list[Finding]:
+    """The state of Bursar itself. `files` are those that nobody else may read. Raises LedgerError."""
+    return [*meter_findings(ledger, settings), database_finding(), *key_findings(ledger, vault), *mode_findings(files)]
+
+
+def meter_findings(ledger: Ledger, settings: Settings) -> list[Finding]:
+    """Whether the meter runs; if not, whether its ports are free for it."""
+    running = running_meter(ledger)
+    if running is not None:
+        title = f"The meter runs at {running.gateway_url} (process {running.pid})"
+        return [Finding(Level.FINE, "Meter", title)]
+    meaning = "Agents that were set up with bursar env or bursar connect find nobody there."
+    findings = [Finding(Level.NOTE, "Meter", "The meter is not running", meaning, "Start it with: bursar")]
+    for port in (settings.gateway_port, settings.forward_port):
+        if port and not _is_free(port):
+            meaning = "Another program listens there, so the meter cannot start."
+            fix = "Close that program, or choose other ports in Bursar’s settings."
+            findings.append(Finding(Level.WRONG, "Meter", f"Port {port} is in use", meaning, fix))
+    return findings
+
+
+def database_finding() -> Finding:
+    """Whether SQLite is free of the fault that can damage the ledger."""
+    version = sqlite_version()
+    name = f"SQLite {'.'.join(str(part) for part in version)}"
+    if is_mended(version):
+        return Finding(Level.FINE, "Ledger", name)
+    meaning = "It has a rare fault that can lose a commit when two processes write at the same moment."
+    fix = (
+        "Use a Python with SQLite 3.51.3, 3.50.7, 3.44.6 or later. bursar ledger verify tells whether sums still hold."
+    )
+    return Finding(Level.NOTE, "Ledger", f"{name} is old", meaning, fix)
+
+
+def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:
+    """Whether each provider's key is in the keyring, and the keyring answers. Raises LedgerError."""
+    providers = [key.provider for key in list_provider_keys(ledger)]
+    try:
+        missing = [provider for provider in providers if not vault.get(provider)]
+        if not providers:
+            vault.get("anthropic")  # whether it answers at all
+    except AppError as error:
+        return [Finding(Level.WRONG, "Keyring", error.title, error.message)]
+    findings = [
+        Finding(
+            Level.WRONG,
+            "Keyring",
+            f"The key for {provider} is gone from the keyring",
+            "Calls to it are refused.",
+            f"bursar keys provider set {provider}",
+        )
+        for provider in missing
+    ]
+    if not providers:
+        fix = "bursar keys provider set anthropic"
+        return [Finding(Level.NOTE, "Keyring", "No provider key is kept yet", "Agents cannot be metered without.", fix)]
+    kept = [provider for provider in providers if provider not in missing]
+    return findings + ([Finding(Level.FINE, "Keyring", f"Keys are kept for {', '.join(kept)}")] if kept else [])
+
+
+def mode_findings(files: Iterable[Path]) -> list[Finding]:
+    """Files and folders that others on this machine could open; nothing where the system has no such rights."""
+    if os.name != "posix":
+        return []
+    return [
+        Finding(
+            Level.WRONG,
+            "Files",
+            f"Others may open {file.name}",
+            f"{file} is to be readable by you only.",
+            f"chmod {'700' if file.is_dir() else '600'} {file}",
+        )
+        for file in files
+        if file.exists() and file.stat().st_mode & _OPEN_TO_OTHERS
+    ]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the meter does: a past one may linger
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True

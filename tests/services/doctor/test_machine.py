@@ -1,0 +1,87 @@
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import VaultError
+from app.keys.vault import FixedVault
+from app.ledger.engine import Ledger, open_ledger
+from app.ledger.key_store import note_provider_key
+from app.ledger.meter_state import InstanceLock, register_meter
+from app.services.doctor.finding import Finding, Level, in_order
+from app.services.doctor.machine import key_findings, machine_findings, meter_findings, mode_findings
+from app.services.settings import Settings
+
+FREE = Settings(gateway_port=0, forward_port=0)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = open_ledger(tmp_path / "ledger.sqlite")
+    yield opened
+    opened.close()
+
+
+def titles(findings: list[Finding], level: Level) -> list[str]:
+    return [finding.title for finding in findings if finding.level is level]
+
+
+def test_a_running_meter_is_told(ledger: Ledger) -> None:
+    lock = InstanceLock(ledger)
+    register_meter(ledger, lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    [finding] = meter_findings(ledger, FREE)
+    lock.release()
+    assert (finding.level, finding.title) == (
+        Level.FINE,
+        f"The meter runs at http://127.0.0.1:1 (process {os.getpid()})",
+    )
+
+
+def test_a_port_that_somebody_else_has_is_wrong(ledger: Ledger) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        found = meter_findings(ledger, Settings(gateway_port=port, forward_port=0))
+    assert titles(found, Level.WRONG) == [f"Port {port} is in use"]
+    assert titles(meter_findings(ledger, Settings(gateway_port=port, forward_port=0)), Level.WRONG) == []
+
+
+def test_a_key_that_is_gone_from_the_keyring_is_wrong(ledger: Ledger) -> None:
+    for provider in ("anthropic", "openai"):
+        note_provider_key(ledger, provider, datetime.now(UTC))
+    found = key_findings(ledger, FixedVault({"openai": "sk-real-key"}))
+    assert titles(found, Level.WRONG) == ["The key for anthropic is gone from the keyring"]
+    assert titles(found, Level.FINE) == ["Keys are kept for openai"]
+
+
+def test_without_any_key_there_is_a_note(ledger: Ledger) -> None:
+    assert titles(key_findings(ledger, FixedVault({})), Level.NOTE) == ["No provider key is kept yet"]
+
+
+def test_a_keyring_that_does_not_answer_is_wrong(ledger: Ledger) -> None:
+    class Locked(FixedVault):
+        def get(self, provider: str) -> str | None:
+            raise VaultError("The keyring is locked", "Unlock it.")
+
+    assert titles(key_findings(ledger, Locked({})), Level.WRONG) == ["The keyring is locked"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of files")
+def test_a_file_that_others_may_open_is_wrong(tmp_path: Path) -> None:
+    for name, mode in (("open", 0o644), ("closed", 0o600), ("group", 0o620)):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+    found = mode_findings([tmp_path / name for name in ("open", "closed", "group", "missing")])
+    assert titles(found, Level.WRONG) == ["Others may open open", "Others may open group"]
+    assert found[0].fix == f"chmod 600 {tmp_path / 'open'}"
+
+
+def test_what_is_wrong_stands_first(ledger: Ledger) -> None:
+    note_provider_key(ledger, "anthropic", datetime.now(UTC))
+    found = in_order(machine_findings(ledger, FREE, FixedVault({}), []))
+    assert found[0].level is Level.WRONG
+    assert {finding.subject for finding in found} == {"Meter", "Ledger", "Keyring"}
