@@ -10,6 +10,7 @@ from app.cli import (
     audit,
     caps,
     compare,
+    connect,
     demo,
     doctor,
     env,
@@ -41,6 +42,8 @@ app.callback(invoke_without_command=True)(tray.show_tray)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run_agent)
 app.command("env")(env.print_exports)
 app.command("proxy")(proxy.serve)
+app.command("connect")(connect.connect)
+app.command("disconnect")(connect.disconnect)
 app.command("doctor")(doctor.examine)
 app.command("spend")(spend.show_spend)
 app.command("audit")(audit.audit_captures)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.services.agents.recipes import EVERY_PROGRAM, RECIPES, bypass_variables
+from app.services.agents.settings_scan import Kind, Suspect, kind_of, suspects_in
 from app.services.doctor.finding import Finding, Level
-from app.services.doctor.settings_scan import Kind, Suspect, kind_of, suspects_in
 
 PROVIDER_HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com", "chatgpt.com")
 _CA_VARIABLES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "CODEX_CA_CERTIFICATE", "CLAUDE_CODE_CERT_STORE")

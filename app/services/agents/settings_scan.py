@@ -20,6 +20,7 @@ _KEY = re.compile(r"(?:api[_-]?key|auth[_-]?token|bearer[_-]?token)$", re.IGNORE
 _LOGIN = re.compile(r"(?:access[_-]?token|refresh[_-]?token)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:base[_-]?url|api[_-]?base|_host|apibase)$", re.IGNORECASE)
 _SHORTEST_KEY = 16
+HIDDEN = "[hidden]"
 _REFERENCE = re.compile(r"^(?:\$|\{|env:|\*|<|your|xxx)", re.IGNORECASE)
 
 
@@ -63,6 +64,16 @@ def kind_of(name: str, value: str, gateway_url: str) -> Kind | None:
     if _KEY.search(last):
         return Kind.KEY
     return Kind.LOGIN if _LOGIN.search(last) else None
+
+
+def without_keys(text: str) -> str:
+    """The text with every key and login that a person has in it hidden, names kept: for showing."""
+
+    def hidden(pair: re.Match[str]) -> str:
+        value = next((value for value in pair.groups()[1:] if value), "")
+        return pair[0].replace(value, HIDDEN) if kind_of(pair[1], value, "") in (Kind.KEY, Kind.LOGIN) else pair[0]
+
+    return _PAIR.sub(hidden, text)
 
 
 def _leads_elsewhere(value: str, gateway_url: str) -> bool:

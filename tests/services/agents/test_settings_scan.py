@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.services.doctor.settings_scan import Kind, kind_of, suspects_in
+from app.services.agents.settings_scan import Kind, kind_of, suspects_in
 
 GATEWAY = "http://127.0.0.1:8787"
 KEY = "sk-ant-api03-abcdefghijklmnop"
