@@ -19,6 +19,7 @@ from app.cli import (
     import_,
     keys,
     ledger,
+    mcp,
     pause,
     prices,
     proxy,
@@ -45,6 +46,7 @@ app.command("proxy")(proxy.serve)
 app.command("connect")(connect.connect)
 app.command("disconnect")(connect.disconnect)
 app.command("doctor")(doctor.examine)
+app.command("mcp")(mcp.serve)
 app.command("spend")(spend.show_spend)
 app.command("audit")(audit.audit_captures)
 app.add_typer(caps.app, name="caps")

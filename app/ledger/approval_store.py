@@ -68,7 +68,7 @@ def waiting(ledger: Ledger) -> list[Approval]:
     """Questions without an answer, oldest first."""
     asked = select(approvals).where(approvals.c.state == ApprovalState.WAITING).order_by(approvals.c.asked_at)
     with ledger.read() as connection:
-        return [_approval_of(row) for row in connection.execute(asked).mappings()]
+        return [approval_of(row) for row in connection.execute(asked).mappings()]
 
 
 def answered(ledger: Ledger, limit: int = 50) -> list[Approval]:
@@ -76,7 +76,7 @@ def answered(ledger: Ledger, limit: int = 50) -> list[Approval]:
     past = select(approvals).where(approvals.c.state != ApprovalState.WAITING)
     newest = past.order_by(approvals.c.answered_at.desc()).limit(limit)
     with ledger.read() as connection:
-        return [_approval_of(row) for row in connection.execute(newest).mappings()]
+        return [approval_of(row) for row in connection.execute(newest).mappings()]
 
 
 def approve(ledger: Ledger, approval_id: str, *, by: str) -> None:
@@ -218,7 +218,8 @@ def _move(connection: Connection, which: ColumnElement[bool], state: ApprovalSta
     return connection.execute(moved.values(state=state, answered_at=now, answered_by=by)).rowcount
 
 
-def _approval_of(row: Any) -> Approval:
+def approval_of(row: Any) -> Approval:
+    """A question, read from its row."""
     return Approval(
         approval_id=row["approval_id"],
         call_id=row["call_id"],

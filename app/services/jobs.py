@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from app.core.errors import AppError
+from app.ledger.budget_request import close_unattended
 from app.ledger.cap_store import cap_statuses, roll_windows
 from app.ledger.engine import Ledger
 from app.ledger.recovery import recover_dead_instances
@@ -47,10 +48,12 @@ class Jobs:
             timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         )
         recover = _guarded(lambda: recover_dead_instances(ledger, datetime.now(UTC)))
+        close = _guarded(lambda: close_unattended(ledger, datetime.now(UTC)))
         roll_over = _guarded(lambda: roll_windows(ledger, datetime.now(UTC)))
         self._scheduler.add_job(
             recover, "interval", seconds=PERIOD.total_seconds(), next_run_time=datetime.now(UTC), name="recover"
         )
+        self._scheduler.add_job(close, "interval", seconds=PERIOD.total_seconds(), name="close unattended")
         self._scheduler.add_job(roll_over, WindowEnds(ledger), name="roll over")
         self._scheduler.start()
 

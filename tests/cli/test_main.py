@@ -11,12 +11,26 @@ REPO = Path(__file__).parents[2]
 
 
 def test_help_names_every_command_and_needs_no_heavy_library() -> None:
-    heavy = {"sqlalchemy", "PySide6", "apscheduler", "keyring"}
+    heavy = {"sqlalchemy", "PySide6", "apscheduler", "keyring", "mcp"}
     code = f"import sys, app.cli.main; print(*({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPO)
     assert done.stdout.strip() == ""
     told = subprocess.run([sys.executable, "-m", "app", "--help"], capture_output=True, text=True, check=True, cwd=REPO)
-    for command in ("run", "env", "proxy", "spend", "caps", "keys", "approvals", "pause", "resume", "demo"):
+    for command in (
+        "run",
+        "env",
+        "proxy",
+        "spend",
+        "caps",
+        "keys",
+        "approvals",
+        "pause",
+        "resume",
+        "demo",
+        "connect",
+        "doctor",
+        "mcp",
+    ):
         assert f" {command} " in told.stdout
 
 
