@@ -16,6 +16,7 @@ EVERY_PROGRAM = {
     "OPENAI_BASE_URL": "$openai",
     "OPENAI_API_BASE": "$openai",  # LiteLLM, and with it aider
     "OPENAI_API_KEY": "$token",
+    "OPENAI_AGENTS_DISABLE_TRACING": "1",  # it would be sent to OpenAI itself, and with a virtual key in vain
     "CODEX_API_KEY": "$token",
     "GOOGLE_GEMINI_BASE_URL": "$gemini",
     "GEMINI_API_KEY": "$token",
