@@ -52,11 +52,15 @@ def ask_for_budget(ledger: Ledger, tags: Tags, cap: CapStatus, amount_nano_usd: 
 
 
 def look_again(ledger: Ledger, approval_id: str, now: datetime) -> Approval:
-    """Where a question stands; it stands longer now."""
+    """Where a question stands. It stands longer for being looked at; that is written once a minute and not at each
+    look, since every write wakes whoever watches the ledger."""
     question = select(approvals).where(approvals.c.approval_id == approval_id)
-    with ledger.write() as connection:
-        postpone(connection, approval_id, now + PATIENCE)
-        return approval_of(connection.execute(question).mappings().one())
+    with ledger.read() as connection:
+        found = approval_of(connection.execute(question).mappings().one())
+    if found.state is ApprovalState.WAITING and found.expires_at - now <= PATIENCE / 2:
+        with ledger.write() as connection:
+            postpone(connection, approval_id, now + PATIENCE)
+    return found
 
 
 def close_unattended(ledger: Ledger, now: datetime) -> None:
