@@ -42,8 +42,9 @@ def _findings() -> "list[Finding]":
         with places.opened_ledger() as ledger:
             running = running_meter(ledger)
             gateway_url = running.gateway_url if running else f"http://127.0.0.1:{settings.gateway_port}"
-            findings = machine_findings(ledger, settings, KeyringVault(), _private_files())
-            findings += agent_findings(ledger, datetime.now(UTC))
+            now = datetime.now(UTC)
+            findings = machine_findings(ledger, settings, KeyringVault(), _private_files(), now)
+            findings += agent_findings(ledger, now)
     except AppError as error:
         return [Finding(Level.WRONG, "Bursar", error.title, error.message)]
     return findings + findings_around(os.environ, places_of(os.environ, Path.cwd()), gateway_url)

@@ -4,6 +4,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from app.core.errors import AppError
@@ -12,6 +13,8 @@ from app.ledger.database_version import is_mended, sqlite_version
 from app.ledger.engine import Ledger
 from app.ledger.key_store import list_provider_keys
 from app.ledger.meter_state import running_meter
+from app.ledger.price_store import prices_as_of
+from app.pricing.age import age_days, stale_notice
 from app.services.doctor.finding import Finding, Level
 from app.services.settings import Settings
 
@@ -19,9 +22,17 @@ LOOPBACK = "127.0.0.1"
 _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def machine_findings(ledger: Ledger, settings: Settings, vault: Vault, files: Iterable[Path]) -> list[Finding]:
+def machine_findings(
+    ledger: Ledger, settings: Settings, vault: Vault, files: Iterable[Path], now: datetime
+) -> list[Finding]:
     """The state of Bursar itself. `files` are those that nobody else may read. Raises LedgerError."""
-    return [*meter_findings(ledger, settings), database_finding(), *key_findings(ledger, vault), *mode_findings(files)]
+    return [
+        *meter_findings(ledger, settings),
+        database_finding(),
+        price_finding(prices_as_of(ledger), now),
+        *key_findings(ledger, vault),
+        *mode_findings(files),
+    ]
 
 
 def meter_findings(ledger: Ledger, settings: Settings) -> list[Finding]:
@@ -51,6 +62,14 @@ def database_finding() -> Finding:
         "Use a Python with SQLite 3.51.3, 3.50.7, 3.44.6 or later. bursar ledger verify tells whether sums still hold."
     )
     return Finding(Level.NOTE, "Ledger", f"{name} is old", meaning, fix)
+
+
+def price_finding(as_of: datetime | None, now: datetime) -> Finding:
+    """Whether the prices are recent enough to reckon with."""
+    notice = stale_notice(as_of, now)
+    if notice:
+        return Finding(Level.NOTE, "Prices", "The prices may be out of date", notice)
+    return Finding(Level.FINE, "Prices", f"The prices are {age_days(as_of, now)} days old")
 
 
 def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:

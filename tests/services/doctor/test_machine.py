@@ -1,7 +1,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from app.ledger.engine import Ledger, open_ledger
 from app.ledger.key_store import note_provider_key
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.services.doctor.finding import Finding, Level, in_order
-from app.services.doctor.machine import key_findings, machine_findings, meter_findings, mode_findings
+from app.services.doctor.machine import key_findings, machine_findings, meter_findings, mode_findings, price_finding
 from app.services.settings import Settings
 
 FREE = Settings(gateway_port=0, forward_port=0)
@@ -80,8 +80,16 @@ def test_a_file_that_others_may_open_is_wrong(tmp_path: Path) -> None:
     assert found[0].fix == f"chmod 600 {tmp_path / 'open'}"
 
 
+def test_prices_that_are_old_or_of_unknown_age_are_a_note() -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    fresh = price_finding(now - timedelta(days=3), now)
+    assert (fresh.level, fresh.title) == (Level.FINE, "The prices are 3 days old")
+    for as_of in (None, now - timedelta(days=60)):
+        assert "bursar prices update" in price_finding(as_of, now).meaning
+
+
 def test_what_is_wrong_stands_first(ledger: Ledger) -> None:
     note_provider_key(ledger, "anthropic", datetime.now(UTC))
-    found = in_order(machine_findings(ledger, FREE, FixedVault({}), []))
+    found = in_order(machine_findings(ledger, FREE, FixedVault({}), [], datetime.now(UTC)))
     assert found[0].level is Level.WRONG
-    assert {finding.subject for finding in found} == {"Meter", "Ledger", "Keyring"}
+    assert {finding.subject for finding in found} == {"Meter", "Ledger", "Prices", "Keyring"}
