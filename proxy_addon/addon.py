@@ -21,9 +21,10 @@ from proxy_addon.exchange import Exchange
 from proxy_addon.framing import is_body
 from proxy_addon.identify import Caller, caller_of, proxy_user
 from proxy_addon.include_usage import MAY_REFUSE_USAGE, is_about_usage
-from proxy_addon.meter import MAX_BODY_BYTES, Cleared, Meter, Request
+from proxy_addon.meter import Cleared, Meter
 from proxy_addon.peer import is_same_user
 from proxy_addon.refusals import Reason, Refusal, refusal, unreachable_body
+from proxy_addon.request import MAX_BODY_BYTES, Request
 from proxy_addon.resend import NotSentAgain, send_again
 from proxy_addon.routes import Route, Routes
 from proxy_addon.running import RunningCalls

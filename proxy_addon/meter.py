@@ -5,10 +5,9 @@ headers are put on the wire as the last thing before it; a `Cleared` with an exc
 """
 
 import asyncio
-import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -16,13 +15,9 @@ from typing import NoReturn
 from app.core.call import ApiShape
 from app.core.errors import AppError, KeyRejected
 from app.core.exchange import RequestFacts, ResponseFacts
-from app.core.reservations import Draft, Quote
 from app.core.tags import Tags
 from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
-from app.ledger.identifiers import new_id
 from app.ledger.key_store import payer_of
-from app.pricing.bound import worst_case
-from app.pricing.input_bound import KnownInput
 from proxy_addon.budget import Budget
 from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
@@ -32,29 +27,14 @@ from proxy_addon.identify import Caller, key_header
 from proxy_addon.include_usage import RefusingServers, hides_usage, with_usage_asked
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.output_limit import with_output_limit
-from proxy_addon.patience import patience_s
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause, Reason, Refusal, cause_headers, refusal
+from proxy_addon.request import MAX_BODY_BYTES, Request, draft_of, mark_of, patience_of, quote_of
 from proxy_addon.routes import KeyUse, Kind, Route
 from proxy_addon.shapes import UnreadableRequest, shape_for
 
 logger = logging.getLogger(__name__)
-
-MAX_BODY_BYTES = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What came in. `headers` are lower-case; `body` is as it came off the wire. `is_socket`: it asks for one, whose
-    turns are judged one by one."""
-
-    route: Route
-    headers: Mapping[str, str]
-    body: bytes
-    caller: Caller
-    is_client_gone: Callable[[], bool]
-    is_socket: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +112,7 @@ class Meter:
         """Write down a turn that the provider began by itself, such as an answer to speech. Nothing is asked of it."""
         facts = RequestFacts(model=answer.response_model, is_stream=True, body_bytes=0)
         try:
-            draft = replace(_draft(request, facts, await self._payer(request.caller)), worst_nano_usd=0)
+            draft = replace(draft_of(request, facts, await self._payer(request.caller)), worst_nano_usd=0)
         except AppError as error:
             logger.warning("a turn could not be charged to anybody: %s", error.title)
             return
@@ -160,13 +140,13 @@ class Meter:
         """Hold the money of one call, or of a turn, which has no `body`. `said` is what the client sent, by which it is
         known when it sends it again. Raises _Turned, or _Left when the client did not wait."""
         route, known = request.route, self._prefixes.known_input(request.route.provider, facts)
-        draft = _draft(request, facts, tags, known)
-        quote = _quote(route, facts, draft.at, known)
+        draft = draft_of(request, facts, tags, known)
+        quote = quote_of(route, facts, draft.at, known)
         try:
             passage = await self._gate.pass_through(
                 draft,
-                patience_s=_patience_s(request),
-                mark=_mark(request, draft.tags, said),
+                patience_s=patience_of(request),
+                mark=mark_of(request, draft.tags, said),
                 is_client_gone=request.is_client_gone,
                 quote=None if body is None else quote,
                 can_fit=None if body is None else lambda: _limited(route, body, 1) is not None,
@@ -237,49 +217,6 @@ _ERROR_TYPES = {
     Cause.UNANSWERED: "unanswered",
     Cause.STOPPED: "stopped",
 }
-
-
-def _mark(request: Request, tags: Tags, said: bytes) -> str:
-    """What a request, or a turn, shares with the same one sent again and with no other: who sends it, and all it
-    says. Empty for a turn that nobody asked for."""
-    if not said and request.is_socket:
-        return ""
-    who = f"{tags.virtual_key_id}\n{tags.session}\n{request.route.path}\n".encode()
-    return hashlib.sha256(who + said).hexdigest()
-
-
-def _draft(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput | None = None) -> Draft:
-    """What is asked of the caps for one call."""
-    route, now = request.route, datetime.now(UTC)
-    return Draft(
-        call_id=new_id(),
-        at=now,
-        provider=route.provider,
-        api_shape=route.api_shape,
-        operation=route.operation,
-        request_model=facts.model,
-        is_stream=facts.is_stream,
-        tags=tags.labelled(request.caller.task, request.caller.session or facts.session),
-        worst_nano_usd=worst_case(
-            provider=route.provider, facts=facts, started_at=now, host=route.upstream.host, known=known
-        ),
-    )
-
-
-def _patience_s(request: Request) -> float:
-    """How long to wait for a person. Nobody is asked about what Bursar cannot follow: a hard cap refuses it."""
-    return 0.0 if request.route.kind is Kind.UNKNOWN else patience_s(request.headers)
-
-
-def _quote(route: Route, facts: RequestFacts, now: datetime, known: KnownInput | None) -> Quote:
-    """The most the call costs with a lower output limit; its own limit is never raised."""
-
-    def quote(tokens: int) -> int | None:
-        fewer = tokens if facts.output_limit is None else min(tokens, facts.output_limit)
-        short, host = replace(facts, output_limit=fewer), route.upstream.host
-        return worst_case(provider=route.provider, facts=short, started_at=now, host=host, known=known)
-
-    return quote
 
 
 def _limited(route: Route, body: bytes, limit: int | None) -> bytes | None:

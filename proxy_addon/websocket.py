@@ -13,8 +13,9 @@ import msgspec
 from app.core.call import ApiShape
 from app.core.exchange import RequestFacts
 from proxy_addon.exchange import Exchange
-from proxy_addon.meter import Denied, Meter, Request
+from proxy_addon.meter import Denied, Meter
 from proxy_addon.refusals import PASSING, Reason
+from proxy_addon.request import Request
 from proxy_addon.routes import Kind, Route
 from proxy_addon.shapes import SocketReader, Turn, UnreadableRequest, shape_for
 from proxy_addon.shapes.fields import mapping, read_json

@@ -1,5 +1,6 @@
 """Bringing an agent's logs into the ledger: found, read, priced at each call's own time, stored, tied to the wire."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from app.ledger.imported_calls import Stored, link_to_wire, store_calls
 from app.pricing.table import price_call
 from app.services.imports import claude_code, codex, gemini, opencode
 from app.services.imports.log_entry import LogEntry, Reading
-from app.services.run import folder_project
+from app.services.repository import repository_at
 
 _CALLS_AT_ONCE = 500
 
@@ -129,6 +130,7 @@ def _project(folder: str) -> str:
     if not folder:
         return ""
     if Path(folder).is_dir():
-        return folder_project(Path(folder))
+        with contextlib.suppress(InvalidInput):  # its .bursar.toml is wrong, which is told where it is used
+            return repository_at(Path(folder)).project
     path = PureWindowsPath(folder) if "\\" in folder else PurePosixPath(folder)
     return path.name

@@ -1,0 +1,74 @@
+"""One request as it came in, and what is asked of the caps for it."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from app.core.exchange import RequestFacts
+from app.core.reservations import Draft, Quote
+from app.core.tags import Tags
+from app.ledger.identifiers import new_id
+from app.pricing.bound import worst_case
+from app.pricing.input_bound import KnownInput
+from proxy_addon.identify import Caller
+from proxy_addon.patience import patience_s
+from proxy_addon.routes import Kind, Route
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What came in. `headers` are lower-case; `body` is as it came off the wire. `is_socket`: it asks for one, whose
+    turns are judged one by one."""
+
+    route: Route
+    headers: Mapping[str, str]
+    body: bytes
+    caller: Caller
+    is_client_gone: Callable[[], bool]
+    is_socket: bool = False
+
+
+def draft_of(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput | None = None) -> Draft:
+    """What is asked of the caps for one call."""
+    route, now = request.route, datetime.now(UTC)
+    return Draft(
+        call_id=new_id(),
+        at=now,
+        provider=route.provider,
+        api_shape=route.api_shape,
+        operation=route.operation,
+        request_model=facts.model,
+        is_stream=facts.is_stream,
+        tags=tags.labelled(request.caller.task, request.caller.session or facts.session),
+        worst_nano_usd=worst_case(
+            provider=route.provider, facts=facts, started_at=now, host=route.upstream.host, known=known
+        ),
+    )
+
+
+def quote_of(route: Route, facts: RequestFacts, now: datetime, known: KnownInput | None) -> Quote:
+    """The most the call costs with a lower output limit; its own limit is never raised."""
+
+    def quote(tokens: int) -> int | None:
+        fewer = tokens if facts.output_limit is None else min(tokens, facts.output_limit)
+        short, host = replace(facts, output_limit=fewer), route.upstream.host
+        return worst_case(provider=route.provider, facts=short, started_at=now, host=host, known=known)
+
+    return quote
+
+
+def mark_of(request: Request, tags: Tags, said: bytes) -> str:
+    """What a request, or a turn, shares with the same one sent again and with no other: who sends it, and all it
+    says. Empty for a turn that nobody asked for."""
+    if not said and request.is_socket:
+        return ""
+    who = f"{tags.virtual_key_id}\n{tags.session}\n{request.route.path}\n".encode()
+    return hashlib.sha256(who + said).hexdigest()
+
+
+def patience_of(request: Request) -> float:
+    """How long to wait for a person. Nobody is asked about what Bursar cannot follow: a hard cap refuses it."""
+    return 0.0 if request.route.kind is Kind.UNKNOWN else patience_s(request.headers)
