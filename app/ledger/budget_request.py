@@ -23,7 +23,7 @@ ASKER = "agent's request"
 PATIENCE = timedelta(minutes=2)
 
 
-def ask_for_budget(ledger: Ledger, tags: Tags, cap: CapStatus, amount_nano_usd: int, reason: str, now: datetime) -> str:
+def ask_for_budget(ledger: Ledger, tags: Tags, cap: CapStatus, amount_nano_usd: int, now: datetime) -> str:
     """Ask a person to let a cap's running window spend so much more. Gives the question's id."""
     question = Draft(
         call_id=new_id(),
@@ -31,7 +31,7 @@ def ask_for_budget(ledger: Ledger, tags: Tags, cap: CapStatus, amount_nano_usd: 
         provider="",
         api_shape=ApiShape.ANTHROPIC_MESSAGES,  # of no meaning without a call; a question does not keep it
         operation="budget",
-        request_model=f"more budget: {reason}",
+        request_model="more budget",
         is_stream=False,
         tags=tags,
         worst_nano_usd=amount_nano_usd,

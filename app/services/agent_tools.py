@@ -19,7 +19,7 @@ from app.core.caps import Payer
 from app.core.errors import AppError, InvalidInput, KeyRejected, MeterError
 from app.core.exchange import ResponseFacts
 from app.core.money import decimal_from_nano, format_exact_usd, format_usd, parse_usd
-from app.core.tags import Tags, clean_label
+from app.core.tags import Tags
 from app.core.usage import Usage
 from app.keys.virtual_keys import PREFIX, fingerprint
 from app.ledger.approval_store import ApprovalState
@@ -122,7 +122,7 @@ class AgentTools:
         ]
 
     def ask_for_more(
-        self, amount_usd: str, reason: str, wait_s: float, is_given_up: Callable[[], bool] = lambda: False
+        self, amount_usd: str, wait_s: float, is_given_up: Callable[[], bool] = lambda: False
     ) -> dict[str, Any]:
         """Ask the person to raise the tightest cap by an amount, and wait for the answer.
 
@@ -133,7 +133,7 @@ class AgentTools:
         with self._asking:  # one at a time, or two would each carry out the same answer
             if self._question is None:
                 cap, now = self._tightest(tags), datetime.now(UTC)
-                self._question = ask_for_budget(self.ledger, tags, cap, amount, clean_label(reason, 80), now)
+                self._question = ask_for_budget(self.ledger, tags, cap, amount, now)
             deadline = time.monotonic() + wait_s
             while (found := look_again(self.ledger, self._question, datetime.now(UTC))).state is ApprovalState.WAITING:
                 if time.monotonic() >= deadline or is_given_up():

@@ -44,13 +44,13 @@ def agent_server(tools: AgentTools) -> FastMCP:
         return await _told(lambda: tools.estimate(model, input_tokens, output_tokens, cached_input_tokens, provider))
 
     @server.tool()
-    async def ask_for_more_budget(amount_usd: str, reason: str, wait_seconds: int = 50) -> dict[str, Any]:
-        """Ask the user to raise your tightest cap by an amount in dollars, such as 2.50. Say in a few words what for.
+    async def ask_for_more_budget(amount_usd: str, wait_seconds: int = 50) -> dict[str, Any]:
+        """Ask the user to raise your tightest cap by an amount in dollars, such as 2.50.
         Waits for the answer; when it has not come, call again to go on waiting."""
         given_up = threading.Event()
         wait_s = max(0, min(wait_seconds, LONGEST_WAIT_S))
         try:
-            return await _told(lambda: tools.ask_for_more(amount_usd, reason, wait_s, given_up.is_set))
+            return await _told(lambda: tools.ask_for_more(amount_usd, wait_s, given_up.is_set))
         finally:
             given_up.set()
 

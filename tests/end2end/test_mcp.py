@@ -105,11 +105,11 @@ def test_an_agent_asks_for_more_and_a_person_answers(running: RunningMeter) -> N
         while not (asked := waiting(running.ledger)):
             await asyncio.sleep(0.02)
         assert (asked[0].cap_id, asked[0].worst_nano_usd) == (cap.cap_id, NANO_PER_USD)
-        assert asked[0].model == "more budget: the whole test suite"
+        assert asked[0].model == "more budget"
         answer(running.ledger, asked[0].approval_id, by="me")
 
     async def conversation() -> None:
-        wanted = {"amount_usd": "1", "reason": "the whole\n test suite"}
+        wanted = {"amount_usd": "1"}
         async with agent(running, running.token) as ask:
             failed, told = await ask("ask_for_more_budget", **wanted, wait_seconds=0)
             assert (failed, told["granted"]) == (False, False)
@@ -118,7 +118,7 @@ def test_an_agent_asks_for_more_and_a_person_answers(running: RunningMeter) -> N
             assert waited == (False, {"granted": True, "answer": "$1.00 more for billing-api, today."})
             waited, _ = await asyncio.gather(ask("ask_for_more_budget", **wanted), answered(refuse))
             assert waited[1]["granted"] is False
-            assert (await ask("ask_for_more_budget", amount_usd="2,50", reason=""))[0] is True
+            assert (await ask("ask_for_more_budget", amount_usd="2,50"))[0] is True
 
     asyncio.run(conversation())
     [status] = cap_statuses(running.ledger, datetime.now(UTC))

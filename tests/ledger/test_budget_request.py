@@ -14,7 +14,7 @@ MINE = Tags(agent="me", virtual_key_id="mine")
 def asked(ledger: Ledger) -> str:
     add_cap(ledger, scope=Scope.AGENT, scope_key="me", window=Window.TOTAL, limit_nano_usd=10, time_zone="UTC")
     [status] = cap_statuses(ledger, NOW)
-    return ask_for_budget(ledger, MINE, status, 5, "x" * 200, NOW)
+    return ask_for_budget(ledger, MINE, status, 5, NOW)
 
 
 def test_a_question_stands_with_its_cap_and_amount(ledger: Ledger) -> None:

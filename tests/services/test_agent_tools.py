@@ -70,4 +70,4 @@ def test_an_estimate_that_cannot_be_made_is_told(ledger: Ledger, arguments: tupl
 def test_without_a_cap_there_is_nothing_to_ask_for(ledger: Ledger) -> None:
     tools = AgentTools(ledger, issue_key(ledger, name="mine", tags=Tags())[1])
     with pytest.raises(InvalidInput, match="No cap stops you"):
-        tools.ask_for_more("1", "x", 0)
+        tools.ask_for_more("1", 0)
