@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from app.core.caps import Action
 from app.core.money import format_call_usd, format_usd
 from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, Verdict
-from app.ledger.admission import admit
+from app.ledger.admission import admit, take_up
 from app.ledger.approval_store import ApprovalState, ask, close, postpone, state_of
 from app.ledger.group_writer import Desk
 from app.ledger.survey import Waiting
@@ -104,13 +103,8 @@ class Gate:
                 self._recorder.post(lambda desk: leave_line(desk.connection, draft.call_id))
 
     def count_unasked(self, draft: Draft) -> None:
-        """Take up a call that a provider began by itself: it is spent already, so no cap stands in its way."""
-
-        def operation(desk: Desk) -> None:
-            caps = [replace(cap, action=Action.ALERT) for cap in desk.caps]
-            admit(desk.connection, caps, draft, instance_id=self._instance_id)
-
-        self._recorder.post(operation)
+        """Take up a call that a provider began by itself: it is spent already, so nothing stands in its way."""
+        self._recorder.post(lambda desk: take_up(desk.connection, desk.caps, draft, instance_id=self._instance_id))
 
     async def _wait_for_money(self, wait: _Wait, is_client_gone: Callable[[], bool]) -> Passage:
         """Look, and look again whenever something changed for this call, until there is an answer."""

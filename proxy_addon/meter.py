@@ -40,11 +40,12 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Cleared:
     """The request may go. `key_header` replaces the credentials it came with, `body` the body (without any encoding);
-    None leaves them."""
+    None leaves them. `payer` is whom the turns of a socket are charged to that nobody asks for."""
 
     key_header: tuple[str, str] | None
     exchange: Exchange | None = None
     body: bytes | None = None
+    payer: Tags = Tags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +109,15 @@ class Meter:
         except (_Turned, AppError) as error:
             return Denied(*_told(error))
 
-    async def book_unasked(self, request: Request, answer: ResponseFacts) -> None:
+    def book_unasked(
+        self, request: Request, payer: Tags, answer: ResponseFacts, *, is_whole: bool, error_type: str = ""
+    ) -> None:
         """Write down a turn that the provider began by itself, such as an answer to speech. Nothing is asked of it."""
         facts = RequestFacts(model=answer.response_model, is_stream=True, body_bytes=0)
-        try:
-            draft = replace(draft_of(request, facts, await self._payer(request.caller)), worst_nano_usd=0)
-        except AppError as error:
-            logger.warning("a turn could not be charged to anybody: %s", error.title)
-            return
+        draft = replace(draft_of(request, facts, payer), worst_nano_usd=0)
         self._gate.count_unasked(draft)
         exchange = Exchange(request.route, facts, draft, time.monotonic(), self._prefixes)
-        exchange.end_turn(self.recorder, answer, is_whole=True)
+        exchange.end_turn(self.recorder, answer, is_whole=is_whole, error_type=error_type)
 
     async def _decide(self, request: Request) -> Cleared | Refused:
         route = request.route
@@ -126,7 +125,7 @@ class Meter:
         if route.kind is Kind.UNKNOWN:
             request = replace(request, route=replace(route, api_shape=ApiShape.UNMETERED))
         if route.kind is Kind.FREE or request.is_socket:
-            return Cleared(await self._real_key(request))
+            return Cleared(await self._real_key(request), payer=tags)
         facts, body = _read(request)
         real_key = await self._real_key(request)
         exchange = await self._admit(request, facts, tags, request.body, body)

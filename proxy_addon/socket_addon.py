@@ -73,7 +73,7 @@ class SocketAddon:
             if message.from_client:
                 await self._take(flow, socket, message)
             else:
-                await socket.note(message.content)
+                socket.note(message.content)
         except Exception:
             logger.exception("a message of a socket could not be followed")
             if message.from_client:

@@ -12,6 +12,7 @@ import msgspec
 
 from app.core.call import ApiShape
 from app.core.exchange import RequestFacts
+from app.core.tags import Tags
 from proxy_addon.exchange import Exchange
 from proxy_addon.meter import Denied, Meter
 from proxy_addon.refusals import PASSING, Reason
@@ -50,11 +51,13 @@ class NotSent:
 
 
 class Socket:
-    """The turns of one socket."""
+    """The turns of one socket. `payer` is who opened it: what the provider begins by itself is charged to them, even
+    when their key was revoked since."""
 
-    def __init__(self, meter: Meter, request: Request, reader: SocketReader) -> None:
+    def __init__(self, meter: Meter, request: Request, payer: Tags, reader: SocketReader) -> None:
         self._meter = meter
         self._request = request
+        self._payer = payer
         self._reader = reader
         self._turns: list[tuple[RequestFacts, Exchange]] = []
         self._is_closed = False
@@ -82,19 +85,22 @@ class Socket:
             self._turns.append((facts, admitted))
         return None
 
-    async def note(self, message: bytes) -> None:
+    def note(self, message: bytes) -> None:
         """Take note of a message of the provider, and settle the turns that it ends."""
         for _, exchange in self._turns[:1]:
             exchange.first_chunk_at = exchange.first_chunk_at or time.monotonic()
         for turn in self._reader.received(message):
             if not self._end(turn, is_whole=True) and turn.answer.usage.is_known:
-                await self._meter.book_unasked(self._request, turn.answer)
+                self._meter.book_unasked(self._request, self._payer, turn.answer, is_whole=True)
 
     def close(self, error_type: str) -> None:
         """The socket is closed: settle what has not ended by what was seen of it."""
         self._is_closed = True
         for turn in self._reader.open_turns():
-            self._end(turn, is_whole=False, error_type=error_type)
+            is_ours = self._end(turn, is_whole=False, error_type=error_type)
+            if not is_ours and turn.request is None and (turn.answer.output_bytes or turn.answer.usage.is_known):
+                payer, answer = self._payer, turn.answer
+                self._meter.book_unasked(self._request, payer, answer, is_whole=False, error_type=error_type)
 
     def refusal(self, message: bytes, reason: Reason, words: str) -> NotSent:
         """An error in the dialect's own words, for the client that sent `message`."""

@@ -68,6 +68,13 @@ def admit(
     return Verdict(held_nano_usd=draft.hold, output_limit=limit)
 
 
+def take_up(connection: Connection, caps: list[Cap], draft: Draft, *, instance_id: str) -> None:
+    """Count a call whose money is spent already in every matching window: no cap, pause or stop stands in its way."""
+    end_raises(connection, draft.at)
+    windows = open_totals(connection, [cap for cap in caps if cap.applies_to(draft.payer)], draft)
+    _reserve(connection, draft, Holding(instance_id, [], windows))
+
+
 def probe(connection: Connection, caps: list[Cap], draft: Draft) -> tuple[Obstacle, ...]:
     """What would stand in the way of this call now, the line of waiting calls aside. Reads only: a window that no call
     has opened yet stands in nobody's way."""

@@ -10,12 +10,16 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from app.core.call import ApiShape, Outcome
+from app.core.call import ApiShape, Basis, Outcome
 from app.core.caps import Action
 from app.core.money import NANO_PER_USD
-from app.core.tags import Scope
+from app.core.tags import Scope, Tags
 from app.core.windows import Window
+from app.keys.issue import issue_key
 from app.ledger.cap_store import add_cap, cap_statuses, remove_cap
+from app.ledger.key_store import revoke_key
+from app.ledger.meter_state import pause_everything, resume
+from app.ledger.session_store import resume_session, stop_session
 from tests.end2end.meter_process import NewCalls, RunningMeter, meter
 from tests.end2end.socket_provider import SocketProvider
 from tests.recordings import RecordedSocket, needs_recordings, recorded_sockets
@@ -62,9 +66,9 @@ def replayed(recording: RecordedSocket) -> Callable[[dict[str, Any]], list[str |
 
 
 @contextmanager
-def opened(running: RunningMeter, path: str) -> Iterator[ClientConnection]:
+def opened(running: RunningMeter, path: str, *, token: str = "", session: str = "") -> Iterator[ClientConnection]:
     """A socket through the meter."""
-    headers = {"Authorization": f"Bearer {running.token}"}
+    headers = {"Authorization": f"Bearer {token or running.token}", "x-bursar-session": session}
     with connect(running.gateway.replace("http", "ws") + path, additional_headers=headers, proxy=None) as socket:
         yield socket
 
@@ -171,3 +175,52 @@ def test_turn_that_the_provider_begins_by_itself_is_in_the_ledger_whatever_the_c
     assert (call.usage.input_tokens, call.usage.output_tokens) == (100, 20)
     assert call.cost_nano_usd
     assert status.spent_nano_usd >= call.cost_nano_usd
+
+
+UNASKED = {
+    "id": "resp_2", "object": "realtime.response", "status": "completed", "output": [],
+    "usage": {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120},
+}  # fmt: skip
+CREATED = [{"type": "session.created", "session": {"model": "gpt-realtime"}}]
+CREATED += [{"type": "response.created", "response": UNASKED}]
+
+
+@pytest.mark.parametrize("stop", ["pause", "session", "key"])
+def test_turn_that_the_provider_begins_by_itself_is_booked_after_a_pause_a_stop_and_a_revoked_key(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls, stop: str
+) -> None:
+    key, token = issue_key(running.ledger, name=f"for {stop}", tags=Tags(project="billing-api"))
+    socket_provider.reply = lambda _message: [json.dumps(event) for event in CREATED]
+    with opened(running, REALTIME, token=token, session="s-9") as socket:
+        socket.send('{"type":"session.update","session":{}}')
+        assert [json.loads(socket.recv()) for _ in CREATED] == CREATED
+        if stop == "pause":
+            pause_everything(running.ledger, "test")
+        elif stop == "session":
+            stop_session(running.ledger, "s-9", by="test")
+        else:
+            revoke_key(running.ledger, key.key_id)
+        try:
+            socket_provider.push(json.dumps({"type": "response.done", "response": UNASKED}))
+            socket.recv()
+            call = new_calls(1)[0]
+        finally:
+            resume(running.ledger, "test")
+            if stop == "session":
+                resume_session(running.ledger, "s-9")
+    assert (call.usage.output_tokens, call.outcome, call.tags.session) == (20, Outcome.COMPLETED, "s-9")
+    assert call.tags.virtual_key_id == key.key_id
+    assert call.cost_nano_usd
+
+
+def test_turn_that_the_provider_began_by_itself_and_broke_off_is_in_the_ledger(
+    running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls
+) -> None:
+    said = [*CREATED, {"type": "response.text.delta", "response_id": "resp_2", "delta": "a" * 400}]
+    socket_provider.reply = lambda _message: [json.dumps(event) for event in said]
+    with opened(running, REALTIME) as socket:
+        socket.send('{"type":"session.update","session":{}}')
+        assert [json.loads(socket.recv()) for _ in said] == said
+    call = new_calls(1)[0]
+    assert (call.outcome, call.cost_basis, call.error_type) == (Outcome.INTERRUPTED, Basis.ESTIMATED, "client_left")
+    assert call.cost_nano_usd
