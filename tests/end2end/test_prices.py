@@ -8,7 +8,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from app.core.call import Basis
+from app.core.call import Basis, Call
 from app.core.caps import Action
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope
@@ -59,8 +59,12 @@ def test_a_price_that_is_set_counts_from_the_next_call_on(running: RunningMeter)
             return False
         return True
 
+    def paid() -> list[Call]:
+        return [one for one in running.calls(1) if one.cost_nano_usd]
+
     wait_until(is_let_through, "the price to count")
-    (call,) = [one for one in running.calls(2) if one.cost_nano_usd]
+    wait_until(paid, "the call in the ledger")
+    (call,) = paid()
     assert (call.cost_nano_usd, call.cost_basis) == (1_000 * 10_000 + 100 * 100_000, Basis.TABLE)
     assert "set by you" in call.price_version
 
