@@ -1,9 +1,11 @@
 """The whole tray on a ledger of its own, with the real meter process."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +14,21 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import LedgerError
+from app.core.money import NANO_PER_CENT
+from app.core.tags import Scope
+from app.core.windows import Window
 from app.desktop.application import Desktop, run_desktop
 from app.desktop.meter_process import MeterPhase
 from app.desktop.single_instance import SingleInstance
 from app.keys.vault import FixedVault
+from app.ledger.approval_store import Approval
+from app.ledger.cap_store import add_cap
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import request_stop, running_meter
 from app.services.settings import Settings
+from tests.end2end.bare_http import CHAT, post
+from tests.end2end.meter_process import meter
+from tests.end2end.provider import Provider, chat_completion
 
 METER_WITHIN_MS = 30_000
 
@@ -55,10 +65,14 @@ def own_ledger(home: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def desktop(qapp: QApplication, own_ledger: Ledger) -> Iterator[Desktop]:
-    settings = replace(Settings(), gateway_port=0, forward_port=0)
-    made = Desktop(qapp, own_ledger, settings, FixedVault({}), keeps_meter=True)
+    made = make_desktop(qapp, own_ledger)
     yield made
     made.stop()
+
+
+def make_desktop(qapp: QApplication, ledger: Ledger) -> Desktop:
+    settings = replace(Settings(), gateway_port=0, forward_port=0)
+    return Desktop(qapp, ledger, settings, FixedVault({}), keeps_meter=True)
 
 
 def test_the_meter_is_started_restarted_after_a_kill_and_outlives_the_tray(
@@ -80,6 +94,35 @@ def test_the_meter_is_started_restarted_after_a_kill_and_outlives_the_tray(
     meter = running_meter(own_ledger)
     assert meter is not None
     assert not ended(meter.pid), "the meter goes on"
+
+
+def test_a_call_that_waits_is_answered_in_the_next_tray_when_the_first_has_ended(
+    qtbot: QtBot, qapp: QApplication, home: Path, own_ledger: Ledger
+) -> None:
+    add_cap(
+        own_ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.DAY, limit_nano_usd=NANO_PER_CENT,
+        time_zone="UTC",
+    )  # fmt: skip
+
+    def shown(desktop: Desktop) -> tuple[Approval, ...]:
+        desktop.start()
+        qtbot.waitUntil(lambda: desktop.window._snapshot is not None and bool(desktop.window._snapshot.waiting))
+        assert desktop.window._snapshot is not None
+        return desktop.window._snapshot.waiting
+
+    provider = Provider(lambda _seen: chat_completion(10, 10))
+    body = json.dumps({"model": "gpt-5-mini", "max_completion_tokens": 9_000, "messages": []}).encode()
+    with provider.running(), meter(home, {"openai": provider.url}) as running, ThreadPoolExecutor(1) as pool:
+        call = pool.submit(post, running, CHAT, body)
+        (question,) = shown(first := make_desktop(qapp, own_ledger))
+        first.stop()
+        (again,) = shown(second := make_desktop(qapp, own_ledger))
+        assert again == question
+        second.commands.approve(again, pytest.fail)
+        qtbot.waitUntil(call.done)
+        second.stop()
+    assert call.result()[0] == 200
+    assert len(provider.seen) == 1
 
 
 def test_quit_and_stop_ends_the_meter_too(

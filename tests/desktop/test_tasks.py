@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError, InvalidInput
@@ -38,3 +39,11 @@ def test_a_fault_of_ours_is_logged_and_told_without_its_text(
     qtbot.waitUntil(lambda: bool(failed))
     assert "sk-secret" not in f"{failed[0].title} {failed[0].message}"
     assert "RuntimeError" in caplog.text
+
+
+def test_a_result_that_comes_after_the_end_is_dropped(qapp: QApplication, tasks: Tasks) -> None:
+    came: list[int] = []
+    tasks.run(lambda: 1, came.append)
+    tasks.stop()
+    qapp.processEvents()
+    assert came == []
