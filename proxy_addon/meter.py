@@ -43,9 +43,9 @@ class Cleared:
     None leaves them. `payer` is whom the turns of a socket are charged to that nobody asks for."""
 
     key_header: tuple[str, str] | None
+    payer: Tags
     exchange: Exchange | None = None
     body: bytes | None = None
-    payer: Tags = Tags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +125,13 @@ class Meter:
         if route.kind is Kind.UNKNOWN:
             request = replace(request, route=replace(route, api_shape=ApiShape.UNMETERED))
         if route.kind is Kind.FREE or request.is_socket:
-            return Cleared(await self._real_key(request), payer=tags)
+            return Cleared(await self._real_key(request), tags)
         facts, body = _read(request)
         real_key = await self._real_key(request)
         exchange = await self._admit(request, facts, tags, request.body, body)
         limited = _limited(route, body, exchange.output_limit)
         asking = self._ask_for_usage(exchange, body if limited is None else limited)
-        return Cleared(real_key, exchange, limited if asking is None else asking)
+        return Cleared(real_key, tags, exchange, limited if asking is None else asking)
 
     async def _admit(
         self, request: Request, facts: RequestFacts, tags: Tags, said: bytes, body: bytes | None = None

@@ -48,7 +48,7 @@ class Tasks(QObject):
             self._pool.submit(carry)
 
     def stop(self) -> None:
-        """Wait for what runs; what has not begun, or is asked for later, is dropped, and so are results: what would show
+        """Wait for what runs; what has not begun, or is asked for later, is dropped. So are results: what would show
         them may be destroyed by then. Safe to call twice."""
         self._is_stopped = True
         self._pool.shutdown(wait=True, cancel_futures=True)
