@@ -118,7 +118,7 @@ def test_a_call_that_waits_is_answered_in_the_next_tray_when_the_first_has_ended
         first.stop()
         (again,) = shown(second := make_desktop(qapp, own_ledger))
         assert again == question
-        second.commands.approve(again, pytest.fail)
+        second.commands.approve(again, lambda error: pytest.fail(error.message))
         qtbot.waitUntil(call.done)
         second.stop()
     assert call.result()[0] == 200
