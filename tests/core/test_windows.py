@@ -55,7 +55,7 @@ def check_tiling(window: Window, name: str, instant: datetime, week_start: int) 
     st.datetimes(FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC)),
     st.integers(0, 6),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example(Window.DAY, *ODD_NIGHTS[0], 0)
 @example(Window.DAY, *ODD_NIGHTS[1], 0)
 @example(Window.DAY, *ODD_NIGHTS[2], 0)

@@ -215,7 +215,7 @@ def test_a_cap_may_change_while_a_call_is_on_its_way(ledger: Ledger, change: str
 
 
 def test_no_statement_of_a_call_walks_through_a_table_that_grows(ledger: Ledger) -> None:
-    """Whatever the ledger has seen, a call costs it the same. Caps and switches are few."""
+    """Whatever the ledger has seen, a call costs it the same. Caps, switches and a call's windows are few."""
     set_cap(ledger, 10**6)
     set_cap(ledger, 10**6, scope=Scope.AGENT, scope_key="*", window=Window.SESSION)
     spend_money(ledger, 10, agent="a", session="1")
@@ -235,4 +235,5 @@ def test_no_statement_of_a_call_walks_through_a_table_that_grows(ledger: Ledger)
     with ledger.read() as connection:
         for statement, parameters in plans.items():
             for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
-                assert not step[3].startswith("SCAN") or step[3].endswith((" caps", " switches")), statement
+                few = step[3].endswith((" caps", " switches")) or " VIRTUAL TABLE " in step[3]
+                assert not step[3].startswith("SCAN") or few, statement

@@ -84,7 +84,7 @@ def test_parts_add_up_to_the_whole(ledger: Ledger) -> None:
     whole = spend_between(ledger, NOON, NOON + span).cost_nano_usd
 
     @given(st.integers(1, 200))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def check(minutes: int) -> None:
         series = spend_series(ledger, NOON, NOON + span, timedelta(minutes=minutes))
         assert sum(cost for _, cost in series) == whole

@@ -95,7 +95,7 @@ def check_cuts(recording: Recording, cuts: Iterable[int]) -> None:
 
 
 @pytest.mark.parametrize("recording", streams()[::2], ids=lambda one: one.name)
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_stream_in_random_pieces(recording: Recording, data: st.DataObject) -> None:
     body = recording.response_body

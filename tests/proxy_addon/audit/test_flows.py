@@ -181,7 +181,7 @@ def dumped_flow() -> bytes:
     return file.getvalue()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_damage_stops_more_than_the_file(data: st.DataObject) -> None:
     dumped = bytearray(dumped_flow())

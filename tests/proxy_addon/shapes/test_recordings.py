@@ -178,14 +178,14 @@ def cut_streams(draw: st.DrawFn) -> tuple[Recording, list[bytes]]:
     return recording, [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(cut_streams())
 def test_any_chunking_passes_the_same_bytes_and_tells_the_same(case: tuple[Recording, list[bytes]]) -> None:
     recording, chunks = case
     assert answer_of(recording, *chunks) == answer_of(recording)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_stream_cut_anywhere_never_claims_more_than_the_whole(data: st.DataObject) -> None:
     # Gemini's counters start anew after a tool of its own has run, and only the last chunk has the sum.

@@ -72,7 +72,7 @@ LINES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)  # each example waits for the disk
+@settings(max_examples=50)  # each example waits for the disk
 @given(LINES, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.sampled_from(["gemini", "aider"]))
 def test_any_list_of_lines_comes_back_to_the_byte(lines: list[str], newline: str, ends: bool, agent: str) -> None:
     content = (newline.join(lines) + (newline if ends else "")).encode()

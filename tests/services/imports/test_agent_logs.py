@@ -127,7 +127,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("source", list(LogSource))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(calls=calls_of_any_kind, seed=st.integers(0, 1_000))
 def test_an_import_agrees_with_a_count_by_hand_and_a_second_one_changes_nothing(
     source: LogSource, calls: list[Told], seed: int
