@@ -8,7 +8,7 @@ already spent makes a cap used up; money merely held by other calls will come fr
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert
 
 from app.core.caps import Cap
 from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, ReservationState, Verdict
@@ -16,15 +16,18 @@ from app.ledger.approval_store import granted_windows
 from app.ledger.holding import Holding, fitted, sized
 from app.ledger.meter_state import paused
 from app.ledger.observation_store import observe
-from app.ledger.obstacles import has_room, is_any, obstacle_of, obstacles_to
+from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to
 from app.ledger.raise_store import end_raises
 from app.ledger.rows import payer_columns
 from app.ledger.session_store import forget_cut, is_stopped, was_cut
-from app.ledger.tables import holds, reservations, totals
+from app.ledger.tables import holds, reservations
 from app.ledger.waiting_line import join_line, leave_line, windows_ahead
 from app.ledger.window_totals import open_totals
 
 NONE_EXCUSED: frozenset[CapWindow] = frozenset()
+
+_RESERVE = insert(reservations)
+_NOTE_HOLDS = insert(holds)
 
 
 def admit(
@@ -128,12 +131,9 @@ def _reserve(connection: Connection, draft: Draft, holding: Holding) -> None:
     """Hold the money everywhere. Nothing but this transaction writes, so what had room a moment ago still has."""
     dry = [(cap, key) for cap, key in holding.windows if cap.is_dry_run]
     observe(connection, draft, _stopped_by(connection, dry, draft))
-    add = update(totals).values(held_nano_usd=totals.c.held_nano_usd + draft.hold)
-    hard, soft = holding.hard, [window for window in holding.windows if window not in holding.hard]
-    if hard and connection.execute(add.where(is_any(hard), has_room(draft.hold))).rowcount != len(hard):
+    if not hold_within(connection, holding.hard, draft.hold):
         raise RuntimeError("a window that had room has none, within one transaction")
-    if soft:
-        connection.execute(add.where(is_any(soft)))
+    hold_more(connection, [window for window in holding.windows if window not in holding.hard], draft.hold)
     _write_reservation(connection, draft, holding)
     leave_line(connection, draft.call_id)
 
@@ -147,24 +147,22 @@ def _stopped_by(connection: Connection, dry: list[tuple[Cap, str]], draft: Draft
 
 
 def _write_reservation(connection: Connection, draft: Draft, holding: Holding) -> None:
-    connection.execute(
-        insert(reservations).values(
-            call_id=draft.call_id,
-            instance_id=holding.instance_id,
-            state=ReservationState.HELD,
-            worst_nano_usd=draft.worst_nano_usd,
-            held_nano_usd=draft.hold,
-            reserved_at=draft.at,
-            provider=draft.provider,
-            api_shape=draft.api_shape,
-            operation=draft.operation,
-            request_model=draft.request_model,
-            is_stream=draft.is_stream,
-            **payer_columns(draft.tags),
-        )
-    )
+    row = {
+        "call_id": draft.call_id,
+        "instance_id": holding.instance_id,
+        "state": ReservationState.HELD,
+        "worst_nano_usd": draft.worst_nano_usd,
+        "held_nano_usd": draft.hold,
+        "reserved_at": draft.at,
+        "provider": draft.provider,
+        "api_shape": draft.api_shape,
+        "operation": draft.operation,
+        "request_model": draft.request_model,
+        "is_stream": draft.is_stream,
+    }
+    connection.execute(_RESERVE, row | payer_columns(draft.tags))
     if holding.windows:
         connection.execute(
-            insert(holds),
+            _NOTE_HOLDS,
             [{"call_id": draft.call_id, "cap_id": cap.cap_id, "window_key": key} for cap, key in holding.windows],
         )

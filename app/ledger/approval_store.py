@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.core.caps import Answer
@@ -18,6 +18,10 @@ from app.ledger.identifiers import new_id
 from app.ledger.limit_tables import session_grants
 from app.ledger.rows import payer_columns, tags_of
 from app.ledger.tables import approvals
+
+_GRANTED = select(session_grants.c.cap_id, session_grants.c.window_key).where(
+    session_grants.c.session == bindparam("of_session"), session_grants.c.virtual_key_id == bindparam("of_key")
+)
 
 
 class ApprovalState(StrEnum):
@@ -112,10 +116,8 @@ def granted_windows(connection: Connection, tags: Tags) -> frozenset[CapWindow]:
     """The windows that a person let this session pass."""
     if not tags.session:
         return frozenset()
-    mine = select(session_grants.c.cap_id, session_grants.c.window_key).where(
-        session_grants.c.session == tags.session, session_grants.c.virtual_key_id == tags.virtual_key_id
-    )
-    return frozenset((row.cap_id, row.window_key) for row in connection.execute(mine))
+    found = connection.execute(_GRANTED, {"of_session": tags.session, "of_key": tags.virtual_key_id})
+    return frozenset((row.cap_id, row.window_key) for row in found)
 
 
 def refuse(ledger: Ledger, approval_id: str, *, by: str) -> None:

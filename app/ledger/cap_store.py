@@ -18,6 +18,8 @@ from app.ledger.raise_store import end_raises, forget_raises
 from app.ledger.tables import caps, totals
 from app.ledger.window_totals import NOBODY, count_windows, forget_totals, open_total, spent_in
 
+_IN_FORCE = select(caps).where(caps.c.removed_at.is_(None)).order_by(caps.c.created_at, caps.c.cap_id)
+
 
 class Level(StrEnum):
     """How close a cap is to its limit. Near: the lowest alert level is reached."""
@@ -72,10 +74,7 @@ def list_caps(ledger: Ledger) -> list[Cap]:
 
 def read_caps(connection: Connection) -> list[Cap]:
     """All caps in force, within a transaction at hand."""
-    rows = connection.execute(
-        select(caps).where(caps.c.removed_at.is_(None)).order_by(caps.c.created_at, caps.c.cap_id)
-    )
-    return [_cap_of(row) for row in rows.mappings()]
+    return [_cap_of(row) for row in connection.execute(_IN_FORCE).mappings()]
 
 
 def add_cap(

@@ -40,18 +40,19 @@ class Ledger:
     def __init__(self, path: Path, engine: Engine) -> None:
         self.path = path
         self.engine = engine
+        self._reading = engine.execution_options(bursar_begin="BEGIN")
+        self._writing = engine.execution_options(bursar_begin="BEGIN IMMEDIATE")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent picture of the ledger. Raises LedgerError."""
-        with explained(), self.engine.execution_options(bursar_begin="BEGIN").connect() as connection:
+        with explained(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One IMMEDIATE transaction, committed at the end, rolled back when the block raises. Raises LedgerError."""
-        immediate = self.engine.execution_options(bursar_begin="BEGIN IMMEDIATE")
-        with explained(), immediate.begin() as connection:
+        with explained(), self._writing.begin() as connection:
             yield connection
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Many small writes, one transaction: the ledger's side of the meter's writer thread.
 
-Each operation runs in a savepoint of its own, so that one that fails takes nothing with it; all are committed, and so
-made durable, together.
+Operations that come together each run in a savepoint of their own, so that one that fails takes nothing with it; all
+are committed, and so made durable, together. One that comes alone needs none.
 """
 
 from collections.abc import Callable
@@ -38,9 +38,21 @@ class Done:
 def write_group(ledger: Ledger, operations: list[Operation]) -> list[Done]:
     """Run the operations in order in one IMMEDIATE transaction and commit. Raises LedgerError when nothing was
     committed; an error of one operation is its own and is returned in its place."""
+    if len(operations) == 1:
+        return [_run_alone(ledger, operations[0])]
     with ledger.write() as connection:
         desk = Desk(connection, read_caps(connection))
         return [_run(desk, operation) for operation in operations]
+
+
+def _run_alone(ledger: Ledger, operation: Operation) -> Done:
+    try:
+        with ledger.write() as connection:
+            return Done(operation(Desk(connection, read_caps(connection))))
+    except LedgerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is handed to whoever asked for the operation
+        return Done(error=error)
 
 
 def _run(desk: Desk, operation: Operation) -> Done:

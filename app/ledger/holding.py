@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select, update
 from app.core.caps import Cap, Hold
 from app.core.reservations import Draft, Obstacle, Quote, Refusal, ReservationState, affordable_tokens
 from app.ledger.experience import likely_output
-from app.ledger.obstacles import has_room, is_any, obstacles_to, totals_of
-from app.ledger.tables import holds, reservations, totals
+from app.ledger.obstacles import hold_more, hold_within, obstacles_to, totals_of
+from app.ledger.tables import holds, reservations
 
 FEWEST_TOKENS = 1024
 """An answer shorter than this is of no use to an agent, so an output limit is not lowered below it."""
@@ -72,15 +72,12 @@ def extend(connection: Connection, caps: list[Cap], call_id: str, more_nano_usd:
     windows = [(by_id[row.cap_id], row.window_key) for row in rows if row.cap_id in by_id]
     hard = [(cap, key) for cap, key in windows if cap.is_hard]
     soft = [(cap, key) for cap, key in windows if not cap.is_hard]
-    grow = update(totals).values(held_nano_usd=totals.c.held_nano_usd + more_nano_usd)
     savepoint = connection.begin_nested()
     is_held = _grow_reservation(connection, call_id, more_nano_usd)
-    fits = not hard or connection.execute(grow.where(is_any(hard), has_room(more_nano_usd))).rowcount == len(hard)
-    if not is_held or not fits:
+    if not is_held or not hold_within(connection, hard, more_nano_usd):
         savepoint.rollback()
         return False
-    if soft:
-        connection.execute(grow.where(is_any(soft)))
+    hold_more(connection, soft, more_nano_usd)
     savepoint.commit()
     return True
 

@@ -24,6 +24,7 @@ else:
     import fcntl
 
 PAUSED = "paused"
+_IS_PAUSED = select(switches.c.is_on).where(switches.c.name == PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def stop_requested(connection: Connection, instance_id: str) -> bool:
 
 def paused(connection: Connection) -> bool:
     """Whether a person paused everything, within a transaction at hand."""
-    return bool(connection.execute(select(switches.c.is_on).where(switches.c.name == PAUSED)).scalar_one_or_none())
+    return bool(connection.execute(_IS_PAUSED).scalar_one_or_none())
 
 
 def is_paused(ledger: Ledger) -> bool:

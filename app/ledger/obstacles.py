@@ -1,13 +1,25 @@
-"""What stands in a call's way: windows that are used up, and windows that others' holds fill for now."""
+"""What stands in a call's way, windows that are used up or that others' holds fill for now; and holding in them."""
 
+import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, select, tuple_, update
 
 from app.core.caps import Cap, cap_name
 from app.core.reservations import Obstacle, Refusal
 from app.ledger.tables import totals
+
+# Built once: to build a statement takes longer than to run it.
+_MORE = bindparam("more", type_=BigInteger)
+# As JSON: with a list of values SQLite walks through the whole table, however few they are.
+_WINDOW = func.json_each(bindparam("windows")).table_valued("value").c.value
+_IS_ANY = tuple_(totals.c.cap_id, totals.c.window_key).in_(
+    select(func.json_extract(_WINDOW, "$[0]"), func.json_extract(_WINDOW, "$[1]"))
+)
+_THESE = select(totals).where(_IS_ANY)
+_HOLD = update(totals).where(_IS_ANY).values(held_nano_usd=totals.c.held_nano_usd + _MORE)
+_HOLD_WITHIN = _HOLD.where(totals.c.posted_nano_usd + totals.c.held_nano_usd + _MORE <= totals.c.limit_nano_usd)
 
 
 def obstacles_to(connection: Connection, hard: list[tuple[Cap, str]], hold: int) -> tuple[Obstacle, ...]:
@@ -35,18 +47,26 @@ def totals_of(connection: Connection, windows: list[tuple[Cap, str]]) -> dict[tu
     """The rows of these windows, as far as they are there."""
     if not windows:
         return {}
-    rows = connection.execute(select(totals).where(is_any(windows))).all()
+    rows = connection.execute(_THESE, {"windows": _told(windows)}).all()
     return {(row.cap_id, row.window_key): row for row in rows}
 
 
-def is_any(windows: list[tuple[Cap, str]]) -> ColumnElement[bool]:
-    """Condition on totals: one of these windows."""
-    return or_(*(and_(totals.c.cap_id == cap.cap_id, totals.c.window_key == key) for cap, key in windows))
+def hold_more(connection: Connection, windows: list[tuple[Cap, str]], more_nano_usd: int) -> None:
+    """Add to what is held in these windows, whatever their limits."""
+    if windows:
+        connection.execute(_HOLD, {"windows": _told(windows), "more": more_nano_usd})
 
 
-def has_room(amount: int) -> ColumnElement[bool]:
-    """Condition on totals: so much more fits."""
-    return totals.c.posted_nano_usd + totals.c.held_nano_usd + amount <= totals.c.limit_nano_usd
+def hold_within(connection: Connection, windows: list[tuple[Cap, str]], more_nano_usd: int) -> bool:
+    """Add to what is held in these windows wherever so much more fits; whether it did in all."""
+    if not windows:
+        return True
+    wanted = {"windows": _told(windows), "more": more_nano_usd}
+    return connection.execute(_HOLD_WITHIN, wanted).rowcount == len(windows)
+
+
+def _told(windows: list[tuple[Cap, str]]) -> str:
+    return json.dumps([(cap.cap_id, key) for cap, key in windows])
 
 
 def _unopened(cap: Cap, key: str) -> Obstacle:

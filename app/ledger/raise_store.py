@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from app.core.errors import InvalidInput
 from app.core.money import MAX_NANO_USD
@@ -12,6 +12,8 @@ from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.limit_tables import raises
 from app.ledger.tables import totals
+
+_OVER = select(raises).where(raises.c.ended_at.is_(None), raises.c.until <= bindparam("now"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,7 @@ def live_raises(ledger: Ledger, cap_id: str) -> list[Raise]:
 
 def end_raises(connection: Connection, now: datetime) -> None:
     """Take back the raises whose time is over. What is held or spent above the old limit stays so."""
-    over = select(raises).where(raises.c.ended_at.is_(None), raises.c.until <= now)
-    for row in connection.execute(over).all():
+    for row in connection.execute(_OVER, {"now": now}).all():
         connection.execute(
             update(totals)
             .where(totals.c.cap_id == row.cap_id, totals.c.window_key == row.window_key)

@@ -7,7 +7,7 @@ A stopped session's calls are refused for good. After a cut, an agent sends its 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, select, true
+from sqlalchemy import Connection, and_, bindparam, delete, select, true
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.core.errors import InvalidInput
@@ -17,6 +17,12 @@ from app.ledger.limit_tables import cut_sessions, stopped_sessions
 
 CUT_IS_REMEMBERED = timedelta(minutes=10)
 """Longer than any client measured goes on sending a request again: Claude Code ends after three minutes."""
+
+_STOPPED = select(true()).where(stopped_sessions.c.session == bindparam("of_session"))
+_OF_SESSION = and_(
+    cut_sessions.c.session == bindparam("of_session"), cut_sessions.c.virtual_key_id == bindparam("of_key")
+)
+_CUT = select(true()).where(_OF_SESSION, cut_sessions.c.cut_at > bindparam("since", type_=cut_sessions.c.cut_at.type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,7 @@ def is_stopped(connection: Connection, tags: Tags) -> bool:
     """Whether a person stopped the session of these tags."""
     if not tags.session:
         return False
-    found = select(true()).where(stopped_sessions.c.session == tags.session)
-    return connection.execute(found).first() is not None
+    return connection.execute(_STOPPED, {"of_session": tags.session}).first() is not None
 
 
 def note_cut(connection: Connection, tags: Tags, now: datetime) -> None:
@@ -75,14 +80,13 @@ def note_cut(connection: Connection, tags: Tags, now: datetime) -> None:
 
 def was_cut(connection: Connection, tags: Tags, now: datetime) -> bool:
     """Whether an answer of this session was cut lately and nothing was paid for in full since."""
-    recent = select(true()).where(*_cut_of(tags), cut_sessions.c.cut_at > now - CUT_IS_REMEMBERED)
-    return connection.execute(recent).first() is not None
+    return connection.execute(_CUT, _cut_of(tags) | {"since": now - CUT_IS_REMEMBERED}).first() is not None
 
 
 def forget_cut(connection: Connection, tags: Tags) -> None:
     """The session has gone on with a call that is paid for in full."""
-    connection.execute(delete(cut_sessions).where(*_cut_of(tags)))
+    connection.execute(delete(cut_sessions).where(_OF_SESSION), _cut_of(tags))
 
 
-def _cut_of(tags: Tags) -> tuple[ColumnElement[bool], ...]:
-    return cut_sessions.c.session == tags.session, cut_sessions.c.virtual_key_id == tags.virtual_key_id
+def _cut_of(tags: Tags) -> dict[str, object]:
+    return {"of_session": tags.session, "of_key": tags.virtual_key_id}

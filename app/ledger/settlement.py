@@ -7,7 +7,7 @@ twice, or after a crash was already cleaned up, changes nothing.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, bindparam, insert, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.core.call import ApiShape, Basis, Call, Outcome
@@ -16,6 +16,29 @@ from app.core.reservations import ReservationState
 from app.core.usage import Usage
 from app.ledger.rows import call_columns, tags_of
 from app.ledger.tables import alerts, calls, holds, reservations, totals
+
+# Built once: to build a statement takes longer than to run it.
+_WRITE = insert(calls)
+_TAKE = (
+    update(reservations)
+    .where(reservations.c.call_id == bindparam("of_call"), reservations.c.state == ReservationState.HELD)
+    .values(state=bindparam("state"))
+    .returning(reservations.c.worst_nano_usd, reservations.c.held_nano_usd)
+)
+# Looks the few windows up by their key; an EXISTS would walk through all there ever were (50 ms at 50,000).
+_HELD_BY = tuple_(totals.c.cap_id, totals.c.window_key).in_(
+    select(holds.c.cap_id, holds.c.window_key).where(holds.c.call_id == bindparam("of_call"))
+)
+_CHARGED = select(totals).where(_HELD_BY)
+_RELEASE = (
+    update(totals)
+    .where(_HELD_BY)
+    .values(
+        held_nano_usd=totals.c.held_nano_usd - bindparam("held", type_=BigInteger),
+        posted_nano_usd=totals.c.posted_nano_usd + bindparam("charged", type_=BigInteger),
+        unpriced_calls=totals.c.unpriced_calls + bindparam("unpriced", type_=BigInteger),
+    )
+)
 
 
 def settle(connection: Connection, caps: list[Cap], call: Call, now: datetime, *, is_certain: bool = True) -> bool:
@@ -35,7 +58,7 @@ def settle(connection: Connection, caps: list[Cap], call: Call, now: datetime, *
     else:
         charged = cost if is_certain else max(held, cost)
     _release(connection, call.call_id, held, charged, unpriced=cost is None)
-    connection.execute(insert(calls).values(**call_columns(call, charged)))
+    connection.execute(_WRITE, call_columns(call, charged))
     _raise_alerts(connection, caps, call.call_id, now)
     return True
 
@@ -46,13 +69,13 @@ def void(connection: Connection, call: Call) -> bool:
     if row is None:
         return False
     _release(connection, call.call_id, row["held_nano_usd"], 0, unpriced=False)
-    connection.execute(insert(calls).values(**call_columns(call, 0)))
+    connection.execute(_WRITE, call_columns(call, 0))
     return True
 
 
 def write_refused(connection: Connection, call: Call) -> None:
     """Write a call that was never sent. It holds and costs nothing."""
-    connection.execute(insert(calls).values(**call_columns(call, 0)))
+    connection.execute(_WRITE, call_columns(call, 0))
 
 
 def abandon(connection: Connection, caps: list[Cap], instance_id: str, now: datetime) -> int:
@@ -90,38 +113,19 @@ def _lost_call(row: Any) -> Call:
 
 def _take_held(connection: Connection, call_id: str, state: ReservationState) -> Any:
     """Move one reservation out of `held`; None when it is not held."""
-    taken = (
-        update(reservations)
-        .where(reservations.c.call_id == call_id, reservations.c.state == ReservationState.HELD)
-        .values(state=state)
-        .returning(reservations.c.worst_nano_usd, reservations.c.held_nano_usd)
-    )
-    return connection.execute(taken).mappings().one_or_none()
+    return connection.execute(_TAKE, {"of_call": call_id, "state": state}).mappings().one_or_none()
 
 
 def _release(connection: Connection, call_id: str, held: int, charged: int, *, unpriced: bool) -> None:
     """Move money from held to posted in the windows the reservation remembers."""
-    connection.execute(
-        update(totals)
-        .where(_held_by(call_id))
-        .values(
-            held_nano_usd=totals.c.held_nano_usd - held,
-            posted_nano_usd=totals.c.posted_nano_usd + charged,
-            unpriced_calls=totals.c.unpriced_calls + int(unpriced),
-        )
-    )
-
-
-def _held_by(call_id: str) -> ColumnElement[bool]:
-    """Looks the few windows up by their key; an EXISTS would walk through all there ever were (50 ms at 50,000)."""
-    mine = select(holds.c.cap_id, holds.c.window_key).where(holds.c.call_id == call_id)
-    return tuple_(totals.c.cap_id, totals.c.window_key).in_(mine)
+    amounts = {"held": held, "charged": charged, "unpriced": int(unpriced)}
+    connection.execute(_RELEASE, {"of_call": call_id} | amounts)
 
 
 def _raise_alerts(connection: Connection, caps: list[Cap], call_id: str, now: datetime) -> None:
     """Note each alert level that spend has reached, once for each window."""
     by_id = {cap.cap_id: cap for cap in caps}
-    for row in connection.execute(select(totals).where(_held_by(call_id))).all():
+    for row in connection.execute(_CHARGED, {"of_call": call_id}).all():
         cap = by_id.get(row.cap_id)
         if cap is None:
             continue

@@ -8,7 +8,7 @@ within its time, because its meter died, holds nobody up.
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from app.core.reservations import CapWindow, Draft, ReservationState
 from app.ledger.limit_tables import line, line_windows
@@ -16,6 +16,21 @@ from app.ledger.tables import reservations
 
 SHARE_STEPS = 4
 """Places that each other call of the same session costs."""
+
+_PLACE = select(line.c.place).where(line.c.call_id == bindparam("of_call"))
+_LEAVE = delete(line).where(line.c.call_id == bindparam("of_call"))
+_OTHERS = (
+    select(line_windows.c.cap_id, line_windows.c.window_key)
+    .join(line, line.c.call_id == line_windows.c.call_id)
+    .where(
+        tuple_(line_windows.c.cap_id, line_windows.c.window_key).in_(bindparam("windows", expanding=True)),
+        line.c.expires_at > bindparam("now", type_=line.c.expires_at.type),
+        line.c.call_id != bindparam("of_call"),
+    )
+)
+_AHEAD = _OTHERS.where(line.c.place < bindparam("mine"))
+_NEWEST = select(func.max(line.c.ticket)).scalar_subquery()
+_AHEAD_OF_NEWCOMER = _OTHERS.where(or_(line.c.place <= _NEWEST, line.c.share_key == bindparam("of_share")))
 
 
 def windows_ahead(connection: Connection, draft: Draft, windows: list[CapWindow]) -> frozenset[CapWindow]:
@@ -25,19 +40,13 @@ def windows_ahead(connection: Connection, draft: Draft, windows: list[CapWindow]
     """
     if not windows:
         return frozenset()
-    mine = connection.execute(select(line.c.place).where(line.c.call_id == draft.call_id)).scalar_one_or_none()
-    ahead = line.c.place < mine if mine is not None else _is_before_newcomers(draft)
-    found = (
-        select(line_windows.c.cap_id, line_windows.c.window_key)
-        .join(line, line.c.call_id == line_windows.c.call_id)
-        .where(
-            tuple_(line_windows.c.cap_id, line_windows.c.window_key).in_(windows),
-            line.c.expires_at > draft.at,
-            line.c.call_id != draft.call_id,
-            ahead,
-        )
-    )
-    return frozenset((row.cap_id, row.window_key) for row in connection.execute(found))
+    asked = {"windows": windows, "now": draft.at, "of_call": draft.call_id}
+    mine = connection.execute(_PLACE, {"of_call": draft.call_id}).scalar_one_or_none()
+    if mine is None:
+        found = connection.execute(_AHEAD_OF_NEWCOMER, asked | {"of_share": draft.share_key})
+    else:
+        found = connection.execute(_AHEAD, asked | {"mine": mine})
+    return frozenset((row.cap_id, row.window_key) for row in found)
 
 
 def join_line(
@@ -61,7 +70,7 @@ def join_line(
 
 def leave_line(connection: Connection, call_id: str) -> None:
     """Give up a place: the call goes, or will not."""
-    if connection.execute(delete(line).where(line.c.call_id == call_id)).rowcount:
+    if connection.execute(_LEAVE, {"of_call": call_id}).rowcount:
         connection.execute(delete(line_windows).where(line_windows.c.call_id == call_id))
 
 
@@ -77,11 +86,6 @@ def places(connection: Connection, instance_id: str) -> dict[str, int]:
     """The places of one meter's calls by their ids."""
     mine = select(line.c.call_id, line.c.place).where(line.c.instance_id == instance_id)
     return {row.call_id: row.place for row in connection.execute(mine)}
-
-
-def _is_before_newcomers(draft: Draft) -> ColumnElement[bool]:
-    newest = select(func.max(line.c.ticket)).scalar_subquery()
-    return or_(line.c.place <= newest, line.c.share_key == draft.share_key)
 
 
 def _calls_of_session(connection: Connection, draft: Draft) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, true, update
 
 from app.core.caps import Cap, Payer, scope_value
 from app.core.reservations import Draft, ReservationState
@@ -20,6 +20,8 @@ from app.ledger.tables import caps as cap_rows
 
 NOBODY = Payer(Tags(), provider="", model="")
 """Stands for any payer where a cap's window does not depend on one."""
+
+_THERE = select(true()).where(totals.c.cap_id == bindparam("of_cap"), totals.c.window_key == bindparam("of_window"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,7 @@ def open_totals(connection: Connection, caps: list[Cap], draft: Draft) -> list[t
 
 def open_total(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> None:
     """Make the row of one window unless it is there, with what is already spent and held in it."""
-    there = select(true()).where(totals.c.cap_id == cap.cap_id, totals.c.window_key == span.key)
-    if connection.execute(there).first():
+    if connection.execute(_THERE, {"of_cap": cap.cap_id, "of_window": span.key}).first():
         return
     if _is_untouched(connection, cap, span):
         _write_total(connection, cap, span, _Count())
