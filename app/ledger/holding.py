@@ -48,7 +48,7 @@ def fitted(
     used_up = {one.window for one in obstacles if one.refusal is Refusal.EXHAUSTED}
     if not used_up or any(cap.hold is not Hold.FIT for cap, key in hard if (cap.cap_id, key) in used_up):
         return obstacles, draft, None
-    rows = totals_of(connection, hard).values()
+    rows = totals_of(connection, [(cap.cap_id, key) for cap, key in hard]).values()
     free = min(row.limit_nano_usd - row.posted_nano_usd - row.held_nano_usd for row in rows)
     limit = affordable_tokens(quote, free)
     if limit is not None and limit >= FEWEST_TOKENS:

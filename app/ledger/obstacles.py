@@ -1,13 +1,14 @@
 """What stands in a call's way, windows that are used up or that others' holds fill for now; and holding in them."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select, tuple_, update
 
 from app.core.caps import Cap, cap_name
-from app.core.reservations import Obstacle, Refusal
+from app.core.reservations import CapWindow, Obstacle, Refusal
 from app.ledger.tables import totals
 
 # Built once: to build a statement takes longer than to run it.
@@ -25,7 +26,7 @@ _HOLD_WITHIN = _HOLD.where(totals.c.posted_nano_usd + totals.c.held_nano_usd + _
 def obstacles_to(connection: Connection, hard: list[tuple[Cap, str]], hold: int) -> tuple[Obstacle, ...]:
     """The windows without room for a hold, in nano-dollars, the used-up ones first."""
     found = []
-    rows = totals_of(connection, hard)
+    rows = totals_of(connection, _windows(hard))
     for cap, key in hard:
         row = rows.get((cap.cap_id, key))
         if row is None:
@@ -40,33 +41,33 @@ def obstacles_to(connection: Connection, hard: list[tuple[Cap, str]], hold: int)
 
 def obstacle_of(connection: Connection, cap: Cap, key: str, refusal: Refusal) -> Obstacle:
     """One window as it stands now."""
-    return _obstacle(cap, totals_of(connection, [(cap, key)])[cap.cap_id, key], refusal)
+    return _obstacle(cap, totals_of(connection, [(cap.cap_id, key)])[cap.cap_id, key], refusal)
 
 
-def totals_of(connection: Connection, windows: list[tuple[Cap, str]]) -> dict[tuple[str, str], Any]:
+def totals_of(connection: Connection, windows: Collection[CapWindow]) -> dict[CapWindow, Any]:
     """The rows of these windows, as far as they are there."""
     if not windows:
         return {}
-    rows = connection.execute(_THESE, {"windows": _told(windows)}).all()
+    rows = connection.execute(_THESE, {"windows": json.dumps(list(windows))}).all()
     return {(row.cap_id, row.window_key): row for row in rows}
 
 
 def hold_more(connection: Connection, windows: list[tuple[Cap, str]], more_nano_usd: int) -> None:
     """Add to what is held in these windows, whatever their limits."""
     if windows:
-        connection.execute(_HOLD, {"windows": _told(windows), "more": more_nano_usd})
+        connection.execute(_HOLD, {"windows": json.dumps(_windows(windows)), "more": more_nano_usd})
 
 
 def hold_within(connection: Connection, windows: list[tuple[Cap, str]], more_nano_usd: int) -> bool:
     """Add to what is held in these windows wherever so much more fits; whether it did in all."""
     if not windows:
         return True
-    wanted = {"windows": _told(windows), "more": more_nano_usd}
+    wanted = {"windows": json.dumps(_windows(windows)), "more": more_nano_usd}
     return connection.execute(_HOLD_WITHIN, wanted).rowcount == len(windows)
 
 
-def _told(windows: list[tuple[Cap, str]]) -> str:
-    return json.dumps([(cap.cap_id, key) for cap, key in windows])
+def _windows(caps: list[tuple[Cap, str]]) -> list[CapWindow]:
+    return [(cap.cap_id, key) for cap, key in caps]
 
 
 def _unopened(cap: Cap, key: str) -> Obstacle:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection
 
 from app.core.reservations import CapWindow, Draft, Obstacle, Refusal
 from app.ledger.approval_store import answer_by_default, open_questions
 from app.ledger.meter_state import paused
+from app.ledger.obstacles import totals_of
 from app.ledger.raise_store import end_raises
 from app.ledger.session_store import stopped_sessions_now
-from app.ledger.tables import totals
 from app.ledger.waiting_line import places
 
 
@@ -53,7 +53,7 @@ def worth_a_look(connection: Connection, instance_id: str, waiting: Iterable[Wai
 
 def _with_room(connection: Connection, instance_id: str, waiting: list[Waiting], now: datetime) -> set[str]:
     """Calls that would find another state of their windows than they met, no more of them than there is money for."""
-    rows = _totals(connection, {obstacle.window for one in waiting for obstacle in one.obstacles})
+    rows = totals_of(connection, {obstacle.window for one in waiting for obstacle in one.obstacles})
     place = places(connection, instance_id)
     taken: Counter[CapWindow] = Counter()
     closed: set[CapWindow] = set()
@@ -85,10 +85,3 @@ def _has_changed(obstacle: Obstacle, row: Any, one: Waiting, now: datetime) -> b
 
 def _fits(row: Any, taken: int, hold: int) -> bool:
     return bool(row.posted_nano_usd + row.held_nano_usd + taken + hold <= row.limit_nano_usd)
-
-
-def _totals(connection: Connection, windows: set[CapWindow]) -> dict[CapWindow, Any]:
-    if not windows:
-        return {}
-    wanted = select(totals).where(tuple_(totals.c.cap_id, totals.c.window_key).in_(sorted(windows)))
-    return {(row.cap_id, row.window_key): row for row in connection.execute(wanted)}

@@ -103,7 +103,9 @@ def _by_row(row: Row, asked: _Asked) -> Decimal | None:
     if wanted is None:
         return None
     # A provider may answer in the standard tier whatever was asked, so both are looked at.
-    dearest = max(_tokens_usd(row, asked, modifier) for modifier in (wanted, Modifier({})))
+    standard = Modifier({})
+    modifiers = (standard,) if wanted == standard else (wanted, standard)
+    dearest = max(_tokens_usd(row, asked, modifier) for modifier in modifiers)
     placed = dearest * region_factor(asked.provider, facts.model, region=facts.region, host=asked.host)
     return placed + _fees_usd(row, asked)
 
@@ -111,13 +113,12 @@ def _by_row(row: Row, asked: _Asked) -> Decimal | None:
 def _tokens_usd(row: Row, asked: _Asked, modifier: Modifier) -> Decimal:
     """Input in its dearest class and output in its dearest, at the tier of the whole input."""
     given, made, at = asked.given, asked.made, asked.at
-    inputs = max(_input_prices(row, asked, modifier))
-    base = row.price(Usage(input_tokens=given), at, modifier.context)
+    base, *dearer = _input_prices(row, asked, modifier)
     both = [row.price(usage, at, modifier.context) for usage in _output_classes(row, given, made, at)]
     outputs = max(both) - base
     if row.is_image_maker(at):
         outputs = max(outputs, row.image_price(made, at, modifier.context))
-    return (inputs + outputs) * modifier.at_most
+    return (max([base, *dearer]) + outputs) * modifier.at_most
 
 
 def _input_prices(row: Row, asked: _Asked, modifier: Modifier) -> Iterator[Decimal]:
