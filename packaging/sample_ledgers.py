@@ -19,7 +19,7 @@ from app.core.tags import Scope, Tags
 from app.core.usage import Usage
 from app.core.windows import Window as CapWindowKind
 from app.keys.issue import issue_key
-from app.ledger import approval_store, cap_store, key_store, spend
+from app.ledger import approval_store, cap_store, provider_key_store, spend
 from app.ledger.admission import admit
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.group_writer import Desk, write_group
@@ -208,6 +208,6 @@ def ask(ledger: Ledger, meter: str, who: tuple[Tags, str, str, int], cap_id: str
 def fill_keys(ledger: Ledger) -> None:
     """Two provider keys and a virtual key for each agent."""
     for provider in ("anthropic", "openai"):
-        key_store.note_provider_key(ledger, provider, NOW - timedelta(days=12))
+        provider_key_store.note_provider_key(ledger, provider, NOW - timedelta(days=12))
     for tags, *_ in reversed(WORK):
         issue_key(ledger, name=f"{tags.agent} on this laptop", tags=Tags(project=tags.project, agent=tags.agent))

@@ -5,9 +5,9 @@ cut answers.
 from collections.abc import Callable
 
 from app.ledger.engine import Ledger
-from app.ledger.key_store import ProviderKey, list_provider_keys
 from app.ledger.meter_state import cuts_everything, stop_requested
 from app.ledger.price_store import read_book
+from app.ledger.provider_key_store import ProviderKey, list_provider_keys
 from app.ledger.session_store import stopped_sessions_now
 from app.pricing.book import current_book, use_book
 

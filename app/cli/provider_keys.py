@@ -29,7 +29,7 @@ def _known(name: str) -> str:
 def set_key(provider: str = typer.Argument(callback=_known, help="Whose key it is.")) -> None:
     """Put a provider's key into the keyring; typed unseen, or read from standard input."""
     from app.keys.vault import KeyringVault
-    from app.ledger.key_store import note_provider_key
+    from app.ledger.provider_key_store import note_provider_key
 
     key = check_provider_key(_read_key(provider))
     with places.opened_ledger() as ledger:
@@ -41,7 +41,7 @@ def set_key(provider: str = typer.Argument(callback=_known, help="Whose key it i
 @app.command("list")
 def list_keys(as_json: bool = typer.Option(False, "--json", help="For scripts.")) -> None:
     """Show which providers have a key. The keys themselves are never shown."""
-    from app.ledger.key_store import list_provider_keys
+    from app.ledger.provider_key_store import list_provider_keys
 
     with places.opened_ledger() as ledger:
         keys = list_provider_keys(ledger)
@@ -58,7 +58,7 @@ def list_keys(as_json: bool = typer.Option(False, "--json", help="For scripts.")
 def remove_key(provider: str = typer.Argument(callback=_known, help="Whose key it is.")) -> None:
     """Take a provider's key out of the keyring."""
     from app.keys.vault import KeyringVault
-    from app.ledger.key_store import forget_provider_key
+    from app.ledger.provider_key_store import forget_provider_key
 
     with places.opened_ledger() as ledger:
         KeyringVault().delete(provider)

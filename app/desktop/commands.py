@@ -11,7 +11,7 @@ from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
 from app.keys.issue import issue_key
 from app.keys.vault import Vault
-from app.ledger import approval_store, cap_store, key_store, meter_state, raise_store, session_store
+from app.ledger import approval_store, cap_store, key_store, meter_state, provider_key_store, raise_store, session_store
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
 from app.ledger.key_store import VirtualKey
@@ -131,7 +131,7 @@ class Commands:
 
         def work() -> None:
             self._vault.set(provider, key)
-            key_store.note_provider_key(self._ledger, provider, datetime.now(UTC))
+            provider_key_store.note_provider_key(self._ledger, provider, datetime.now(UTC))
 
         self._do(work, failed, done)
 
@@ -140,7 +140,7 @@ class Commands:
 
         def work() -> None:
             self._vault.delete(provider)
-            key_store.forget_provider_key(self._ledger, provider)
+            provider_key_store.forget_provider_key(self._ledger, provider)
 
         self._do(work, failed, done)
 

@@ -7,7 +7,16 @@ from app.core.tags import Scope
 from app.core.windows import Window, span_at
 from app.desktop.models.chart_range import ChartRange, Series, add_up_days, chart_span
 from app.desktop.models.snapshot import LATELY, Snapshot
-from app.ledger import approval_store, call_store, cap_store, key_store, meter_state, session_store, spend
+from app.ledger import (
+    approval_store,
+    call_store,
+    cap_store,
+    key_store,
+    meter_state,
+    provider_key_store,
+    session_store,
+    spend,
+)
 from app.ledger.engine import Ledger
 
 CALLS_SHOWN = 200
@@ -31,7 +40,7 @@ def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRa
         sessions=tuple(spend.busiest_sessions(ledger, now, within=LATELY, limit=SESSIONS_READ)),
         calls=tuple(call_store.recent_calls(ledger, CALLS_SHOWN)),
         keys=tuple(key_store.list_keys(ledger)),
-        provider_keys=tuple(key_store.list_provider_keys(ledger)),
+        provider_keys=tuple(provider_key_store.list_provider_keys(ledger)),
         series=_read_series(ledger, now, zone, chosen),
         meter=meter_state.running_meter(ledger),
         is_paused=meter_state.is_paused(ledger),

@@ -1,18 +1,17 @@
-"""Virtual keys, and which providers have a key in the vault. Only fingerprints are kept, never a key."""
+"""Virtual keys. Only their fingerprints are kept."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, func, insert, select, update
 
 from app.core.errors import InvalidInput, KeyRejected
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.rows import payer_columns, tags_of
-from app.ledger.tables import calls, provider_keys, virtual_keys
+from app.ledger.tables import calls, virtual_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +27,6 @@ class VirtualKey:
     revoked_at: datetime | None
     last_used_at: datetime | None
     spent_nano_usd: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderKey:
-    """That a provider's key lies in the vault."""
-
-    provider: str
-    added_at: datetime
 
 
 def add_key(
@@ -110,28 +101,6 @@ def find_key(ledger: Ledger, text: str) -> VirtualKey:
         return found[0]
     title = "Several keys match" if found else "No such key"
     raise InvalidInput(title, f"“{text[:60]}” must name one key. See: bursar keys list")
-
-
-def list_provider_keys(ledger: Ledger) -> list[ProviderKey]:
-    """Which providers have a key in the vault."""
-    with ledger.read() as connection:
-        return [
-            ProviderKey(row.provider, row.added_at)
-            for row in connection.execute(select(provider_keys).order_by(provider_keys.c.provider))
-        ]
-
-
-def note_provider_key(ledger: Ledger, provider: str, at: datetime) -> None:
-    """Note that a provider's key was put into the vault, or replaced: the meter reads it again."""
-    noted = upsert(provider_keys).values(provider=provider, added_at=at)
-    with ledger.write() as connection:
-        connection.execute(noted.on_conflict_do_update(index_elements=["provider"], set_={"added_at": at}))
-
-
-def forget_provider_key(ledger: Ledger, provider: str) -> None:
-    """Note that a provider's key was taken out of the vault."""
-    with ledger.write() as connection:
-        connection.execute(delete(provider_keys).where(provider_keys.c.provider == provider))
 
 
 def _key_of(row: Any, last_used_at: datetime | None, spent_nano_usd: int) -> VirtualKey:

@@ -6,7 +6,8 @@ import pytest
 
 from app.keys.virtual_keys import looks_like_virtual_key, mint
 from app.ledger.engine import Ledger
-from app.ledger.key_store import list_keys, list_provider_keys
+from app.ledger.key_store import list_keys
+from app.ledger.provider_key_store import list_provider_keys
 from tests.cli.conftest import Bursar
 
 PROVIDER_KEY = "sk-ant-api03-not-a-real-key-0123456789"

@@ -9,10 +9,7 @@ from app.ledger.key_store import (
     VirtualKey,
     add_key,
     find_key,
-    forget_provider_key,
     list_keys,
-    list_provider_keys,
-    note_provider_key,
     payer_of,
     revoke_key,
 )
@@ -94,14 +91,3 @@ def test_a_key_knows_its_spend_and_last_use(ledger: Ledger) -> None:
     assert listed["laptop"].spent_nano_usd == 30
     assert listed["laptop"].last_used_at == NOW + timedelta(hours=1)
     assert listed["unused"] == unused
-
-
-def test_the_ledger_knows_which_providers_have_a_key(ledger: Ledger) -> None:
-    note_provider_key(ledger, "openai", NOW)
-    note_provider_key(ledger, "anthropic", NOW)
-    note_provider_key(ledger, "openai", NOW + timedelta(days=1))
-    noted = {one.provider: one.added_at for one in list_provider_keys(ledger)}
-    assert noted == {"anthropic": NOW, "openai": NOW + timedelta(days=1)}
-    for _ in range(2):
-        forget_provider_key(ledger, "openai")
-    assert [one.provider for one in list_provider_keys(ledger)] == ["anthropic"]

@@ -9,7 +9,8 @@ from app.core.providers import provider_host, provider_title
 from app.desktop.formats import absolute_time, cost_text, elapsed, milliseconds, relative_time, token_count
 from app.desktop.models.rows import Column
 from app.ledger.approval_store import Approval
-from app.ledger.key_store import ProviderKey, VirtualKey
+from app.ledger.key_store import VirtualKey
+from app.ledger.provider_key_store import ProviderKey
 
 _BASIS_WORDS = {
     Basis.REPORTED: "As the provider reported it.",

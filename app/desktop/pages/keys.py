@@ -20,7 +20,8 @@ from app.desktop.widgets.buttons import button
 from app.desktop.widgets.ground import scrolling
 from app.desktop.widgets.table import CELL_PAD, Table
 from app.desktop.widgets.text import Text, heading
-from app.ledger.key_store import ProviderKey, VirtualKey
+from app.ledger.key_store import VirtualKey
+from app.ledger.provider_key_store import ProviderKey
 
 
 class KeysPage(Page):

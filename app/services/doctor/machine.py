@@ -11,9 +11,9 @@ from app.core.errors import AppError
 from app.keys.vault import Vault
 from app.ledger.database_version import is_mended, sqlite_version
 from app.ledger.engine import Ledger
-from app.ledger.key_store import list_provider_keys
 from app.ledger.meter_state import running_meter
 from app.ledger.price_store import prices_as_of
+from app.ledger.provider_key_store import list_provider_keys
 from app.pricing.age import age_days, stale_notice
 from app.services.doctor.finding import Finding, Level
 from app.services.settings import Settings

@@ -9,8 +9,8 @@ import pytest
 from app.core.errors import VaultError
 from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger, open_ledger
-from app.ledger.key_store import note_provider_key
 from app.ledger.meter_state import InstanceLock, register_meter
+from app.ledger.provider_key_store import note_provider_key
 from app.services.doctor.finding import Finding, Level, in_order
 from app.services.doctor.machine import key_findings, machine_findings, meter_findings, mode_findings, price_finding
 from app.services.settings import Settings
