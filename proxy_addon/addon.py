@@ -172,7 +172,7 @@ class MeterAddon:
             return
         send_upstream(flow, route)
         if request.is_socket:
-            flow.metadata[SOCKET] = Socket(self._meter, request, decision.payer, flow.metadata[_READER])
+            flow.metadata[SOCKET] = Socket(self._meter, request, decision.holder, flow.metadata[_READER])
         if decision.exchange is not None:
             flow.metadata[_EXCHANGE] = decision.exchange
             self.running.add(decision.exchange, functools.partial(self._close, flow))

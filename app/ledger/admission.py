@@ -14,6 +14,7 @@ from app.core.caps import Cap
 from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, ReservationState, Verdict
 from app.ledger.approval_store import granted_windows
 from app.ledger.holding import Holding, fitted, sized
+from app.ledger.key_store import check_key
 from app.ledger.meter_state import paused
 from app.ledger.observation_store import observe
 from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to
@@ -47,7 +48,10 @@ def admit(
     prices other lengths of output, for caps that hold less than the worst case; `can_fit` tells whether the
     request's output limit can be lowered. A call that may not go for want of money others hold waits in line until
     `waits_until`, where that is given. A call without a price passes where only alert caps match, and holds nothing.
+    Raises KeyRejected when the call's key has ended, however long ago the call came in: with the revocation committed,
+    nothing more is admitted.
     """
+    check_key(connection, draft.tags.virtual_key_id, draft.at)
     if paused(connection):
         return Verdict(is_paused=True)
     if is_stopped(connection, draft.tags):
@@ -159,6 +163,7 @@ def _write_reservation(connection: Connection, draft: Draft, holding: Holding) -
         "operation": draft.operation,
         "request_model": draft.request_model,
         "is_stream": draft.is_stream,
+        "billing": draft.billing,
     }
     connection.execute(_RESERVE, row | payer_columns(draft.tags))
     if holding.windows:

@@ -175,11 +175,32 @@ def m004_imports(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+_KEYS = (
+    "ALTER TABLE virtual_keys ADD COLUMN providers TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE virtual_keys ADD COLUMN models TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE virtual_keys ADD COLUMN rotated_at BIGINT",
+    "ALTER TABLE virtual_keys ADD COLUMN old_fingerprint TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE virtual_keys ADD COLUMN old_until BIGINT",
+    "CREATE INDEX virtual_keys_by_old ON virtual_keys (old_fingerprint) WHERE old_fingerprint <> ''",
+    # Logins were priced as API calls are before they were told apart, and counted in caps: that stays so.
+    "ALTER TABLE calls ADD COLUMN billing TEXT NOT NULL DEFAULT 'api'",
+    "ALTER TABLE reservations ADD COLUMN billing TEXT NOT NULL DEFAULT 'api'",
+    "ALTER TABLE caps ADD COLUMN counts_subscriptions BOOLEAN NOT NULL DEFAULT 0",
+)
+
+
+def m005_keys(connection: Connection) -> None:
+    """What a virtual key may be used for, its rotation, and which calls a subscription paid for."""
+    for statement in _KEYS:
+        connection.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
     m003_fair_caps,
     m004_imports,
+    m005_keys,
 )
 
 

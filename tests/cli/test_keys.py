@@ -1,10 +1,14 @@
 import json
+from datetime import timedelta
 
 import keyring
 import keyring.backend
 import pytest
 
+from app.core.caps import Action
+from app.core.tags import Scope
 from app.keys.virtual_keys import looks_like_virtual_key, mint
+from app.ledger.cap_store import list_caps
 from app.ledger.engine import Ledger
 from app.ledger.key_store import list_keys
 from app.ledger.provider_key_store import list_provider_keys
@@ -51,6 +55,65 @@ def test_a_virtual_key_is_shown_once_listed_without_its_secret_and_revoked(bursa
     assert bursar("keys", "revoke", token[:8]).status == 0
     assert list_keys(ledger) == []
     assert [key["name"] for key in json.loads(bursar("keys", "list", "--all", "--json").out)] == ["codex-laptop"]
+
+
+def test_a_key_is_issued_with_limits_and_a_cap_of_its_own(bursar: Bursar, ledger: Ledger) -> None:
+    issued = bursar(
+        "keys", "issue", "ci", "--provider", "anthropic", "--provider", "openai",
+        "--model", "claude-haiku-*,gpt-5-mini", "--cap", "5", "--per", "week", "--at-limit", "block", "--json",
+    )  # fmt: skip
+    told = json.loads(issued.out)
+    assert (told["providers"], told["models"]) == (["anthropic", "openai"], ["claude-haiku-*", "gpt-5-mini"])
+    assert (told["cap"], told["state"]) == ({"limit_usd": "5.00", "window": "week"}, "not used yet")
+    [key], [cap] = list_keys(ledger), list_caps(ledger)
+    assert (cap.scope, cap.scope_key, cap.action) == (Scope.VIRTUAL_KEY, key.key_id, Action.BLOCK)
+    assert key.limits.models == ("claude-haiku-*", "gpt-5-mini")
+    assert "anthropic, openai; claude-haiku-*, gpt-5-mini; $5.00 a week" in bursar("keys", "list").out
+    bursar("keys", "revoke", "ci")
+    assert list_caps(ledger) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--provider", "acme"), ("--per", "session", "--cap", "1"), ("--cap", "0"), ("--cap", "x"),
+              ("--model", "two words")],
+)  # fmt: skip
+def test_a_limit_that_means_nothing_makes_no_key(bursar: Bursar, ledger: Ledger, wrong: tuple[str, ...]) -> None:
+    assert bursar("keys", "issue", "ci", *wrong).status in (1, 2)
+    assert list_keys(ledger) == []
+
+
+def test_a_key_is_rotated_with_and_without_a_grace(bursar: Bursar, ledger: Ledger) -> None:
+    first = bursar("keys", "issue", "ci", "--project", "p").out.strip()
+    told = bursar("keys", "rotate", "ci", "--grace", "10m")
+    second = told.out.strip()
+    assert looks_like_virtual_key(second)
+    assert "The old one is good until" in told.err
+    assert first != second
+    [key] = list_keys(ledger)
+    assert (key.prefix, key.tags.project) == (second[:8], "p")
+    assert key.old_until is not None
+    assert key.rotated_at is not None
+    assert key.old_until - key.rotated_at == timedelta(minutes=10)
+    assert "old one until" in bursar("keys", "list").out
+    rotated = json.loads(bursar("keys", "rotate", "ci", "--json").out)
+    assert looks_like_virtual_key(rotated["key"])
+    assert rotated["old_until"] is None
+    assert "old one until" not in bursar("keys", "list").out
+    assert first not in bursar("keys", "list", "--all", "--json").out
+
+
+@pytest.mark.parametrize("grace", ["10", "m", "10 m", "-5m", "8d", "0.5h", "10m10m", "9" * 30 + "s"])
+def test_a_grace_that_is_none_leaves_the_key_as_it_is(bursar: Bursar, ledger: Ledger, grace: str) -> None:
+    bursar("keys", "issue", "ci")
+    assert bursar("keys", "rotate", "ci", "--grace", grace).status in (1, 2)
+    assert list_keys(ledger)[0].rotated_at is None
+
+
+def test_a_key_that_has_ended_is_not_rotated(bursar: Bursar) -> None:
+    bursar("keys", "issue", "ci")
+    bursar("keys", "revoke", "ci")
+    assert bursar("keys", "rotate", "ci").status == 1
+    assert json.loads(bursar("keys", "list", "--all", "--json").out)[0]["state"] == "revoked"
 
 
 def test_a_script_gets_the_key_as_json(bursar: Bursar) -> None:

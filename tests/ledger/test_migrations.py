@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, create_engine
 
 from app.core.errors import LedgerError
-from app.ledger import limit_tables, migrations, tables
+from app.ledger import key_tables, limit_tables, migrations, tables
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.import_tables import billed_amounts, imported_calls
 
@@ -40,6 +40,7 @@ def test_the_schema_of_a_new_ledger_is_that_of_the_tables(ledger: Ledger) -> Non
     engine = create_engine("sqlite://")
     with engine.begin() as by_tables, ledger.read() as by_migrations:
         limit_tables.raises.metadata.create_all(by_tables)
+        assert key_tables.virtual_keys.name in described(by_tables)
         assert described(by_migrations) == described(by_tables)
     engine.dispose()
 

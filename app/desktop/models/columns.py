@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from app.core.call import Basis, Call, Outcome
 from app.core.money import UNKNOWN, format_usd
 from app.core.providers import provider_host, provider_title
+from app.core.tags import Billing
 from app.desktop.formats import absolute_time, cost_text, elapsed, milliseconds, relative_time, token_count
 from app.desktop.models.rows import Column
 from app.ledger.approval_store import Approval
@@ -116,4 +117,7 @@ def _name(key: VirtualKey) -> str:
 
 
 def _spoken_cost(call: Call) -> str:
-    return "price unknown" if call.cost_nano_usd is None else cost_text(call)
+    if call.cost_nano_usd is None:
+        return "price unknown"
+    covered = "" if call.billing is Billing.API else " at list price, paid by a subscription"
+    return cost_text(call) + covered
