@@ -4,6 +4,7 @@ A key has one token, and for a while after a rotation the former one too. What i
 used for and its cap belong to the key, so all of that outlives a rotation.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -114,6 +115,12 @@ def check_key(connection: Connection, key_id: str, now: datetime) -> None:
     row = _row(connection, virtual_keys.c.key_id == key_id) if key_id else None
     if row is not None:
         _check_live(row, now)
+
+
+def ended_keys(connection: Connection, key_ids: Collection[str], now: datetime) -> frozenset[str]:
+    """Those of these keys that were revoked or have expired."""
+    ended = select(virtual_keys.c.key_id).where(virtual_keys.c.key_id.in_(key_ids), ~_is_in_force(now))
+    return frozenset(connection.execute(ended).scalars())
 
 
 def list_keys(ledger: Ledger, include_revoked: bool = False) -> list[VirtualKey]:
