@@ -15,7 +15,7 @@ from typing import NoReturn
 from app.core.call import ApiShape
 from app.core.errors import AppError, KeyRejected
 from app.core.exchange import RequestFacts, ResponseFacts
-from app.core.tags import Tags
+from app.core.tags import Tags, clean_label
 from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
 from app.ledger.key_store import KeyHolder, holder_of
 from proxy_addon.budget import Budget
@@ -227,7 +227,7 @@ class Meter:
         cause = passage.cause or Cause.EXHAUSTED
         self.recorder.post(refused_call(passage.draft, _ERROR_TYPES.get(cause, "cap")))
         if request.route.kind is Kind.UNKNOWN and cause is not Cause.PAUSED:
-            path = request.route.path[:100]
+            path = clean_label(request.route.path, 100)
             raise _Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {path} yet and a cap applies, so it was not sent.")
         left = passage.obstacle
         remaining = None if left is None else max(0, left.limit_nano_usd - left.spent_nano_usd)
