@@ -7,23 +7,19 @@ be allowed too: a fallback or an advisor would be billed like the one asked for.
 from app.core.key_limits import KeyLimits
 from app.core.tags import clean_name
 from proxy_addon.named_models import named_models
-from proxy_addon.routes import Kind, Route
+from proxy_addon.routes import Route
 
 
 def forbidden_place(limits: KeyLimits, route: Route) -> str:
     """Why no request with such a key may go there, as a sentence for the person at the agent; empty where it may."""
-    if not limits.allows_provider(route.provider):
-        return _sentence(limits, route.provider)
-    if limits.models and route.kind is Kind.UNKNOWN:
-        return f"Bursar cannot tell which model {clean_name(route.path)} uses. {_allowed(limits)}"
-    return ""
+    return "" if limits.allows_provider(route.provider) else _sentence(limits, route.provider)
 
 
 def forbidden_model(limits: KeyLimits, model: str) -> str:
     """The same for the model that a call asks for."""
     if limits.allows_model(model):
         return ""
-    return _sentence(limits, model) if model else f"The request names no model itself. {_allowed(limits)}"
+    return _sentence(limits, model) if model else f"Which model this request uses, it does not say. {_allowed(limits)}"
 
 
 def forbidden_names(limits: KeyLimits, path: str, body: bytes) -> str:
