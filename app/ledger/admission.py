@@ -42,14 +42,13 @@ def admit(
     can_fit: CanFit | None = None,
     waits_until: datetime | None = None,
 ) -> Verdict:
-    """Reserve the call's money in every matching window, or say what stands in the way.
+    """Reserve the call's money in every matching window, or say what stands in the way. Raises KeyRejected when its key
+    has ended, however long ago the call came in.
 
     `excused` windows were approved by a person for this call: the hold is added there whatever the limit. `quote`
     prices other lengths of output, for caps that hold less than the worst case; `can_fit` tells whether the
     request's output limit can be lowered. A call that may not go for want of money others hold waits in line until
     `waits_until`, where that is given. A call without a price passes where only alert caps match, and holds nothing.
-    Raises KeyRejected when the call's key has ended, however long ago the call came in: with the revocation committed,
-    nothing more is admitted.
     """
     check_key(connection, draft.tags.virtual_key_id, draft.at)
     if paused(connection):
@@ -57,8 +56,7 @@ def admit(
     if is_stopped(connection, draft.tags):
         return Verdict(is_stopped=True)
     end_raises(connection, draft.at)
-    matching = [cap for cap in caps if cap.applies_to(draft.payer)]
-    windows = open_totals(connection, matching, draft)
+    windows = open_totals(connection, [cap for cap in caps if cap.applies_to(draft.payer)], draft)
     excused |= granted_windows(connection, draft.tags)
     hard = [(cap, key) for cap, key in windows if cap.is_hard and (cap.cap_id, key) not in excused]
     if draft.worst_nano_usd is None and hard:

@@ -49,6 +49,7 @@ _WHY = {
     "paused": "The person has paused everything.",
     "stopped": "The person has stopped this session.",
     "unanswered": "The person was asked and had not answered yet.",
+    "not_allowed": "Your virtual key is not for this provider or model; the refusal has said what it is for.",
     "client_left": "The connection was closed while the call waited.",
 }
 _STILL_OPEN = "Not answered yet; the question stays open for two minutes. Ask again to wait on."

@@ -5,7 +5,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Never
 
@@ -25,12 +24,13 @@ from app.ledger.cap_store import add_cap, remove_cap
 from app.ledger.key_store import VirtualKey, revoke_key
 from tests.end2end.meter_process import NewCalls, RunningMeter, meter, wait_until
 from tests.end2end.provider import Answer, Provider, Seen, chat_completion
+from tests.end2end.runaway import SPACED_S, Runaway
 from tests.end2end.sdks import anthropic_client, openai_client
 from tests.end2end.socket_provider import SocketProvider
 
 pytestmark = pytest.mark.end2end
 
-SPACED_S = 0.02
+
 PROMISE_S = 1.0
 """In which a revoked key's agent is stopped."""
 MESSAGE = {
@@ -94,30 +94,6 @@ def _openai_call(running: RunningMeter, token: str) -> Callable[[], object]:
 def _anthropic_call(running: RunningMeter, token: str) -> Callable[[], object]:
     client = anthropic_client(running.gateway, token)
     return lambda: client.messages.create(model="claude-haiku-4-5", max_tokens=5, messages=[])
-
-
-@dataclass
-class Runaway:
-    """An agent that calls and calls, until it is refused."""
-
-    call: Callable[[], object]
-    answered: int = 0
-    refused_at: float | None = None
-    error: BaseException | None = None
-    thread: threading.Thread = field(init=False)
-
-    def start(self) -> None:
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        try:
-            while True:
-                self.call()
-                self.answered += 1
-                time.sleep(SPACED_S)
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            self.refused_at, self.error = time.monotonic(), error
 
 
 @pytest.mark.parametrize("call", [_openai_call, _anthropic_call])
