@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
 
 from app.core.caps import Cap
 from app.core.errors import InvalidInput, KeyRejected
@@ -22,6 +22,11 @@ from app.ledger.key_tables import virtual_keys
 from app.ledger.rows import payer_columns, tags_of
 from app.ledger.spend import IS_MONEY
 from app.ledger.tables import calls
+
+_BY_TOKEN = select(virtual_keys).where(virtual_keys.c.fingerprint == bindparam("of_token"))
+_BY_OLD_TOKEN = select(virtual_keys).where(virtual_keys.c.old_fingerprint == bindparam("of_token"))
+_BY_ID = select(virtual_keys).where(virtual_keys.c.key_id == bindparam("of_key"))
+_BY_NAME = select(virtual_keys).where(virtual_keys.c.name == bindparam("of_name"), virtual_keys.c.revoked_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,9 @@ def add_key(
 
 def holder_of(connection: Connection, fingerprint: str, now: datetime) -> KeyHolder:
     """Who holds the token of this fingerprint. Raises KeyRejected for one unknown, expired, revoked or replaced."""
-    row = _row(connection, virtual_keys.c.fingerprint == fingerprint)
+    row = _row(connection, _BY_TOKEN, of_token=fingerprint)
     if row is None:
-        row = _row(connection, virtual_keys.c.old_fingerprint == fingerprint)
+        row = _row(connection, _BY_OLD_TOKEN, of_token=fingerprint)
         if row is None:
             raise KeyRejected("Unknown key", "Bursar does not know this virtual key. Issue one with: bursar keys issue")
         if row["old_until"] is None or row["old_until"] <= now:
@@ -112,7 +117,7 @@ def check_key(connection: Connection, key_id: str, now: datetime) -> None:
 
     Calls of no key, or of one that this ledger never had, are not its business.
     """
-    row = _row(connection, virtual_keys.c.key_id == key_id) if key_id else None
+    row = _row(connection, _BY_ID, of_key=key_id) if key_id else None
     if row is not None:
         _check_live(row, now)
 
@@ -193,7 +198,7 @@ def find_key(ledger: Ledger, text: str) -> VirtualKey:
 def _check_name(connection: Connection, name: str) -> None:
     if not name.strip():
         raise InvalidInput("A key needs a name", "Name it after the agent or the project that will hold it.")
-    if _row(connection, (virtual_keys.c.name == name) & virtual_keys.c.revoked_at.is_(None)) is not None:
+    if _row(connection, _BY_NAME, of_name=name) is not None:
         raise InvalidInput("A key of that name exists", f"Revoke “{name}” first, or choose another name.")
 
 
@@ -211,8 +216,8 @@ def _is_in_force(now: datetime) -> ColumnElement[bool]:
     return found
 
 
-def _row(connection: Connection, which: ColumnElement[bool]) -> Any:
-    return connection.execute(select(virtual_keys).where(which)).mappings().first()
+def _row(connection: Connection, which: Select[Any], **values: str) -> Any:
+    return connection.execute(which, values).mappings().first()
 
 
 def _cap_of_key(key_id: str, cap: KeyCap) -> Cap:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index
 from sqlmodel import Field
 
 from app.ledger.tables import PayerColumns, instant, table_of
@@ -16,7 +16,7 @@ class VirtualKeyRow(PayerColumns, table=True):
     """
 
     __tablename__ = "virtual_keys"
-    __table_args__ = (Index("virtual_keys_by_old", "old_fingerprint", sqlite_where=text("old_fingerprint <> ''")),)
+    __table_args__ = (Index("virtual_keys_by_old", "old_fingerprint"),)
     key_id: str = Field(primary_key=True)
     name: str
     prefix: str

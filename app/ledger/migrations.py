@@ -181,7 +181,7 @@ _KEYS = (
     "ALTER TABLE virtual_keys ADD COLUMN rotated_at BIGINT",
     "ALTER TABLE virtual_keys ADD COLUMN old_fingerprint TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE virtual_keys ADD COLUMN old_until BIGINT",
-    "CREATE INDEX virtual_keys_by_old ON virtual_keys (old_fingerprint) WHERE old_fingerprint <> ''",
+    "CREATE INDEX virtual_keys_by_old ON virtual_keys (old_fingerprint)",
     # Logins were priced as API calls are before they were told apart, and counted in caps: that stays so.
     "ALTER TABLE calls ADD COLUMN billing TEXT NOT NULL DEFAULT 'api'",
     "ALTER TABLE reservations ADD COLUMN billing TEXT NOT NULL DEFAULT 'api'",
