@@ -19,7 +19,7 @@ from proxy_addon.budget import Budget
 from proxy_addon.destinations import Destinations, ForbiddenDestination
 from proxy_addon.exchange import Exchange
 from proxy_addon.framing import is_body
-from proxy_addon.identify import Caller, caller_of, proxy_user
+from proxy_addon.identify import KEY_HEADER, Caller, caller_of, proxy_user
 from proxy_addon.include_usage import MAY_REFUSE_USAGE, is_about_usage
 from proxy_addon.meter import Cleared, Meter
 from proxy_addon.peer import is_same_user
@@ -134,7 +134,8 @@ class MeterAddon:
             route = self._routes.by_host(method, request.scheme, request.host, request.port, _path(flow))
             if route is None:
                 flow.request.stream = True
-                flow.request.headers.pop("proxy-authorization", None)
+                for header in ("proxy-authorization", KEY_HEADER):
+                    flow.request.headers.pop(header, None)
                 return
         flow.metadata[_ROUTE] = route
         reader = socket_reader(route, flow.request.path, headers) if is_socket else None

@@ -199,7 +199,8 @@ _ACTION_WORDS = {
 
 def _said(cap: Cap) -> str:
     at_limit = "nothing is stopped, what would be is written down" if cap.is_dry_run else _ACTION_WORDS[cap.action]
-    return f"{cap_name(cap)}: {format_usd(cap.limit_nano_usd)}, then {at_limit}."
+    also = " What a subscription pays for counts too." if cap.counts_subscriptions else ""
+    return f"{cap_name(cap)}: {format_usd(cap.limit_nano_usd)}, then {at_limit}.{also}"
 
 
 def _given(
