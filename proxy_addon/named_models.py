@@ -17,7 +17,8 @@ _TALK = frozenset(
      "realtime_input", "input_examples", "examples", "default", "enum", "const"}
 )  # fmt: skip
 _NAMING = re.compile(r"model|fallback|preset|^agent$")
-_IN_PATH = re.compile(r"/(?:deployments|models?)/([^/?]+?)(?=[/:?]|$)")
+_IN_PATH = re.compile(r"/(?:deployments|model)/([^/]+)|/models/([^/:]+)")
+"""Azure's and Bedrock's names end at a slash and may hold a colon; at Google's a method follows one."""
 
 
 class _Members(list[tuple[str, object]]):
@@ -27,7 +28,7 @@ class _Members(list[tuple[str, object]]):
 def named_models(path: str, body: bytes) -> frozenset[str]:
     """The models named in a path and a JSON body; a body that is no JSON names none. Raises UnreadableRequest for one
     nested beyond reading."""
-    found = {unquote(name) for name in _IN_PATH.findall(path)}
+    found = {unquote(name) for pair in _IN_PATH.findall(path) for name in pair if name}
     if body:
         found.update(_named_in(body))
     return frozenset(found)
