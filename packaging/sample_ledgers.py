@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Action
 from app.core.money import NANO_PER_USD
+from app.core.provider_keys import KeyName
 from app.core.reservations import Draft
 from app.core.tags import Scope, Tags
 from app.core.usage import Usage
@@ -208,6 +209,6 @@ def ask(ledger: Ledger, meter: str, who: tuple[Tags, str, str, int], cap_id: str
 def fill_keys(ledger: Ledger) -> None:
     """Two provider keys and a virtual key for each agent."""
     for provider in ("anthropic", "openai"):
-        provider_key_store.note_provider_key(ledger, provider, NOW - timedelta(days=12))
+        provider_key_store.note_provider_key(ledger, KeyName(provider), NOW - timedelta(days=12))
     for tags, *_ in reversed(WORK):
         issue_key(ledger, name=f"{tags.agent} on this laptop", tags=Tags(project=tags.project, agent=tags.agent))

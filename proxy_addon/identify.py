@@ -86,8 +86,7 @@ def billing_of(caller: Caller, route: Route) -> Billing:
 def key_header(provider: str, key: str) -> tuple[str, str]:
     """The header in which a provider wants its key."""
     known = provider_named(provider)
-    name = "authorization" if known is None else known.key_header
-    return name, f"Bearer {key}" if name == "authorization" else key
+    return ("authorization", f"Bearer {key}") if known is None else known.with_key(key)
 
 
 def _bare(credential: str) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from app.core.call import ApiShape
-from app.core.errors import AppError, KeyRejected
+from app.core.errors import AppError, KeyMissing, KeyRejected, VaultAbsent
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.tags import Tags, clean_label
 from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
@@ -138,10 +138,10 @@ class Meter:
         if route.kind is Kind.UNKNOWN:
             request = replace(request, route=replace(route, api_shape=ApiShape.UNMETERED))
         if route.kind is Kind.FREE or request.is_socket:
-            return Cleared(await self._real_key(request), holder)
+            return Cleared(await self._real_key(request, holder.tags), holder)
         facts, body = _read(request)
         self._check(request, facts, holder, _forbidden(holder, request, facts, body))
-        real_key = await self._real_key(request)
+        real_key = await self._real_key(request, holder.tags)
         exchange = await self._admit(request, facts, holder.tags, request.body, body)
         limited = _limited(route, body, exchange.output_limit)
         asking = self._ask_for_usage(exchange, body if limited is None else limited)
@@ -204,7 +204,7 @@ class Meter:
         mark = fingerprint(caller.token)
         return await self.recorder.run(lambda desk: holder_of(desk.connection, mark, datetime.now(UTC)))
 
-    async def _real_key(self, request: Request) -> tuple[str, str] | None:
+    async def _real_key(self, request: Request, payer: Tags) -> tuple[str, str] | None:
         """The credentials to send. A login of the caller's own goes through as it is."""
         route = request.route
         if request.caller.holds_own_key:
@@ -217,7 +217,7 @@ class Meter:
             )
         if route.key_use is KeyUse.UNNEEDED:
             return key_header(route.provider, "none")  # the virtual key is no business of this server's
-        return key_header(route.provider, await self._keys.key_of(route.provider))
+        return key_header(route.provider, await self._keys.key_of(route.provider, payer.project))
 
     def _turn_away(self, request: Request, passage: Passage) -> NoReturn:
         """Write down that a call is not sent. Raises _Turned or _Left."""
@@ -255,6 +255,10 @@ def _forbidden(holder: KeyHolder, request: Request, facts: RequestFacts, body: b
     return forbidden_model(holder.limits, facts.model) or named
 
 
+_LASTING = (KeyRejected, KeyMissing, VaultAbsent)
+"""What trying again does not mend. A locked keyring is unlocked in a moment."""
+
+
 def _limited(route: Route, body: bytes, limit: int | None) -> bytes | None:
     """The body with a lower output limit, None where there is none or it cannot be put in."""
     return None if limit is None else with_output_limit(route.provider, route.api_shape, body, limit)
@@ -264,7 +268,7 @@ def _told(error: _Turned | AppError) -> tuple[Reason, str]:
     """The kind of a refusal and its sentence."""
     if isinstance(error, _Turned):
         return error.reason, error.message
-    reason = Reason.KEY if isinstance(error, KeyRejected) else Reason.UNAVAILABLE
+    reason = Reason.KEY if isinstance(error, _LASTING) else Reason.UNAVAILABLE
     return reason, f"{error.title}. {error.message}"
 
 

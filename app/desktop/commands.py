@@ -1,4 +1,4 @@
-"""What a person can order from the windows: each is written to the ledger or the keyring off the UI thread."""
+"""What a person can order from the windows: each is written to the ledger off the UI thread."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,11 +7,12 @@ from pathlib import Path
 from app.core.caps import Cap
 from app.core.errors import AppError
 from app.core.tags import Scope, Tags
+from app.desktop.key_commands import KeyCommands
 from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
 from app.keys.issue import issue_key
 from app.keys.vault import Vault
-from app.ledger import approval_store, cap_store, key_store, meter_state, provider_key_store, raise_store, session_store
+from app.ledger import approval_store, cap_store, key_store, meter_state, raise_store, session_store
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
 from app.ledger.key_store import VirtualKey
@@ -28,14 +29,15 @@ def _nothing() -> None:
 
 
 class Commands:
-    """Orders. `done` and `failed` are called back on the UI thread; the feed shows the outcome by itself."""
+    """Orders. `done` and `failed` are called back on the UI thread; the feed shows the outcome by itself. Those about
+    the providers' own keys are `keys`."""
 
     def __init__(self, ledger: Ledger, vault: Vault, tasks: Tasks, settings_file: Path, time_zone: str) -> None:
         self._ledger = ledger
-        self._vault = vault
         self._tasks = tasks
         self._settings_file = settings_file
         self.time_zone = time_zone
+        self.keys = KeyCommands(ledger, vault, tasks.lane(), settings_file)
 
     def approve(self, approval: Approval, failed: Failed, done: Done = _nothing) -> None:
         """Let this one call go."""
@@ -125,24 +127,6 @@ class Commands:
     def revoke_key(self, key_id: str, failed: Failed, done: Done = _nothing) -> None:
         """End a virtual key."""
         self._do(lambda: key_store.revoke_key(self._ledger, key_id), failed, done)
-
-    def keep_provider_key(self, provider: str, key: str, done: Done, failed: Failed) -> None:
-        """Put a provider's key into the keyring, replacing an earlier one."""
-
-        def work() -> None:
-            self._vault.set(provider, key)
-            provider_key_store.note_provider_key(self._ledger, provider, datetime.now(UTC))
-
-        self._do(work, failed, done)
-
-    def remove_provider_key(self, provider: str, failed: Failed, done: Done = _nothing) -> None:
-        """Take a provider's key out of the keyring."""
-
-        def work() -> None:
-            self._vault.delete(provider)
-            provider_key_store.forget_provider_key(self._ledger, provider)
-
-        self._do(work, failed, done)
 
     def change_settings(self, done: Callable[[Settings], None], failed: Failed, **changes: object) -> None:
         """Change settings in their file."""

@@ -34,6 +34,16 @@ def relative_time(then: datetime, now: datetime, zone: tzinfo) -> str:
     return day(local) if local.year == today.year else f"{day(local)}, {local.year}"
 
 
+def relative_phrase(then: datetime, now: datetime, zone: tzinfo) -> str:
+    """How long ago, as it stands in a sentence: `just now`, `8 s ago`, `5 h ago`, `yesterday at 23:12`, `on Nov 12`."""
+    told = relative_time(then, now, zone)
+    if told == "now":
+        return "just now"
+    if told.endswith((" s", " min", " h")):
+        return f"{told} ago"
+    return told.replace("yesterday", "yesterday at") if told.startswith("yesterday") else f"on {told}"
+
+
 def absolute_time(then: datetime, zone: tzinfo) -> str:
     """`Fri 20 Nov 2026, 14:32:07 CET`."""
     return f"{then.astimezone(zone):%a %d %b %Y, %H:%M:%S %Z}"

@@ -195,12 +195,32 @@ def m005_keys(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+_PROVIDER_KEYS = (
+    """CREATE TABLE labelled_keys (
+        provider TEXT NOT NULL, label TEXT NOT NULL, added_at BIGINT NOT NULL, is_default BOOLEAN NOT NULL,
+        trial TEXT NOT NULL, tested_at BIGINT, last_used_at BIGINT, PRIMARY KEY (provider, label))""",
+    "INSERT INTO labelled_keys SELECT provider, '', added_at, 1, '', NULL, NULL FROM provider_keys",
+    "DROP TABLE provider_keys",
+    "ALTER TABLE labelled_keys RENAME TO provider_keys",
+    "CREATE UNIQUE INDEX provider_keys_default ON provider_keys (provider) WHERE is_default",
+    """CREATE TABLE project_keys (
+        project TEXT NOT NULL, provider TEXT NOT NULL, label TEXT NOT NULL, PRIMARY KEY (project, provider))""",
+)
+
+
+def m006_provider_keys(connection: Connection) -> None:
+    """Several keys a provider, each with a label, and which of them a project uses."""
+    for statement in _PROVIDER_KEYS:
+        connection.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
     m003_fair_caps,
     m004_imports,
     m005_keys,
+    m006_provider_keys,
 )
 
 

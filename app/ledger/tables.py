@@ -189,14 +189,6 @@ class ApprovalRow(PayerColumns, table=True):
     default_at: datetime | None = instant(nullable=True)
 
 
-class ProviderKeyRow(SQLModel, table=True):
-    """That a provider's key lies in the vault, and since when. Never the key."""
-
-    __tablename__ = "provider_keys"
-    provider: str = Field(primary_key=True)
-    added_at: datetime = instant()
-
-
 class AlertRow(SQLModel, table=True):
     """An alert level that was passed: one row for each cap, window and level, so each is told once."""
 
@@ -275,7 +267,6 @@ totals = table_of(TotalRow)
 reservations = table_of(ReservationRow)
 holds = table_of(HoldRow)
 approvals = table_of(ApprovalRow)
-provider_keys = table_of(ProviderKeyRow)
 alerts = table_of(AlertRow)
 instances = table_of(InstanceRow)
 switches = table_of(SwitchRow)

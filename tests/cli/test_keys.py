@@ -135,7 +135,7 @@ def test_a_provider_key_goes_from_standard_input_into_the_keyring_only(
     assert ran.status == 0
     assert PROVIDER_KEY not in ran.out + ran.err
     assert entries == {("bursar", "anthropic"): PROVIDER_KEY}
-    assert [key.provider for key in list_provider_keys(ledger)] == ["anthropic"]
+    assert [key.name.provider for key in list_provider_keys(ledger)] == ["anthropic"]
     assert "anthropic" in bursar("keys", "provider", "list").out
     assert (
         PROVIDER_KEY.encode() not in ledger.path.read_bytes() + ledger.path.with_name("ledger.sqlite-wal").read_bytes()

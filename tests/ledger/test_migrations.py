@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import Connection, create_engine
 
 from app.core.errors import LedgerError
+from app.core.provider_keys import KeyName
 from app.ledger import key_tables, limit_tables, migrations, tables
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.import_tables import billed_amounts, imported_calls
+from app.ledger.provider_key_store import list_provider_keys
 
 
 def described(connection: Connection) -> dict[str, Any]:
@@ -107,3 +109,22 @@ def test_a_database_of_another_program_is_refused_and_left_untouched(tmp_path: P
 def test_what_is_imported_has_tables_of_its_own(ledger: Ledger) -> None:
     with ledger.read() as connection:
         assert {imported_calls.name, billed_amounts.name} <= described(connection).keys()
+
+
+def test_a_key_of_an_older_ledger_is_the_default_of_its_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ledger.sqlite"
+    older = migrations.MIGRATIONS[: migrations.MIGRATIONS.index(migrations.m006_provider_keys)]
+    with monkeypatch.context() as patched:
+        patched.setattr(migrations, "MIGRATIONS", older)
+        open_ledger(file, checkpoints=True).close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("INSERT INTO provider_keys VALUES ('openai', 1763800000000000)")
+    connection.close()
+
+    ledger = open_ledger(file)
+    [key] = list_provider_keys(ledger)
+    ledger.close()
+    assert (key.name, key.is_default, key.tested_at) == (KeyName("openai"), True, None)
+    assert key.added_at.year == 2025

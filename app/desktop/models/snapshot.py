@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from app.core.call import Call
+from app.core.provider_keys import ProviderKey
 from app.desktop.models.chart_range import Series
 from app.ledger.approval_store import Approval
 from app.ledger.cap_store import CapStatus
 from app.ledger.key_store import VirtualKey
 from app.ledger.meter_state import Meter
-from app.ledger.provider_key_store import ProviderKey
 from app.ledger.spend import SessionSpend, Spend
 
 LATELY = timedelta(minutes=10)

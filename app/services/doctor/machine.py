@@ -74,10 +74,11 @@ def price_finding(as_of: datetime | None, now: datetime) -> Finding:
 
 def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:
     """Whether each provider's key is in the keyring, and the keyring answers. Raises LedgerError."""
-    providers = [key.provider for key in list_provider_keys(ledger)]
+    names = [key.name for key in list_provider_keys(ledger)]
     try:
-        missing = [provider for provider in providers if not vault.get(provider)]
-        if not providers:
+        vault.look()
+        missing = [name for name in names if not vault.get(name.entry)]
+        if not names:
             vault.get("anthropic")  # whether it answers at all
     except AppError as error:
         return [Finding(Level.WRONG, "Keyring", error.title, error.message)]
@@ -85,16 +86,16 @@ def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:
         Finding(
             Level.WRONG,
             "Keyring",
-            f"The key for {provider} is gone from the keyring",
-            "Calls to it are refused.",
-            f"bursar keys provider set {provider}",
+            f"The key for {name.words} is gone from the keyring",
+            "Calls that use it are refused.",
+            f"bursar keys provider set {name.arguments}",
         )
-        for provider in missing
+        for name in missing
     ]
-    if not providers:
+    if not names:
         fix = "bursar keys provider set anthropic"
         return [Finding(Level.NOTE, "Keyring", "No provider key is kept yet", "Agents cannot be metered without.", fix)]
-    kept = [provider for provider in providers if provider not in missing]
+    kept = [name.words for name in names if name not in missing]
     return findings + ([Finding(Level.FINE, "Keyring", f"Keys are kept for {', '.join(kept)}")] if kept else [])
 
 

@@ -1,0 +1,73 @@
+"""The columns of the two tables of keys."""
+
+from app.core.money import UNKNOWN, format_usd
+from app.core.provider_keys import KeyName, ProviderKey, Trial, trial_words
+from app.core.providers import provider_host, provider_title
+from app.desktop.models.columns import Clock
+from app.desktop.models.rows import Column
+from app.ledger.key_store import VirtualKey
+
+_MARKS = {Trial.WORKS: "check", Trial.REFUSED: "x-circle", Trial.UNREACHABLE: "warning"}
+_INKS = {Trial.REFUSED: "at_text", Trial.UNREACHABLE: "near_text"}
+
+
+def key_title(name: KeyName) -> str:
+    """What to call a key before people: `Anthropic, personal`."""
+    title = provider_title(name.provider)
+    return f"{title}, {name.label}" if name.label else title
+
+
+def provider_key_columns(clock: Clock) -> list[Column[ProviderKey]]:
+    """The providers' own keys in the keyring."""
+    return [
+        Column(
+            "Name", lambda key: key_title(key.name), ink="text", is_strong=True, gives_way=True,
+            hint=lambda key: f"{key_title(key.name)}, added {clock.exactly(key.added_at)}",
+        ),
+        Column("Host", lambda key: provider_host(key.name.provider) or UNKNOWN, grows=True, gives_way=True, hint=_host),
+        Column(
+            "State", lambda key: key_state(key, clock), gives_way=True,
+            hint=lambda key: clock.exactly(key.tested_at) if key.tested_at else "",
+            mark=lambda key: _MARKS.get(key.trial, ""), ink_of=lambda key: _INKS.get(key.trial, "text_2"),
+        ),
+        Column("Use", key_use, gives_way=True, hint=key_use),
+        Column(
+            "Last used", lambda key: clock.ago(key.last_used_at), is_amount=True,
+            hint=lambda key: clock.exactly(key.last_used_at),
+        ),
+    ]  # fmt: skip
+
+
+def key_columns(clock: Clock) -> list[Column[VirtualKey]]:
+    """Virtual keys."""
+    return [
+        Column(
+            "Name", lambda key: key.name, ink="text", is_strong=True, grows=True, gives_way=True,
+            hint=lambda key: key.name,
+        ),
+        Column("Key", lambda key: f"{key.prefix}…", is_code=True),
+        Column("Project", lambda key: key.tags.project or UNKNOWN, hint=lambda key: key.tags.project),
+        Column("Agent", lambda key: key.tags.agent or UNKNOWN, hint=lambda key: key.tags.agent),
+        Column("Spent", lambda key: format_usd(key.spent_nano_usd), is_amount=True, ink="text", is_strong=True),
+        Column(
+            "Last used", lambda key: clock.ago(key.last_used_at), is_amount=True,
+            hint=lambda key: clock.exactly(key.last_used_at),
+        ),
+    ]  # fmt: skip
+
+
+def key_state(key: ProviderKey, clock: Clock) -> str:
+    """What the last test said, and when where it went well: `Works, tested 2 h ago`."""
+    said = trial_words(key.name.provider, key.trial)
+    if key.trial is Trial.WORKS and key.tested_at is not None:
+        return f"{said}, tested {clock.phrase(key.tested_at)}"
+    return said
+
+
+def key_use(key: ProviderKey) -> str:
+    """Whose calls use a key."""
+    return ", ".join((*(("Default",) if key.is_default else ()), *key.projects)) or "Not used"
+
+
+def _host(key: ProviderKey) -> str:
+    return provider_host(key.name.provider)
