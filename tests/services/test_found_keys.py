@@ -15,6 +15,7 @@ from app.services.found_keys import FoundKey, can_remove, find_keys, move_key, s
 from app.services.provider_keys import KeyRing
 
 GATEWAY = "http://127.0.0.1:8787"
+VIRTUAL = pytest.param(mint(), id="virtual")
 ANT, OAI, GOO = "sk-ant-api03-" + "a" * 30, "sk-proj-" + "o" * 30, "AIza" + "g" * 35
 
 
@@ -61,7 +62,7 @@ def test_the_beginning_of_a_key_tells_its_provider_before_the_name_does(home: Pa
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("value", ["", "short", "$SECRET_FROM_ELSEWHERE", "sk-ant-oat01-" + "l" * 40, mint()])
+@pytest.mark.parametrize("value", ["", "short", "$SECRET_FROM_ELSEWHERE", "sk-ant-oat01-" + "l" * 40, VIRTUAL])
 def test_references_logins_and_virtual_keys_are_no_keys_to_move(home: Path, value: str) -> None:
     (home / ".profile").write_text(f"export ANTHROPIC_API_KEY={value}\n# export OPENAI_API_KEY={OAI}\n")
     assert found_in(home, {"ANTHROPIC_AUTH_TOKEN": value}) == []
