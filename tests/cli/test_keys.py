@@ -1,10 +1,14 @@
 import json
+import os
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import keyring
 import keyring.backend
 import pytest
 
+from app import paths
 from app.core.caps import Action
 from app.core.tags import Scope
 from app.keys.virtual_keys import looks_like_virtual_key, mint
@@ -12,8 +16,11 @@ from app.ledger.cap_store import list_caps
 from app.ledger.engine import Ledger
 from app.ledger.key_store import list_keys
 from app.ledger.provider_key_store import list_provider_keys
+from app.services.settings import change_settings
 from tests.cli.conftest import Bursar
+from tests.services.key_provider import KeyProvider, key_provider
 
+NEW_KEY = "sk-ant-api03-not-a-real-key-9876543210"
 PROVIDER_KEY = "sk-ant-api03-not-a-real-key-0123456789"
 
 
@@ -171,3 +178,95 @@ def test_every_provider_the_meter_reaches_can_have_a_key(
 def test_an_unknown_provider_is_a_wrong_command_and_a_key_cannot_be_an_argument(bursar: Bursar) -> None:
     assert bursar("keys", "provider", "set", "acme", stdin=PROVIDER_KEY).status == 2
     assert bursar("keys", "provider", "set", "openai", PROVIDER_KEY).status == 2
+
+
+@pytest.fixture
+def provider(ledger: Ledger) -> Iterator[KeyProvider]:
+    """OpenAI and Anthropic, played; they take two keys."""
+    with key_provider({PROVIDER_KEY: 200, NEW_KEY: 200}) as played:
+        change_settings(paths.settings_path(), upstreams={"openai": played.url, "anthropic": played.url})
+        yield played
+
+
+def test_several_keys_of_a_provider_are_told_apart_and_chosen_between(
+    bursar: Bursar, ledger: Ledger, entries: dict[tuple[str, str], str]
+) -> None:
+    for label in ([], ["--label", "team"], ["--label", "my own"]):
+        assert bursar("keys", "provider", "set", "openai", *label, stdin=f"{PROVIDER_KEY}{len(label)}\n").status == 0
+    assert {entry for _, entry in entries} == {"openai", "openai/team", "openai/my own"}
+    assert bursar("keys", "provider", "use", "openai", "--label", "team").status == 0
+    assert bursar("keys", "provider", "use", "openai", "--label", "my own", "--project", "web-shop").status == 0
+    listed = json.loads(bursar("keys", "provider", "list", "--json").out)
+    assert [(key["label"], key["is_default"], key["projects"]) for key in listed] == [
+        ("team", True, []), ("", False, []), ("my own", False, ["web-shop"]),
+    ]  # fmt: skip
+    assert bursar("keys", "provider", "use", "openai", "--project", "web-shop", "--reset").status == 0
+    assert [key.projects for key in list_provider_keys(ledger)] == [(), (), ()]
+    assert bursar("keys", "provider", "use", "openai", "--label", "gone").err.splitlines()[0] == "No such key"
+    assert bursar("keys", "provider", "remove", "openai", "--label", "team").status == 0
+    assert [(key.name.label, key.is_default) for key in list_provider_keys(ledger)] == [("", True), ("my own", False)]
+
+
+def test_keys_are_tested_and_the_answer_is_kept(
+    bursar: Bursar, ledger: Ledger, entries: dict[tuple[str, str], str], provider: KeyProvider
+) -> None:
+    for name, key in (("openai", PROVIDER_KEY), ("anthropic", "sk-wrong"), ("perplexity", PROVIDER_KEY)):
+        bursar("keys", "provider", "set", name, stdin=key)
+    ran = bursar("keys", "provider", "test")
+    assert ran.status == 1
+    assert ran.out.splitlines() == [
+        "anthropic: Refused by Anthropic", "openai: Works", "perplexity: Not tested: there is no free way",
+    ]  # fmt: skip
+    assert bursar("keys", "provider", "test", "openai").status == 0
+    listed = bursar("keys", "provider", "list").out
+    assert "Refused by Anthropic, 20" in listed
+    assert "Works, 20" in listed
+    assert PROVIDER_KEY not in ran.out + ran.err + listed
+    assert bursar("keys", "provider", "test", "google").err.splitlines()[0] == "No such key"
+
+
+def test_a_key_is_rotated_once_the_new_one_works(
+    bursar: Bursar, entries: dict[tuple[str, str], str], provider: KeyProvider
+) -> None:
+    bursar("keys", "provider", "set", "openai", stdin=PROVIDER_KEY)
+    ran = bursar("keys", "provider", "rotate", "openai", stdin="sk-wrong\n")
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "Refused by OpenAI")
+    assert entries["bursar", "openai"] == PROVIDER_KEY
+    ran = bursar("keys", "provider", "rotate", "openai", stdin=NEW_KEY + "\n")
+    assert (ran.status, entries["bursar", "openai"]) == (0, NEW_KEY)
+    assert NEW_KEY not in ran.out + ran.err
+    assert bursar("keys", "provider", "rotate", "openai", "--untested", stdin="sk-other\n").status == 0
+    assert entries["bursar", "openai"] == "sk-other"
+    assert bursar("keys", "provider", "rotate", "openai", NEW_KEY).status == 2
+
+
+def test_a_provider_may_be_named_by_its_host_and_a_foreign_host_is_explained(
+    bursar: Bursar, entries: dict[tuple[str, str], str]
+) -> None:
+    assert bursar("keys", "provider", "set", "api.openai.com", stdin=PROVIDER_KEY).status == 0
+    assert entries["bursar", "openai"] == PROVIDER_KEY
+    ran = bursar("keys", "provider", "set", "llm.example.com", stdin=PROVIDER_KEY)
+    assert ran.status == 2
+    assert "upstreams" in ran.err
+
+
+def test_keys_in_the_clear_are_listed_and_moved_when_that_is_said(
+    bursar: Bursar, entries: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert "No provider's key" in bursar("keys", "provider", "adopt", "--yes").out
+    profile = tmp_path / ".zshrc"
+    profile.write_text(f"export ANTHROPIC_API_KEY={PROVIDER_KEY}\n")
+    listed = bursar("keys", "provider", "adopt")
+    assert (listed.status, listed.err.splitlines()[0]) == (1, "Nothing was moved")
+    assert f"ANTHROPIC_API_KEY (anthropic) in {profile}, line 1" in listed.out
+    assert entries == {}
+    moved = bursar("keys", "provider", "adopt", "--yes", "--remove-lines")
+    assert moved.status == 0
+    assert entries["bursar", "anthropic"] == PROVIDER_KEY
+    assert profile.read_text() == ""
+    assert PROVIDER_KEY not in listed.out + listed.err + moved.out + moved.err
