@@ -27,7 +27,9 @@ def serve(
         None, min=0, max=MAX_PORT, help="Port for HTTPS_PROXY; 0 takes a free one."
     ),
     keys_from_stdin: bool = typer.Option(
-        False, "--keys-from-stdin", help='Read {"anthropic": "…"} from the first line of input, not the keyring.'
+        False,
+        "--keys-from-stdin",
+        help='Read {"openai": "…", "openai/LABEL": "…"} from the first line of input.',
     ),
 ) -> None:
     """Run the meter in the foreground until Ctrl-C. Needs no screen."""

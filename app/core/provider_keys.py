@@ -75,12 +75,11 @@ class KeyChoice:
 
 def trial_words(provider: str, trial: Trial) -> str:
     """What came of a test, in few words."""
-    title = provider_title(provider)
     return {
         Trial.NONE: "Not tested",
         Trial.WORKS: "Works",
-        Trial.REFUSED: f"Refused by {title}",
-        Trial.UNREACHABLE: f"{title} cannot be reached",
+        Trial.REFUSED: f"Refused by {provider_title(provider)}",
+        Trial.UNREACHABLE: "Cannot be reached",
         Trial.UNTESTABLE: "Not tested: there is no free way",
     }[trial]
 

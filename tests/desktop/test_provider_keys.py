@@ -291,6 +291,7 @@ def test_a_row_says_how_a_key_stands_and_whose_calls_use_it(ledger: Ledger) -> N
     assert (key_state(key, clock), key_use(key)) == ("Not tested", "Not used")
     used = replace(key, is_default=True, projects=("a", "b"), trial=Trial.REFUSED, tested_at=NOW)
     assert (key_state(used, clock), key_use(used)) == ("Refused by Google Gemini", "Default, a, b")
+    assert key_use(replace(used, projects=("a", "b", "c"))) == "Default, 3 projects"
     works = replace(used, trial=Trial.WORKS, tested_at=NOW.replace(hour=12))
     assert key_state(works, clock) == "Works, tested 2 h ago"
     assert key_state(replace(works, tested_at=NOW.replace(day=19)), clock) == "Works, tested yesterday at 14:00"

@@ -1,5 +1,7 @@
 """The columns of the two tables of keys."""
 
+from dataclasses import replace
+
 from app.core.money import UNKNOWN, format_usd
 from app.core.provider_keys import KeyName, ProviderKey, Trial, trial_words
 from app.core.providers import provider_host, provider_title
@@ -7,7 +9,14 @@ from app.desktop.models.columns import Clock
 from app.desktop.models.rows import Column
 from app.ledger.key_store import VirtualKey
 
-_MARKS = {Trial.WORKS: "check", Trial.REFUSED: "x-circle", Trial.UNREACHABLE: "warning"}
+_MARKS = {
+    Trial.NONE: "circle-dashed",
+    Trial.WORKS: "check",
+    Trial.REFUSED: "x-circle",
+    Trial.UNREACHABLE: "warning",
+    Trial.UNTESTABLE: "circle-dashed",
+}
+_MOST_PROJECTS = 2
 _INKS = {Trial.REFUSED: "at_text", Trial.UNREACHABLE: "near_text"}
 
 
@@ -27,10 +36,10 @@ def provider_key_columns(clock: Clock) -> list[Column[ProviderKey]]:
         Column("Host", lambda key: provider_host(key.name.provider) or UNKNOWN, grows=True, gives_way=True, hint=_host),
         Column(
             "State", lambda key: key_state(key, clock), gives_way=True,
-            hint=lambda key: clock.exactly(key.tested_at) if key.tested_at else "",
-            mark=lambda key: _MARKS.get(key.trial, ""), ink_of=lambda key: _INKS.get(key.trial, "text_2"),
+            hint=lambda key: _state_hint(key, clock),
+            mark=lambda key: _MARKS[key.trial], ink_of=lambda key: _INKS.get(key.trial, "text_2"),
         ),
-        Column("Use", key_use, gives_way=True, hint=key_use),
+        Column("Use", key_use, gives_way=True, hint=lambda key: ", ".join(_uses(key))),
         Column(
             "Last used", lambda key: clock.ago(key.last_used_at), is_amount=True,
             hint=lambda key: clock.exactly(key.last_used_at),
@@ -66,7 +75,18 @@ def key_state(key: ProviderKey, clock: Clock) -> str:
 
 def key_use(key: ProviderKey) -> str:
     """Whose calls use a key."""
-    return ", ".join((*(("Default",) if key.is_default else ()), *key.projects)) or "Not used"
+    if len(key.projects) <= _MOST_PROJECTS:
+        return ", ".join(_uses(key)) or "Not used"
+    return ", ".join([*_uses(replace(key, projects=())), f"{len(key.projects)} projects"])
+
+
+def _uses(key: ProviderKey) -> list[str]:
+    return [*(["Default"] if key.is_default else []), *key.projects]
+
+
+def _state_hint(key: ProviderKey, clock: Clock) -> str:
+    said = trial_words(key.name.provider, key.trial)
+    return said if key.tested_at is None else f"{said}, {clock.exactly(key.tested_at)}"
 
 
 def _host(key: ProviderKey) -> str:

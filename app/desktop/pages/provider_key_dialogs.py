@@ -120,7 +120,7 @@ class UseKeyDialog(WorkingDialog):
         super().__init__(f"Use {key_title(key.name)}", parent)
         self._commands = commands
         self._name = key.name
-        self.by_default = Tick("For calls of every project that has no key of its own")
+        self.by_default = Tick("Projects that have no key of their own")
         self.by_default.setChecked(key.is_default)
         self.project = Choice()
         self.project.setEditable(True)

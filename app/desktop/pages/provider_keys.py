@@ -175,8 +175,8 @@ class ProviderKeysSection(QWidget):
         if not found:
             self.found.hide()
             return
-        more = f" {len(found) - 1} more stand elsewhere: see bursar keys provider adopt." if len(found) > 1 else ""
-        self.found.tell(found[0].words + more)
+        more = len(found) - 1
+        self.found.tell(found[0].words + (f" There {'is' if more == 1 else 'are'} {more} more." if more else ""))
 
     def _tell_moved(self, moved: Moved) -> None:
         self._open(NoteDialog("The key is in the keyring", moved.words, self))

@@ -133,7 +133,8 @@ class Table(QTableView):
         self.fit_columns()
 
     def fit_columns(self, *_ignored: object) -> None:
-        """Amounts as wide as their widest, texts up to a limit, the growing one with the rest; or texts give way."""
+        """Amounts and marked texts as wide as their widest, texts up to a limit, the growing one with the rest; or
+        texts give way."""
         columns = self._rows.columns
         widths = [self._wanted_width(number) for number in range(len(columns))]
         growing = next((number for number, column in enumerate(columns) if column.grows), 0)
@@ -154,7 +155,7 @@ class Table(QTableView):
         column = self._rows.columns[number]
         title = QFontMetrics(sized(Size.CAPTION, MEDIUM)).horizontalAdvance(column.title) + 2 * CELL_PAD
         widest = max(title, self.sizeHintForColumn(number), _LEAST_TEXT_WIDTH)
-        return widest if column.is_amount else min(widest, _MOST_TEXT_WIDTH)
+        return widest if column.is_amount or column.mark is not None else min(widest, _MOST_TEXT_WIDTH)
 
     def _keep_place(self, _parent: object, first: int, last: int) -> None:
         bar = self.verticalScrollBar()
