@@ -116,6 +116,7 @@ def test_a_new_key_goes_into_the_vault_only_and_is_tested(
     QTest.mouseClick(asked.save_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: vault.get("anthropic/personal") == OLD)
     qtbot.waitUntil(lambda: section.rows.rowCount() == 1 and section.rows.value(0).trial is Trial.WORKS)
+    assert asked.key.text() == ""
     told = column(section, 0)
     assert told[:2] == ["Anthropic, personal", "api.anthropic.com"]
     assert told[2].startswith("Works, tested ")

@@ -115,6 +115,7 @@ class ShowKeyDialog(KeyDialog):
         row.addWidget(self.copy_button)
         self.column.addWidget(Text("It is not stored and cannot be shown again.", ink="text_2", wraps=True))
         self.column.addLayout(row)
+        self.finished.connect(lambda _result: self.token.setText(""))  # the dialog lives as long as its page
         self.add_buttons("Done", "primary", can_cancel=False)
 
     def _copy(self) -> None:

@@ -61,6 +61,7 @@ class ProviderKeyDialog(WorkingDialog):
         self.column.addLayout(form)
         self.add_hint("A label such as “team” tells several keys of one provider apart. The first needs none.")
         self.add_hint("The key goes into the system keyring, which may ask you to unlock it, and is then tested.")
+        self.finished.connect(lambda _result: self.key.setText(""))  # the dialog lives as long as its page
         self.save_button = self.add_buttons("Keep key", "primary")
         self.save_button.setDefault(True)
 
@@ -99,6 +100,7 @@ class ReplaceKeyDialog(WorkingDialog):
         self.column.addLayout(form)
         self.column.addWidget(self.untested)
         self.add_hint("The new key is tested first. Calls on their way go on with the old one.")
+        self.finished.connect(lambda _result: self.key.setText(""))
         self.save_button = self.add_buttons("Replace key", "primary")
         self.save_button.setDefault(True)
 
