@@ -72,7 +72,9 @@ def test_what_used_a_removed_key_uses_the_oldest_that_is_left(three: Ledger) -> 
     forget_provider_key(three, OWN)
     choice = choice_among(list_provider_keys(three))
     assert choice.name_for("openai", "billing-api") == choice.name_for("openai", "") == TEAM
-    for name in (TEAM, TEAM, KeyName("openai", "a newer one")):
+    note_provider_key(three, OWN, NOW + timedelta(days=2))
+    assert kept(three, OWN).projects == (), "another key of that name is not the one that was chosen"
+    for name in (OWN, TEAM, TEAM, KeyName("openai", "a newer one")):
         forget_provider_key(three, name)
     assert [key.name for key in list_provider_keys(three)] == [OTHER]
 
