@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Action
+from app.core.key_limits import KeyCap, KeyLimits
 from app.core.money import NANO_PER_USD
 from app.core.provider_keys import KeyName, Trial
 from app.core.reservations import Draft
@@ -224,5 +225,10 @@ def fill_keys(ledger: Ledger) -> None:
     with ledger.write() as connection:
         for name, ago in ((anthropic, 1), (openai, 8), (KeyName("google"), 7_300)):
             provider_key_store.note_use(connection, name, NOW - timedelta(seconds=ago))
+    cap = KeyCap(5 * NANO_PER_USD, CapWindowKind.DAY, Action.PAUSE, ZONE.key)
+    haiku = KeyLimits(("anthropic",), ("claude-haiku-*",))
+    issue_key(
+        ledger, name="ci", tags=Tags(project="web-shop"), expires_at=NOW + timedelta(days=11), limits=haiku, cap=cap
+    )
     for tags, *_ in reversed(WORK):
         issue_key(ledger, name=f"{tags.agent} on this laptop", tags=Tags(project=tags.project, agent=tags.agent))

@@ -1,16 +1,17 @@
 """What a person can order from the windows: each is written to the ledger off the UI thread."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.core.caps import Cap
 from app.core.errors import AppError
+from app.core.key_limits import NO_LIMITS, KeyCap, KeyLimits
 from app.core.tags import Scope, Tags
 from app.desktop.key_commands import KeyCommands
 from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
-from app.keys.issue import issue_key
+from app.keys.issue import issue_key, rotate_key
 from app.keys.vault import Vault
 from app.ledger import approval_store, cap_store, key_store, meter_state, raise_store, session_store
 from app.ledger.approval_store import Approval
@@ -120,9 +121,22 @@ class Commands:
 
         self._do(work, failed, done)
 
-    def issue_key(self, name: str, tags: Tags, done: Callable[[VirtualKey, str], None], failed: Failed) -> None:
+    def issue_key(
+        self, name: str, tags: Tags, done: Callable[[VirtualKey, str], None], failed: Failed,
+        *, limits: KeyLimits = NO_LIMITS, cap: KeyCap | None = None, expires_at: datetime | None = None,
+    ) -> None:  # fmt: skip
         """A new virtual key; `done` gets it with its token, which is told once."""
-        self._tasks.run(lambda: issue_key(self._ledger, name=name, tags=tags), lambda made: done(*made), failed)
+
+        def work() -> tuple[VirtualKey, str]:
+            return issue_key(self._ledger, name=name, tags=tags, expires_at=expires_at, limits=limits, cap=cap)
+
+        self._tasks.run(work, lambda made: done(*made), failed)
+
+    def rotate_key(
+        self, key_id: str, grace: timedelta, done: Callable[[VirtualKey, str], None], failed: Failed
+    ) -> None:
+        """Another token for a virtual key; `done` gets it, which is told once."""
+        self._tasks.run(lambda: rotate_key(self._ledger, key_id, grace), lambda made: done(*made), failed)
 
     def revoke_key(self, key_id: str, failed: Failed, done: Done = _nothing) -> None:
         """End a virtual key."""

@@ -11,7 +11,8 @@ from app.core.caps import Action, Cap, Hold, Mode
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope, Tags
 from app.core.windows import Window as CapWindow
-from app.desktop.pages.key_dialogs import ConfirmDialog, NewKeyDialog, ShowKeyDialog
+from app.desktop.pages.key_dialogs import ConfirmDialog
+from app.desktop.pages.virtual_key_dialogs import NewKeyDialog, ShowKeyDialog
 from app.desktop.window import Window
 from app.keys.virtual_keys import looks_like_virtual_key
 from app.ledger import approval_store, cap_store, key_store

@@ -1,10 +1,14 @@
 """The columns of the two tables of keys."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from app.core.caps import Cap
 from app.core.money import UNKNOWN, format_usd
 from app.core.provider_keys import KeyName, ProviderKey, Trial, trial_words
 from app.core.providers import provider_host, provider_title
+from app.core.windows import Window
+from app.desktop.formats import day
 from app.desktop.models.columns import Clock
 from app.desktop.models.rows import Column
 from app.ledger.key_store import VirtualKey
@@ -17,6 +21,13 @@ _MARKS = {
     Trial.UNTESTABLE: "circle-dashed",
 }
 _MOST_PROJECTS = 2
+_PER = {
+    Window.DAY: "a day",
+    Window.WEEK: "a week",
+    Window.MONTH: "a month",
+    Window.SESSION: "a session",
+    Window.TOTAL: "in total",
+}
 _INKS = {Trial.REFUSED: "at_text", Trial.UNREACHABLE: "near_text"}
 
 
@@ -47,22 +58,35 @@ def provider_key_columns(clock: Clock) -> list[Column[ProviderKey]]:
     ]  # fmt: skip
 
 
-def key_columns(clock: Clock) -> list[Column[VirtualKey]]:
-    """Virtual keys."""
+def key_columns(clock: Clock, cap_of: Callable[[VirtualKey], Cap | None]) -> list[Column[VirtualKey]]:
+    """Virtual keys. `cap_of` knows the cap that a key has of its own."""
     return [
         Column(
             "Name", lambda key: key.name, ink="text", is_strong=True, grows=True, gives_way=True,
             hint=lambda key: key.name,
         ),
         Column("Key", lambda key: f"{key.prefix}…", is_code=True),
-        Column("Project", lambda key: key.tags.project or UNKNOWN, hint=lambda key: key.tags.project),
-        Column("Agent", lambda key: key.tags.agent or UNKNOWN, hint=lambda key: key.tags.agent),
+        Column("Project", lambda key: key.tags.project or UNKNOWN, gives_way=True, hint=lambda key: key.tags.project),
+        Column("Agent", lambda key: key.tags.agent or UNKNOWN, gives_way=True, hint=lambda key: key.tags.agent),
+        Column(
+            "May use", lambda key: key_limits(key, clock), gives_way=True, hint=lambda key: key_limits(key, clock),
+            ink_of=lambda key: "text_2" if key.is_live(clock.now) else "at_text",
+        ),
+        Column("Cap", lambda key: _cap_words(cap_of(key)), is_amount=True),
         Column("Spent", lambda key: format_usd(key.spent_nano_usd), is_amount=True, ink="text", is_strong=True),
         Column(
             "Last used", lambda key: clock.ago(key.last_used_at), is_amount=True,
             hint=lambda key: clock.exactly(key.last_used_at),
         ),
     ]  # fmt: skip
+
+
+def key_limits(key: VirtualKey, clock: Clock) -> str:
+    """What a virtual key may be used for, and until when: `anthropic; claude-haiku-*; until Dec 1`."""
+    if not key.is_live(clock.now):
+        return "Nothing: it has expired"
+    end = "" if key.expires_at is None else f"until {day(key.expires_at.astimezone(clock.zone))}"
+    return "; ".join(part for part in (key.limits.words, end) if part) or "All"
 
 
 def key_state(key: ProviderKey, clock: Clock) -> str:
@@ -87,6 +111,10 @@ def _uses(key: ProviderKey) -> list[str]:
 def _state_hint(key: ProviderKey, clock: Clock) -> str:
     said = trial_words(key.name.provider, key.trial)
     return said if key.tested_at is None else f"{said}, {clock.exactly(key.tested_at)}"
+
+
+def _cap_words(cap: Cap | None) -> str:
+    return UNKNOWN if cap is None else f"{format_usd(cap.limit_nano_usd)} {_PER[cap.window]}"
 
 
 def _host(key: ProviderKey) -> str:
