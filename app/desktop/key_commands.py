@@ -83,9 +83,12 @@ class KeyCommands:
         self._do(self._vault.unlock, failed, done)
 
     def find(self, done: Callable[[list[FoundKey]], None], failed: Failed) -> None:
-        """The keys that stand in the clear: in this program's environment, the shell's profiles, agents' settings."""
+        """The keys that stand in the clear: in this program's environment, the shell's profiles, agents' settings. None
+        where they could not be moved, as in the demo."""
 
         def work() -> list[FoundKey]:
+            if not self._vault.is_lasting:
+                return []
             where = places_of(os.environ, Path.home())
             gateway_url = f"http://127.0.0.1:{load_settings(self._settings_file).gateway_port}"
             return find_keys(os.environ, where.home, own_settings(where), gateway_url)

@@ -27,7 +27,9 @@ _UNSAFE_MODULES = ("keyrings.alt", "keyring.backends.null")
 
 class Vault(Protocol):
     """Keeps keys by their entries, as `KeyName` gives them. Every method may raise VaultError and may block; never call
-    it on the UI thread."""
+    it on the UI thread. `is_lasting`: what is kept outlives this process."""
+
+    is_lasting: bool
 
     def get(self, entry: str) -> str | None:
         """A key, None when there is none."""
@@ -47,6 +49,8 @@ class Vault(Protocol):
 
 class FixedVault:
     """Keys in memory only: the demo's, tests', and those handed over on standard input."""
+
+    is_lasting = False
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self._keys = dict(keys)
@@ -75,6 +79,8 @@ class KeyringVault:
 
     `backend` is the keyring to use; None finds the system's at the first call. `time_limit_s` bounds every call.
     """
+
+    is_lasting = True
 
     def __init__(self, backend: "KeyringBackend | None" = None, *, time_limit_s: float = TIME_LIMIT_S) -> None:
         self._backend = backend

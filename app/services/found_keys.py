@@ -120,6 +120,8 @@ def move_key(
     Raises InvalidInput for a key that is not there any more, a label that another key has and a file that cannot be
     changed; VaultError, LedgerError.
     """
+    if not ring.vault.is_lasting:
+        raise InvalidInput("Nothing was moved", "Keys are held in memory only here, so this one would be lost.")
     value = check_key(_value_of(found, environment))
     names = [key.name for key in list_provider_keys(ring.ledger) if key.name.provider == found.provider]
     name = next((name for name in names if ring.vault.get(name.entry) == value), None)
@@ -128,7 +130,7 @@ def move_key(
         if name in names:
             raise InvalidInput("There is another key of that name", "Give this one a label of its own, like “shell”.")
         keep_key(ring, name, value)
-    if not removes_line or found.file is None:
+    if not removes_line or found.file is None or ring.vault.get(name.entry) != value:
         return Moved(found, name, is_line_gone=False)
     return Moved(found, name, is_line_gone=True, backup=_without_line(found, found.file.resolve()))
 

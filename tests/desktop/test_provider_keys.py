@@ -25,6 +25,7 @@ from app.keys.vault import FixedVault
 from app.ledger import approval_store, cap_store
 from app.ledger.engine import Ledger
 from app.ledger.provider_key_store import list_provider_keys, note_provider_key, set_project_key
+from app.services.found_keys import FoundKey
 from app.services.settings import change_settings
 from tests.desktop.conftest import TAGS, ZONE, Scribe
 from tests.services.key_provider import KeyProvider, key_provider
@@ -35,6 +36,8 @@ OLD, NEW, WRONG = "sk-old-0123456789", "sk-new-0123456789", "sk-wrong-0123456789
 
 class PlayedVault(FixedVault):
     """A keyring that can be locked, absent or slow to answer."""
+
+    is_lasting = True
 
     def __init__(self) -> None:
         super().__init__({})
@@ -284,6 +287,16 @@ def test_a_key_in_the_clear_is_found_and_moved(
     assert profile.read_text() == ""
     qtbot.waitUntil(lambda: section.found.words == "")
     qtbot.waitUntil(lambda: section.rows.rowCount() == 1 and section.rows.value(0).trial is Trial.WORKS)
+
+
+def test_where_keys_are_held_in_memory_only_none_is_offered_to_be_moved(
+    qtbot: QtBot, window: Window, section: ProviderKeysSection, vault: PlayedVault, home: Path
+) -> None:
+    vault.is_lasting = False
+    (home / ".bashrc").write_text(f"export ANTHROPIC_API_KEY={OLD}\n")
+    told: list[list[FoundKey]] = []
+    window.keys._commands.keys.find(told.append, section._error.tell)
+    qtbot.waitUntil(lambda: told == [[]])
 
 
 def test_a_row_says_how_a_key_stands_and_whose_calls_use_it(ledger: Ledger) -> None:

@@ -1,10 +1,17 @@
 """A provider that only says whether it takes a key, played on loopback."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that does not trust us is part of the play."""
 
 
 @dataclass
@@ -18,8 +25,11 @@ class KeyProvider:
 
 
 @contextmanager
-def key_provider(statuses: dict[str, int], location: str = "") -> Iterator[KeyProvider]:
-    """Serve until the end of the block; a key that is not named is refused with 401."""
+def key_provider(
+    statuses: dict[str, int], location: str = "", certificate: tuple[Path, Path] | None = None
+) -> Iterator[KeyProvider]:
+    """Serve until the end of the block; a key that is not named is refused with 401. With a certificate and its key it
+    speaks TLS."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -36,8 +46,13 @@ def key_provider(statuses: dict[str, int], location: str = "") -> Iterator[KeyPr
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    played = KeyProvider(f"http://127.0.0.1:{server.server_address[1]}", statuses, location)
+    server = _Server(("127.0.0.1", 0), Handler)
+    scheme = "http"
+    if certificate is not None:
+        scheme, context = "https", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    played = KeyProvider(f"{scheme}://localhost:{server.server_address[1]}", statuses, location)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

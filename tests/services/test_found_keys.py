@@ -1,6 +1,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,16 @@ VIRTUAL = pytest.param(mint(), id="virtual")
 ANT, OAI, GOO = "sk-ant-api03-" + "a" * 30, "sk-proj-" + "o" * 30, "AIza" + "g" * 35
 
 
+class LastingVault(FixedVault):
+    """Stands for a keyring."""
+
+    is_lasting = True
+
+
 @pytest.fixture
 def ring(tmp_path: Path) -> Iterator[KeyRing]:
     ledger = open_ledger(tmp_path / "ledger.sqlite")
-    yield KeyRing(ledger, FixedVault({}), {})
+    yield KeyRing(ledger, LastingVault({}), {})
     ledger.close()
 
 
@@ -140,3 +147,23 @@ def test_a_key_that_is_gone_is_not_moved(ring: KeyRing, home: Path) -> None:
         with pytest.raises(InvalidInput, match="not there any more"):
             move_key(ring, found, {})
     assert list_provider_keys(ring.ledger) == []
+
+
+@pytest.mark.parametrize("vault", [FixedVault({}), None], ids=["in memory", "a keyring that forgets"])
+def test_a_line_is_never_taken_out_for_a_key_that_would_be_lost(
+    ring: KeyRing, home: Path, vault: FixedVault | None
+) -> None:
+    class Forgetful(LastingVault):
+        def set(self, entry: str, key: str) -> None:
+            """Takes it and keeps nothing."""
+
+    profile = home / ".bashrc"
+    profile.write_text(f"export ANTHROPIC_API_KEY={ANT}\n")
+    [found] = found_in(home)
+    unsafe = replace(ring, vault=vault or Forgetful({}))
+    if vault is not None:
+        with pytest.raises(InvalidInput, match="Nothing was moved"):
+            move_key(unsafe, found, {}, removes_line=True)
+    else:
+        assert not move_key(unsafe, found, {}, removes_line=True).is_line_gone
+    assert ANT in profile.read_text()

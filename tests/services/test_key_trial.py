@@ -1,5 +1,6 @@
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +8,7 @@ from app.core.errors import InvalidInput
 from app.core.provider_keys import Trial
 from app.core.providers import PROVIDERS
 from app.services.key_trial import try_key
+from tests.end2end.certificates import self_signed
 from tests.services.key_provider import KeyProvider, key_provider
 
 KEY = "sk-real-0123456789"
@@ -77,6 +79,12 @@ def test_a_key_is_sent_to_no_upstream_in_the_clear(url: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         try_key("openai", KEY, {"openai": url})
     assert KEY not in str(raised.value)
+
+
+def test_a_key_is_not_sent_to_who_cannot_prove_a_name(tmp_path: Path) -> None:
+    with key_provider({KEY: 200}, certificate=self_signed(tmp_path, "localhost")) as impostor:
+        assert try_key("openai", KEY, {"openai": impostor.url}) is Trial.UNREACHABLE
+        assert impostor.asked == []
 
 
 def test_nobody_there_and_one_that_does_not_answer_are_told_in_time() -> None:

@@ -73,13 +73,12 @@ def price_finding(as_of: datetime | None, now: datetime) -> Finding:
 
 
 def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:
-    """Whether each provider's key is in the keyring, and the keyring answers. Raises LedgerError."""
+    """Whether each provider's key is in the keyring, and the keyring answers. Nobody is asked to open one, or to make
+    one. Raises LedgerError."""
     names = [key.name for key in list_provider_keys(ledger)]
     try:
         vault.look()
         missing = [name for name in names if not vault.get(name.entry)]
-        if not names:
-            vault.get("anthropic")  # whether it answers at all
     except AppError as error:
         return [Finding(Level.WRONG, "Keyring", error.title, error.message)]
     findings = [

@@ -68,6 +68,7 @@ def test_a_keyring_that_does_not_answer_is_wrong(ledger: Ledger) -> None:
         def get(self, entry: str) -> str | None:
             raise VaultError("The keyring did not answer", "See that it runs.")
 
+    note_provider_key(ledger, KeyName("openai"), datetime.now(UTC))
     assert titles(key_findings(ledger, Broken({})), Level.WRONG) == ["The keyring did not answer"]
 
 
