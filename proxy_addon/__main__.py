@@ -143,7 +143,7 @@ async def _listen(
     """Run mitmproxy with our hooks until `stop`. Raises MeterError when a port cannot be had."""
     gateway_port = arguments.gateway_port or _free_port()
     forward_port = arguments.forward_port or _free_port()
-    answer_errors_in_json()
+    answer_errors_in_json(hooks.calls.sent_keys.masked)
     send_messages_whole()
     master = Master(_options(routes, gateway_port, forward_port))
     ready = asyncio.Event()

@@ -21,6 +21,7 @@ from proxy_addon.exchange import Exchange
 from proxy_addon.framing import is_body
 from proxy_addon.identify import KEY_HEADER, Caller, caller_of, proxy_user
 from proxy_addon.include_usage import MAY_REFUSE_USAGE, is_about_usage
+from proxy_addon.masking import SentKeys
 from proxy_addon.meter import Cleared, Meter
 from proxy_addon.peer import is_same_user
 from proxy_addon.refusals import Reason, Refusal, refusal, unreachable_body
@@ -35,9 +36,11 @@ from proxy_addon.wire import (
     hide_usage,
     leads_to_socket,
     lower_headers,
+    mask_whole,
     put_tap,
     replace_body,
     send_upstream,
+    stream_masked,
     swap_key,
     whole_response,
 )
@@ -81,6 +84,7 @@ class MeterAddon:
         self._destinations = destinations
         self._proxy_users: dict[str, str] = {}
         self.running = RunningCalls(meter.recorder)
+        self.sent_keys = SentKeys()
         self._is_draining = False
 
     async def drain(self, limit_s: float) -> None:
@@ -180,7 +184,7 @@ class MeterAddon:
         if decision.body is not None:
             replace_body(flow, decision.body)
         if decision.key_header is not None:
-            swap_key(flow, *decision.key_header)
+            swap_key(flow, *decision.key_header, self.sent_keys)
 
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
         """The answer begins: pass it on chunk by chunk, with the tap on it where it is metered."""
@@ -189,21 +193,23 @@ class MeterAddon:
         if flow.response.status_code == 101 and _ROUTE in flow.metadata and not leads_to_socket(flow):
             flow.kill()  # mitmproxy would pass on what comes as raw bytes, unmetered
         exchange: Exchange | None = flow.metadata.get(_EXCHANGE)
+        cut = functools.partial(asyncio.get_running_loop().call_soon, self._close, flow)
         if exchange is None:
-            flow.response.stream = True
+            stream_masked(flow, None, cut)
             return
         if exchange.plain_body is not None and flow.response.status_code in MAY_REFUSE_USAGE:
             return  # held back: whose fault the error is stands in its body
         tap = put_tap(exchange, flow.response)
         is_hiding = exchange.plain_body is not None and not is_body(flow.response.headers.get("content-type", ""))
         pass_on = hide_usage(flow, exchange, tap) if is_hiding else tap.tap
-        flow.response.stream = self.running.watched(exchange, pass_on)
+        stream_masked(flow, self.running.watched(exchange, pass_on), cut)
         flow.response.headers.update(await exchange.told_headers())
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """The answer has been passed on whole, or is held back because we may have caused the error that it is."""
         exchange: Exchange | None = flow.metadata.get(_EXCHANGE)
         if exchange is None or flow.response is None:
+            mask_whole(flow)
             return
         try:
             if exchange.tap is None:
@@ -214,6 +220,7 @@ class MeterAddon:
         except NotSentAgain:
             exchange.end_broken(self._meter.recorder, error_type="provider_broke_off", was_sent=True)
         self.running.discard(exchange)
+        mask_whole(flow)
 
     async def _answer_without_question(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Replace an error about the question that we put into the request by the answer to the request as it came."""

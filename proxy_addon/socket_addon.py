@@ -20,7 +20,7 @@ from wsproto.frame_protocol import Opcode
 
 from proxy_addon.refusals import Reason
 from proxy_addon.websocket import NotSent, Socket
-from proxy_addon.wire import SOCKET
+from proxy_addon.wire import MASK, SOCKET
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,8 @@ class SocketAddon:
             if message.from_client:
                 await self._take(flow, socket, message)
             else:
+                if (mask := flow.metadata.get(MASK)) is not None and mask.is_in(message.content):
+                    message.content = mask.whole(message.content)
                 socket.note(message.content)
         except Exception:
             logger.exception("a message of a socket could not be followed")

@@ -1,5 +1,5 @@
 """What the meter decided, put on mitmproxy's flow: where a request goes, with which key and body, and what passes an
-answer on."""
+answer on, without that key."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,7 @@ from mitmproxy.proxy.layers.http import _http1
 from proxy_addon.exchange import Exchange
 from proxy_addon.identify import KEY_HEADERS, OWN_HEADER_PREFIX
 from proxy_addon.include_usage import UsageHider
+from proxy_addon.masking import KeyMask, MaskedStream, PassOn, SentKeys
 from proxy_addon.refusals import unreachable_body
 from proxy_addon.resend import Answer
 from proxy_addon.routes import Route
@@ -19,6 +20,9 @@ from proxy_addon.tap import Tap
 
 SOCKET = "bursar_socket"
 """Where a flow keeps its metered socket."""
+MASK = "bursar_mask"
+"""Where a flow that carries a provider's key keeps what masks it."""
+_MASKED = "bursar_masked_stream"
 
 
 def lower_headers(headers: http.Headers) -> dict[str, str]:
@@ -84,8 +88,9 @@ def whole_response(answer: Answer) -> http.Response:
     return response
 
 
-def swap_key(flow: http.HTTPFlow, name: str, value: str) -> None:
-    """Put the real key where the virtual one was."""
+def swap_key(flow: http.HTTPFlow, name: str, value: str, sent: SentKeys) -> None:
+    """Put the real key where the virtual one was, and remember to mask it in the answer."""
+    flow.metadata[MASK] = sent.mask_of(value.removeprefix("Bearer "))
     for header in KEY_HEADERS:
         flow.request.headers.pop(header, None)
     if "key" in flow.request.query:
@@ -93,15 +98,58 @@ def swap_key(flow: http.HTTPFlow, name: str, value: str) -> None:
     flow.request.headers[name] = value
 
 
-def answer_errors_in_json() -> None:
-    """Let mitmproxy's own error answers (provider down, bad certificate) be JSON that SDKs can read.
+def stream_masked(flow: http.HTTPFlow, pass_on: PassOn | None, cut: Callable[[], object]) -> None:
+    """Let an answer's body pass chunk by chunk, through `pass_on` where there is one, with its key masked where it
+    carried one. `cut` breaks it off."""
+    assert flow.response is not None
+    mask: KeyMask | None = flow.metadata.get(MASK)
+    if mask is None:
+        flow.response.stream = pass_on or True
+        return
+    _mask_head(flow.response, mask)
+    encoding = flow.response.headers.get("content-encoding", "")
+    flow.metadata[_MASKED] = masked = MaskedStream(mask, pass_on, encoding, cut)
+    flow.response.stream = masked.stream
+
+
+def mask_whole(flow: http.HTTPFlow) -> None:
+    """Mask an answer that was held back, and the end of one that was not; one that was cut must not look whole."""
+    mask: KeyMask | None = flow.metadata.get(MASK)
+    if mask is None or flow.response is None:
+        return
+    masked: MaskedStream | None = flow.metadata.get(_MASKED)
+    if masked is not None and masked.is_cut:
+        flow.kill()
+    _mask_head(flow.response, mask)
+    if flow.response.trailers is not None:
+        flow.response.trailers = http.Headers(_masked_fields(flow.response.trailers, mask))
+    body, encoding = flow.response.raw_content or b"", flow.response.headers.get("content-encoding", "")
+    if mask.is_in(body):
+        flow.response.raw_content = mask.whole(body)
+    elif encoding and mask.seen_by(body, encoding):
+        text = unreachable_body("The provider's answer was not passed on, because it quoted your provider key.")
+        flow.response = http.Response.make(502, text, {"content-type": "application/json"})
+
+
+def _mask_head(response: http.Response, mask: KeyMask) -> None:
+    response.headers.fields = _masked_fields(response.headers, mask)
+    response.data.reason = mask.whole(response.data.reason)
+
+
+def _masked_fields(headers: http.Headers, mask: KeyMask) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((mask.whole(name), mask.whole(value)) for name, value in headers.fields)
+
+
+def answer_errors_in_json(masked: Callable[[str], str]) -> None:
+    """Let mitmproxy's own error answers (provider down, bad certificate) be JSON that SDKs can read, and pass their
+    words, which may quote a provider's, through `masked`.
 
     There is no hook for these bodies; the function that makes them is replaced, and a test sees to it that it still is
     the one in use.
     """
 
     def make_error_response(status_code: int, message: str = "") -> bytes:
-        body = unreachable_body(f"Bursar could not reach the provider: {message}")
+        body = unreachable_body(f"Bursar could not reach the provider: {masked(message)}")
         head = f"HTTP/1.1 {status_code} {status_codes.RESPONSES.get(status_code, 'Error')}\r\n"
         fields = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         return (head + fields).encode() + body
