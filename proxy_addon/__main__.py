@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
+from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver
 from mitmproxy.master import Master
 from mitmproxy.options import Options
 
@@ -38,6 +38,7 @@ from proxy_addon.hardening import harden_process
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.meter import Meter
 from proxy_addon.orders import Orders
+from proxy_addon.own_tls import OwnTls
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes, parse_place
 from proxy_addon.socket_addon import SocketAddon, send_messages_whole
@@ -112,7 +113,7 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
         on_stop=lambda: loop.call_soon_threadsafe(stop.set),
         on_keys_changed=lambda choice: loop.call_soon_threadsafe(keys.take, choice),
         on_cut=lambda sessions, everything: loop.call_soon_threadsafe(
-            functools.partial(calls.running.stop, sessions, everything=everything)
+            functools.partial(calls.in_flight.stop, sessions, everything=everything)
         ),
     )
     recorder = Recorder(ledger, on_change=lambda: loop.call_soon_threadsafe(gate.wake), look=orders.look)
@@ -129,7 +130,7 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     try:
         await _listen(arguments, routes, hooks, ledger, lock, stop)
     finally:
-        hooks.calls.running.end_all()
+        hooks.calls.in_flight.end_all()
         hooks.sockets.end_all()
         await asyncio.to_thread(recorder.stop)
         with ledger.write() as connection:
@@ -152,7 +153,7 @@ async def _listen(
         core.Core(),
         hooks.server,
         next_layer.NextLayer(),
-        tlsconfig.TlsConfig(),
+        OwnTls(),
         disable_h2c.DisableH2C(),
         hooks.calls,
         hooks.sockets,

@@ -16,6 +16,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from proxy_addon import budget
 from proxy_addon.budget import Budget
+from proxy_addon.certified_names import certified_domains, covers
 from proxy_addon.destinations import Destinations, ForbiddenDestination
 from proxy_addon.exchange import Exchange
 from proxy_addon.framing import is_body
@@ -83,17 +84,22 @@ class MeterAddon:
         self._routes = routes
         self._destinations = destinations
         self._proxy_users: dict[str, str] = {}
-        self.running = RunningCalls(meter.recorder)
+        self.in_flight = RunningCalls(meter.recorder)
         self.sent_keys = SentKeys()
         self._is_draining = False
 
     async def drain(self, limit_s: float) -> None:
         """Send no further request, and wait for the answers of those that were sent."""
         self._is_draining = True
-        await self.running.drain(limit_s)
+        await self.in_flight.drain(limit_s)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """A client opens a tunnel: remember the user name, which the requests inside do not repeat."""
+        """A client opens a tunnel: remember the user name, which the requests inside do not repeat. Nobody is led to a
+        metered host for which our CA cannot vouch: the client would only see a certificate that it must not trust."""
+        host, port = flow.request.host, flow.request.port
+        if self._routes.opens(host, port) and port == 443 and not covers(certified_domains(), host):
+            told = f"Bursar's CA does not know {host[:100]}. Use the gateway, or a newer Bursar."
+            flow.response = http.Response.make(403, unreachable_body(told), _JSON)
         user = proxy_user(flow.request.headers.get("proxy-authorization", ""))
         if user:
             self._proxy_users[flow.client_conn.id] = user
@@ -180,7 +186,7 @@ class MeterAddon:
             flow.metadata[SOCKET] = Socket(self._meter, request, decision.holder, flow.metadata[_READER])
         if decision.exchange is not None:
             flow.metadata[_EXCHANGE] = decision.exchange
-            self.running.add(decision.exchange, functools.partial(self._close, flow))
+            self.in_flight.add(decision.exchange, functools.partial(self._close, flow))
         if decision.body is not None:
             replace_body(flow, decision.body)
         if decision.key_header is not None:
@@ -202,7 +208,7 @@ class MeterAddon:
         tap = put_tap(exchange, flow.response)
         is_hiding = exchange.plain_body is not None and not is_body(flow.response.headers.get("content-type", ""))
         pass_on = hide_usage(flow, exchange, tap) if is_hiding else tap.tap
-        stream_masked(flow, self.running.watched(exchange, pass_on), cut)
+        stream_masked(flow, self.in_flight.watched(exchange, pass_on), cut)
         flow.response.headers.update(await exchange.told_headers())
 
     async def response(self, flow: http.HTTPFlow) -> None:
@@ -219,7 +225,7 @@ class MeterAddon:
             exchange.end_complete(self._meter.recorder)
         except NotSentAgain:
             exchange.end_broken(self._meter.recorder, error_type="provider_broke_off", was_sent=True)
-        self.running.discard(exchange)
+        self.in_flight.discard(exchange)
         mask_whole(flow)
 
     async def _answer_without_question(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
@@ -247,7 +253,7 @@ class MeterAddon:
         is_client = flow.client_conn.state is ConnectionState.CLOSED
         error_type = "client_left" if is_client else "provider_broke_off" if was_sent else "provider_unreachable"
         exchange.end_broken(self._meter.recorder, error_type=error_type, was_sent=was_sent)
-        self.running.discard(exchange)
+        self.in_flight.discard(exchange)
 
     async def _own_answer(self, flow: http.HTTPFlow) -> http.Response:
         """The gateway's own paths: its health, what an agent may know of its caps, and nothing else."""

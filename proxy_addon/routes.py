@@ -89,14 +89,18 @@ class Routes:
     @property
     def opened_hosts(self) -> tuple[str, ...]:
         """Patterns of `host:port` whose traffic the forward proxy opens."""
-        return tuple(f"^(?:{service.hosts.pattern}):{service.port}$" for service in SERVICES)
+        return tuple(f"^(?:{service.hosts.expression.pattern}):{service.port}$" for service in SERVICES)
+
+    def opens(self, host: str, port: int) -> bool:
+        """Whether the forward proxy opens what goes to this place."""
+        return any(service.port == port and service.hosts.has(host.lower()) for service in SERVICES)
 
     def is_upstream(self, host: str, port: int) -> bool:
         """Whether calls are sent to this place: it was chosen, or is a provider's own."""
         if any((chosen.host.lower(), chosen.port) == (host, port) for chosen in self._upstreams.values()):
             return True
         own = (service for service in SERVICES if service.port == port and not service.is_customers)
-        return any(service.hosts.fullmatch(host) for service in own)
+        return any(service.hosts.has(host) for service in own)
 
     def by_prefix(self, method: str, path: str) -> Route | None:
         """The route of a gateway path such as `/anthropic/v1/messages`; None when its prefix names no service.
@@ -117,7 +121,7 @@ class Routes:
         """The route of a request that names the provider's host itself; None when it is not a metered one."""
         name = host.lower().rstrip(".")
         for service in SERVICES:
-            if (scheme, port) == (service.scheme, service.port) and service.hosts.fullmatch(name):
+            if (scheme, port) == (service.scheme, service.port) and service.hosts.has(name):
                 return _route(service, *self._at_host(service, name), method, path)
         return None
 
@@ -142,7 +146,7 @@ def _placed(service: Service, path: str) -> tuple[Upstream | None, str]:
         place, _, rest = path.removeprefix("/").partition("/")
         host = service.place.format(place) if _LABEL.fullmatch(place) else place
         path = f"/{rest}"
-    if not service.hosts.fullmatch(host):
+    if not service.hosts.has(host):
         return None, path
     return Upstream(service.scheme, host, service.port), path
 

@@ -14,6 +14,18 @@ Paths = tuple[tuple[re.Pattern[str], ApiShape], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Hosts:
+    """Names of hosts: as they stand in the table, and the expression that matches each whole."""
+
+    names: tuple[str, ...]
+    expression: re.Pattern[str]
+
+    def has(self, host: str) -> bool:
+        """Whether a lower-case name is one of them."""
+        return self.expression.fullmatch(host) is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One way to reach a provider.
 
@@ -29,7 +41,7 @@ class Service:
     name: str
     fallback_shape: ApiShape
     metered: Paths
-    hosts: re.Pattern[str]
+    hosts: Hosts
     host: str = ""
     scheme: str = "https"
     port: int = 443
@@ -43,13 +55,13 @@ class Service:
     logins: Billing = Billing.API
 
 
-def hosts(*patterns: str) -> re.Pattern[str]:
+def hosts(*patterns: str) -> Hosts:
     """A name as it stands, or with `{label}` and `{region}` for one part of it."""
     parts = {"{label}": r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "{region}": r"[a-z]{2,3}(?:-[a-z]+){1,3}-[0-9]{1,2}"}
     whole = "|".join(re.escape(pattern) for pattern in patterns)
     for part, expression in parts.items():
         whole = whole.replace(re.escape(part), expression)
-    return re.compile(whole)
+    return Hosts(patterns, re.compile(whole))
 
 
 def paths(base: str, table: dict[str, ApiShape]) -> Paths:

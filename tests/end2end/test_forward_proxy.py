@@ -1,7 +1,9 @@
 """The forward proxy: metered hosts are opened with the meter's own CA, everything else passes unopened."""
 
 import json
+import shutil
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from cryptography import x509
+from mitmproxy.certs import CertStore
 
 from tests.end2end.certificates import self_signed
 from tests.end2end.meter_process import RunningMeter, meter
@@ -125,3 +129,39 @@ def test_ca_key_is_private(running: RunningMeter) -> None:
     folder = _meters_ca(running).parent
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "mitmproxy-ca.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_ca_vouches_for_metered_hosts_only(running: RunningMeter) -> None:
+    certificate = x509.load_pem_x509_certificate(_meters_ca(running).read_bytes())
+    permitted = certificate.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    assert "api.openai.com" in [name.value for name in permitted]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_believes_the_ca_for_a_metered_host(running: RunningMeter, provider: Provider) -> None:
+    proxy = running.forward.replace("http://", f"http://{running.token}:x@")
+    command = ["curl", "-sS", "--proxy", proxy, "--cacert", str(_meters_ca(running)), "-H", "authorization: Bearer x"]
+    command += ["https://eu.api.openai.com/v1/models"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [seen.path for seen in provider.seen] == ["/v1/models"]
+
+
+def test_a_region_that_the_ca_does_not_know_is_refused_and_not_passed_by(running: RunningMeter) -> None:
+    with _client(running, _meters_ca(running), running.token) as client, pytest.raises(httpx2.ProxyError, match="403"):
+        client.post("https://bedrock-runtime.xx-newest-9.amazonaws.com/model/m/converse", json={})
+    assert running.count() == 0
+
+
+def test_a_ca_without_limits_is_replaced_at_the_start(home: Path, provider: Provider) -> None:
+    folder = home / "meter"
+    folder.mkdir(mode=0o700)
+    CertStore.create_store(folder, "mitmproxy", 2048)
+    provider.answer = lambda _seen: chat_completion(10, 5)
+    with meter(home, {"openai": provider.url}) as running:
+        with _client(running, _meters_ca(running), running.token) as client:
+            assert client.post("https://api.openai.com/v1/chat/completions", json=CHAT).status_code == 200
+        told = (home / "log" / "meter.log").read_text()
+        assert "may have vouched for any host" in told
+        assert "Traceback" not in told
+    assert not (folder / "mitmproxy-ca.p12").exists()
