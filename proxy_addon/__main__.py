@@ -34,7 +34,7 @@ from proxy_addon.addon import MeterAddon
 from proxy_addon.budget import Budget
 from proxy_addon.destinations import Destinations
 from proxy_addon.gate import Gate
-from proxy_addon.hardening import harden_process
+from proxy_addon.hardening import harden_process, refuse_exposed_files
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.meter import Meter
 from proxy_addon.orders import Orders
@@ -84,6 +84,7 @@ def main() -> int:
     sys.setswitchinterval(_SWITCH_S)
     try:
         arguments = _arguments()
+        refuse_exposed_files(arguments.ledger)
         set_up_logging(paths.log_folder() / "meter.log")
         logging.getLogger("mitmproxy").setLevel(logging.WARNING)
         routes = Routes(arguments.upstreams)
@@ -193,10 +194,8 @@ class _Running:
 
 def _options(routes: Routes, gateway_port: int, forward_port: int) -> Options:
     """mitmproxy's options: loopback only, nothing opened but metered hosts, HTTP/1.1, upstream connected late."""
-    folder = paths.config_folder() / "meter"
-    folder.mkdir(mode=paths.PRIVATE_FOLDER_MODE, exist_ok=True)
     options = Options(
-        confdir=str(folder),
+        confdir=str(paths.meter_folder()),
         mode=[
             f"reverse:http://{GATEWAY_TARGET}@{LOOPBACK}:{gateway_port}",
             f"regular@{LOOPBACK}:{forward_port}",

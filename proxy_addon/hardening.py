@@ -10,6 +10,10 @@ systems begin with were too few for 200 of them (measured; unrelated calls faile
 import ctypes
 import os
 import sys
+from pathlib import Path
+
+from app import paths
+from app.core.errors import MeterError
 
 _PR_SET_DUMPABLE = 4
 _PRIVATE_UMASK = 0o077
@@ -28,6 +32,17 @@ def harden_process() -> None:
     _raise_descriptor_limit()
     if sys.platform == "linux" and ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
+
+
+def refuse_exposed_files(ledger: Path) -> None:
+    """Raise MeterError when another user of the machine could open a file of ours, or no folder can be had."""
+    try:
+        paths.refuse_exposed(ledger)
+    except paths.OpenToOthers as error:
+        raise MeterError(error.title, error.message) from None
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise MeterError("Bursar has no folder to write in", f"{error.filename}: {why}. Or set BURSAR_HOME.") from None
 
 
 def _raise_descriptor_limit() -> None:

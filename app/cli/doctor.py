@@ -43,19 +43,17 @@ def _findings() -> "list[Finding]":
             running = running_meter(ledger)
             gateway_url = running.gateway_url if running else f"http://127.0.0.1:{settings.gateway_port}"
             now = datetime.now(UTC)
-            findings = machine_findings(ledger, settings, KeyringVault(), _private_files(), now)
+            findings = machine_findings(
+                ledger,
+                settings,
+                KeyringVault(),
+                [*paths.private_files(paths.ledger_path()), paths.settings_path()],
+                now,
+            )
             findings += agent_findings(ledger, now)
     except AppError as error:
         return [Finding(Level.WRONG, "Bursar", error.title, error.message)]
     return findings + findings_around(os.environ, places_of(os.environ, Path.cwd()), gateway_url)
-
-
-def _private_files() -> list[Path]:
-    """What nobody else may read: folders, ledger, settings, and the meter's own CA."""
-    data, config = paths.data_folder(), paths.config_folder()
-    ledger = paths.ledger_path()
-    beside = [ledger.with_name(ledger.name + ending) for ending in ("", "-wal", "-shm")]
-    return [data, config, *beside, paths.settings_path(), config / "meter", config / "meter" / "mitmproxy-ca.pem"]
 
 
 def _print(findings: "list[Finding]") -> None:

@@ -80,7 +80,17 @@ def user_name() -> str:
         return "unknown"
 
 
+def refuse_exposed() -> None:
+    """For what stays and keeps files open: raise InvalidInput when others could open one of them."""
+    try:
+        paths.refuse_exposed(paths.ledger_path())
+    except OSError as error:
+        raise _no_folder(error) from None
+
+
 def _no_folder(error: OSError) -> InvalidInput:
+    if isinstance(error, paths.OpenToOthers):
+        return InvalidInput(error.title, error.message)
     reason = error.strerror or type(error).__name__
     return InvalidInput(
         "Bursar has no folder to write in", f"{error.filename}: {reason}. Make it yours, or set BURSAR_HOME."

@@ -36,6 +36,7 @@ def serve(
     from app.services.jobs import start_jobs
     from app.services.kept_meter import KeptMeter
 
+    places.refuse_exposed()
     places.keep_log("proxy")
     settings = places.read_settings()
     settings = replace(

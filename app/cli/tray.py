@@ -31,6 +31,7 @@ def show_tray(
     if context.invoked_subcommand is not None:
         return
     require_screen()
+    places.refuse_exposed()
     places.keep_log("tray")
     from app.desktop.application import run_desktop  # Qt takes a while to load and the other commands need none of it
 

@@ -59,6 +59,6 @@ def test_a_failed_change_leaves_no_key(
 
 @pytest.mark.usefixtures("settings")
 def test_a_meter_without_a_fixed_port_cannot_be_written_down(bursar: Bursar, home: Path) -> None:
-    home.mkdir()
+    home.mkdir(mode=0o700)
     (home / "settings.json").write_text('{"gateway_port": 0}')
     assert bursar("connect", "claude-code", "--yes").err.splitlines()[0] == "The meter has no fixed port"

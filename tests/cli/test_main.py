@@ -50,7 +50,7 @@ def test_a_wrong_command_has_status_2(bursar: Bursar, arguments: list[str]) -> N
 
 
 def test_damaged_settings_and_a_damaged_ledger_are_told(bursar: Bursar, home: Path) -> None:
-    home.mkdir()
+    home.mkdir(mode=0o700)
     (home / "settings.json").write_text("{")
     ran = bursar("spend")
     assert (ran.status, ran.err.splitlines()[0]) == (1, "The settings cannot be read")
@@ -100,3 +100,16 @@ def test_output_into_a_closed_pipe_is_no_crash(home: Path) -> None:
         shell=True, capture_output=True, text=True, check=True, cwd=REPO, env=environment,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has such modes")
+@pytest.mark.parametrize("arguments", [[], ["proxy"], ["spend"], ["run", "true"]])
+def test_a_home_that_others_could_open_is_told_with_what_closes_it(
+    bursar: Bursar, home: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    home.mkdir()
+    home.chmod(0o750)
+    ran = bursar(*arguments)
+    told = f"{home} has mode 750. Close it with: chmod 700 {home}"
+    assert (ran.status, ran.err.splitlines()) == (1, ["Others may open Bursar's files", told])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end2end.bare_http import CHAT, post
-from tests.end2end.meter_process import RunningMeter, meter
+from tests.end2end.meter_process import RunningMeter, meter, read_event, start_process, stop_process
 from tests.end2end.provider import Provider, chat_completion
 
 pytestmark = pytest.mark.end2end
@@ -48,3 +48,19 @@ def test_another_user_can_read_no_file(running: RunningMeter) -> None:
     assert {"ledger.sqlite", "meter.log"} <= {file.name for file in files}
     for path in [running.home, *running.home.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path.name
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has such modes")
+@pytest.mark.parametrize("name", ["", "ledger.sqlite", "meter", "meter/mitmproxy-ca.pem"])
+def test_a_meter_whose_files_others_could_open_does_not_start(home: Path, name: str) -> None:
+    with meter(home, {}):
+        pass
+    place = home / name
+    mode = place.stat().st_mode & 0o777
+    place.chmod(0o755)
+    process = start_process(home, {})
+    said = read_event(process)
+    stop_process(process)
+    assert (process.returncode, said["title"]) == (3, "Others may open Bursar's files")
+    assert str(said["message"]) == f"{place} has mode 755. Close it with: chmod {mode:o} {place}"
+    assert place.stat().st_mode & 0o777 == 0o755, "a person's doing is not undone in silence"

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import stat
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +13,12 @@ from app.ledger.engine import Ledger
 from app.ledger.meter_state import running_meter
 from app.ledger.price_store import prices_as_of
 from app.ledger.provider_key_store import list_provider_keys
+from app.paths import closing_command, exposed
 from app.pricing.age import age_days, stale_notice
 from app.services.doctor.finding import Finding, Level
 from app.services.settings import Settings
 
 LOOPBACK = "127.0.0.1"
-_OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def machine_findings(
@@ -100,18 +99,15 @@ def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:
 
 def mode_findings(files: Iterable[Path]) -> list[Finding]:
     """Files and folders that others on this machine could open; nothing where the system has no such rights."""
-    if os.name != "posix":
-        return []
     return [
         Finding(
             Level.WRONG,
             "Files",
             f"Others may open {file.name}",
             f"{file} is to be readable by you only.",
-            f"chmod {'700' if file.is_dir() else '600'} {file}",
+            closing_command(file),
         )
-        for file in files
-        if file.exists() and file.stat().st_mode & _OPEN_TO_OTHERS
+        for file in exposed(files)
     ]
 
 
