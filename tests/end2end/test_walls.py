@@ -58,9 +58,9 @@ def test_a_meter_whose_files_others_could_open_does_not_start(home: Path, name: 
     place = home / name
     mode = place.stat().st_mode & 0o777
     place.chmod(0o755)
-    process = start_process(home, {})
-    said = read_event(process)
-    stop_process(process)
+    with start_process(home, {}) as process:
+        said = read_event(process)
+        stop_process(process)
     assert (process.returncode, said["title"]) == (3, "Others may open Bursar's files")
     assert str(said["message"]) == f"{place} has mode 755. Close it with: chmod {mode:o} {place}"
     assert place.stat().st_mode & 0o777 == 0o755, "a person's doing is not undone in silence"
