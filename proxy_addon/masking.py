@@ -9,8 +9,10 @@ A compressed answer cannot be masked without packing it anew. It is read beside,
 What comes in an encoding that the meter does not know (agents measured do not ask for one) goes on unread.
 """
 
+import json
 import logging
 from collections.abc import Callable, Iterable
+from urllib.parse import quote
 
 from proxy_addon.content_decoding import UndecodableContent, decoder_for
 
@@ -25,30 +27,26 @@ type PassOn = Callable[[bytes], bytes | Iterable[bytes]]
 
 
 class KeyMask:
-    """Masks one key. An empty or short one is never found."""
+    """Masks one key, as it is and as JSON and a URL would write it. An empty or short one is never found."""
 
     def __init__(self, key: str) -> None:
-        self._key = key.encode() if len(key) >= MIN_KEY_LENGTH else b""
-        self._stars = _MASK * len(self._key)
+        written = dict.fromkeys((key, json.dumps(key)[1:-1], quote(key, safe=""))) if len(key) >= MIN_KEY_LENGTH else ()
+        self._spellings = tuple(spelling.encode() for spelling in written)
 
     def whole(self, data: bytes) -> bytes:
         """The data with every occurrence masked; the very same object where there is none."""
-        return data.replace(self._key, self._stars) if self.is_in(data) else data
+        for spelling in self._spellings:
+            if spelling in data:
+                data = data.replace(spelling, _MASK * len(spelling))
+        return data
 
     def is_in(self, data: bytes) -> bool:
         """Whether the key occurs."""
-        return bool(self._key) and self._key in data
+        return any(spelling in data for spelling in self._spellings)
 
     def begun(self, data: bytes) -> int:
         """How many bytes at the end of `data` could be the beginning of the key: 0 almost always."""
-        if not self._key:
-            return 0
-        at = data.find(self._key[:1], max(0, len(data) - len(self._key) + 1))
-        while at >= 0:
-            if self._key.startswith(data[at:]):
-                return len(data) - at
-            at = data.find(self._key[:1], at + 1)
-        return 0
+        return max((_begun(spelling, data) for spelling in self._spellings), default=0)
 
     def seen_by(self, answer: bytes, content_encoding: str) -> bool:
         """Whether a whole body holds the key once it is unpacked. What cannot be unpacked holds nothing to read."""
@@ -59,6 +57,16 @@ class KeyMask:
             return self.is_in(b"".join(decoder.decode(answer)))
         except UndecodableContent:
             return False
+
+
+def _begun(spelling: bytes, data: bytes) -> int:
+    first = spelling[:1]
+    at = data.find(first, max(0, len(data) - len(spelling) + 1))
+    while at >= 0:
+        if spelling.startswith(data[at:]):
+            return len(data) - at
+        at = data.find(first, at + 1)
+    return 0
 
 
 class MaskedStream:

@@ -1,7 +1,9 @@
 import gzip
 import itertools
+import json
 import zlib
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 import zstandard
@@ -80,6 +82,15 @@ def test_a_key_split_over_two_chunks_is_masked(place: int) -> None:
 def test_a_beginning_that_turns_out_harmless_goes_on() -> None:
     assert through([b"sk-ant-", b"hill"]) == [b"sk-ant-hill"]
     assert through([b"sk-ant-api03-"]) == [b"sk-ant-api03-"]
+
+
+def test_a_key_is_masked_as_json_and_a_url_write_it_too() -> None:
+    key = 'AIza/odd+key="quoted"'
+    for written in (key, json.dumps(key)[1:-1], quote(key, safe="")):
+        said = f'{{"got": "{written}"}}'.encode()
+        for place in range(len(said)):
+            heard = b"".join(through([said[:place], said[place:]], key))
+            assert heard == said.replace(written.encode(), b"*" * len(written))
 
 
 def test_a_short_key_masks_nothing() -> None:
