@@ -52,11 +52,13 @@ def meter(
     keys: Mapping[str, str] | None = KEYS,
     tags: Tags | None = None,
     extra: tuple[str, ...] = (),
+    before: tuple[str, ...] = (),
 ) -> Iterator[RunningMeter]:
-    """Start a meter and stop it in the end, seeing to it that it ends cleanly. Without `keys` it asks the keyring."""
+    """Start a meter and stop it in the end, seeing to it that it ends cleanly. Without `keys` it asks the keyring;
+    `before` is what becomes it."""
     ledger = open_ledger(home / "ledger.sqlite")
     _key, token = issue_key(ledger, name="test", tags=tags or Tags(project="billing-api", agent="test", user="me"))
-    process = start_process(home, upstreams, keys, extra)
+    process = start_process(home, upstreams, keys, extra, before)
     try:
         event = read_event(process)
         assert event["event"] == "ready", event
@@ -73,10 +75,14 @@ def meter(
 
 
 def start_process(
-    home: Path, upstreams: Mapping[str, str], keys: Mapping[str, str] | None = KEYS, extra: tuple[str, ...] = ()
+    home: Path,
+    upstreams: Mapping[str, str],
+    keys: Mapping[str, str] | None = KEYS,
+    extra: tuple[str, ...] = (),
+    before: tuple[str, ...] = (),
 ) -> subprocess.Popen[bytes]:
     """A meter process that was just started. Without `keys` it asks the keyring."""
-    command = [sys.executable, "-m", "proxy_addon", "--ledger", str(home / "ledger.sqlite")]
+    command = [*before, sys.executable, "-m", "proxy_addon", "--ledger", str(home / "ledger.sqlite")]
     command += ["--gateway-port", "0", "--forward-port", "0", "--stop-with-stdin", *extra]
     if keys is not None:
         command.append("--keys-from-stdin")
