@@ -217,8 +217,8 @@ JUDGES: dict[str, Callable[[Path, Path, int, str], bool]] = {
     "rust": believed_by_rust,
 }
 WRONGLY_BELIEVED = {"rust": {"*.com"}}
-"""The verifier of Python's `cryptography` (48) does not hold a wildcard to the constraints. No agent is known to use
-it, and nothing in a CA could mend it; where this fails, it was mended."""
+"""The verifier of Python's `cryptography` does not hold a wildcard to the constraints (CVE-2026-69248). No agent is
+known to use it, and nothing in a CA could mend it; where this fails, it was mended."""
 _PROGRAMS = ("openssl", "curl", "node")
 
 
