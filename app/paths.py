@@ -70,7 +70,7 @@ def private_files(ledger: Path) -> list[Path]:
     """All there is that only its owner may open: folders, ledger, logs, locks, the CA. Raises OSError."""
     folders = [data_folder(), config_folder(), log_folder(), meter_folder()]
     beside = [ledger, *(ledger.with_name(ledger.name + ending) for ending in ("-wal", "-shm", ".meters"))]
-    inside = [*folders[2].glob("*.log*"), *folders[3].glob("*")]
+    inside = [*folders[2].glob("*.log*"), *folders[3].glob("*-ca.*")]
     return [path for path in (*folders, *beside, *inside) if path.exists()]
 
 
