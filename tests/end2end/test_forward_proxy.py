@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -17,6 +19,7 @@ from mitmproxy.certs import CertStore
 from tests.end2end.certificates import self_signed
 from tests.end2end.meter_process import RunningMeter, meter
 from tests.end2end.provider import Provider, chat_completion
+from tests.proxy_addon.test_destinations import SPELLINGS_OF_LOCAL_PLACES
 
 pytestmark = pytest.mark.end2end
 
@@ -165,3 +168,29 @@ def test_a_ca_without_limits_is_replaced_at_the_start(home: Path, provider: Prov
         assert "may have vouched for any host" in told
         assert "Traceback" not in told
     assert not (folder / "mitmproxy-ca.p12").exists()
+
+
+def test_no_spelling_of_a_local_place_is_reached_by_either_way(home: Path, provider: Provider) -> None:
+    port, reached = urlsplit(provider.url).port, []
+    with meter(home, {}) as running:
+        for host in SPELLINGS_OF_LOCAL_PLACES:
+            written = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            for ask in (f"GET http://{written}/", f"CONNECT {written}"):
+                answer = _asked(running, f"{ask} HTTP/1.1\r\nhost: {written}\r\nconnection: close\r\n\r\n")
+                reached += [ask] if answer and not answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 502")) else []
+        assert running.count() == 0
+    assert reached == []
+    assert provider.seen == []
+
+
+def _asked(running: RunningMeter, request: str) -> bytes:
+    """What the forward proxy says, or what comes through the tunnel where it grants one: it does before it leads
+    anywhere."""
+    place = urlsplit(running.forward)
+    with socket.create_connection((place.hostname, place.port or 0), timeout=20) as proxy:
+        proxy.sendall(request.encode())
+        answer = proxy.recv(65536)
+        if answer.startswith(b"HTTP/1.1 200"):
+            proxy.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            answer = proxy.recv(65536)
+    return answer
