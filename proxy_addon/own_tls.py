@@ -43,9 +43,10 @@ class OwnTls(TlsConfig):
 
     def get_cert(self, conn_context: Any) -> CertStoreEntry:
         """A certificate for the host that the client asked for, or for the address that it came to, and nothing else:
-        one name outside the CA's constraints makes a certificate worthless."""
-        name = conn_context.client.sni or conn_context.client.sockname[0]
-        return self.certstore.get_cert(name, [_general_name(name)])
+        one name outside the CA's constraints makes a certificate worthless. An address does not stand in the subject,
+        where OpenSSL would take it for a name."""
+        name = _general_name(conn_context.client.sni or conn_context.client.sockname[0])
+        return self.certstore.get_cert(name.value if isinstance(name, x509.DNSName) else None, [name])
 
     def _keep(self) -> bool:
         self._looked_at = time.monotonic()

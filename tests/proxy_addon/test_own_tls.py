@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from mitmproxy.test import taddons
+from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreContextError
 
 from proxy_addon.certificates import CERTIFICATE_FILE
 from proxy_addon.own_tls import LOOKS_EVERY_S, OwnTls
@@ -22,7 +23,9 @@ def names_for(tls: OwnTls, folder: Path, sni: str | None, came_to: str) -> list[
     entry = tls.get_cert(SimpleNamespace(client=SimpleNamespace(sni=sni, sockname=(came_to, 1))))
     leaf = entry.cert.to_cryptography()
     authority = x509.load_pem_x509_certificate((folder / CERTIFICATE_FILE).read_bytes())
-    leaf.verify_directly_issued_by(authority)
+    store = X509Store()
+    store.add_cert(X509.from_cryptography(authority))
+    X509StoreContext(store, X509.from_cryptography(leaf)).verify_certificate()
     return [str(name.value) for name in leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value]
 
 
@@ -32,6 +35,10 @@ def test_a_certificate_names_what_was_asked_for_and_nothing_else(tls: OwnTls, tm
         assert names_for(tls, tmp_path, "api.openai.com", "127.0.0.1") == ["api.openai.com"]
         assert names_for(tls, tmp_path, "meter.example", "172.17.0.1") == ["meter.example"]
         assert names_for(tls, tmp_path, None, "172.17.0.1") == ["172.17.0.1"]
+        with pytest.raises(X509StoreContextError, match="permitted subtree violation"):
+            names_for(tls, tmp_path, "example.com", "127.0.0.1")
+        with pytest.raises(X509StoreContextError, match="permitted subtree violation"):
+            names_for(tls, tmp_path, None, "127.0.0.1")
 
 
 def test_names_and_addresses_of_the_users_own_are_vouched_for(tls: OwnTls, tmp_path: Path) -> None:
