@@ -37,18 +37,18 @@ class OpenToOthers(PermissionError):
 
 def data_folder() -> Path:
     """Folder of the ledger; made if missing. Raises OSError when it cannot be made, OpenToOthers when it is that."""
-    return _private(_home() or user_data_path(APP_NAME, appauthor=False))
+    return _private(_data_place())
 
 
 def config_folder() -> Path:
     """Folder of the settings file; made if missing. Raises OSError as `data_folder` does."""
-    return _private(_home() or user_config_path(APP_NAME, appauthor=False))
+    return _private(_config_place())
 
 
 def log_folder() -> Path:
     """Folder of the log files; made if missing. Raises OSError as `data_folder` does."""
-    home = _home()
-    return _private(_private(home) / "log" if home else user_log_path(APP_NAME, appauthor=False))
+    data_folder()  # before the folder inside it, where all is under one
+    return _private(_log_place())
 
 
 def ledger_path() -> Path:
@@ -67,8 +67,8 @@ def meter_folder() -> Path:
 
 
 def private_files(ledger: Path) -> list[Path]:
-    """All there is that only its owner may open: folders, ledger, logs, locks, the CA. Raises OSError."""
-    folders = [data_folder(), config_folder(), log_folder(), meter_folder()]
+    """All there is that only its owner may open: folders, ledger, logs, locks, the CA."""
+    folders = [_data_place(), _config_place(), _log_place(), _config_place() / "meter"]
     beside = [ledger, *(ledger.with_name(ledger.name + ending) for ending in ("-wal", "-shm", ".meters"))]
     inside = [*folders[2].glob("*.log*"), *folders[3].glob("*-ca.*")]
     return [path for path in (*folders, *beside, *inside) if path.exists()]
@@ -76,9 +76,17 @@ def private_files(ledger: Path) -> list[Path]:
 
 def refuse_exposed(ledger: Path) -> None:
     """Raise OpenToOthers for the first of our files that others could open, or settings that they could write. (The
-    settings hold no secret, and many an editor makes its files readable.) Raises OSError."""
+    settings hold no secret, and many an editor makes its files readable.) Raises OSError where no folder can be had."""
+    for folder in (data_folder, config_folder, log_folder, meter_folder):
+        folder()
     for path, rights in (*((path, _OTHERS) for path in private_files(ledger)), (settings_path(), _OTHERS_WRITING)):
         _refuse_rights(path, rights)
+
+
+def made_private(file: Path) -> Path:
+    """The file, made empty with mode 0600 where there was none: for libraries that would make it readable to all."""
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE_MODE))
+    return file
 
 
 def exposed(paths: Iterable[Path]) -> list[Path]:
@@ -96,6 +104,19 @@ def resources_folder() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "_resources"
     return installed if installed.is_dir() else package.parent / "resources"
+
+
+def _data_place() -> Path:
+    return _home() or user_data_path(APP_NAME, appauthor=False)
+
+
+def _config_place() -> Path:
+    return _home() or user_config_path(APP_NAME, appauthor=False)
+
+
+def _log_place() -> Path:
+    home = _home()
+    return home / "log" if home else user_log_path(APP_NAME, appauthor=False)
 
 
 def _home() -> Path | None:

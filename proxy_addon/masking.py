@@ -46,7 +46,10 @@ class KeyMask:
 
     def begun(self, data: bytes) -> int:
         """How many bytes at the end of `data` could be the beginning of the key: 0 almost always."""
-        return max((_begun(spelling, data) for spelling in self._spellings), default=0)
+        longest = 0
+        for spelling in self._spellings:
+            longest = max(longest, _begun(spelling, data))
+        return longest
 
     def seen_by(self, answer: bytes, content_encoding: str) -> bool:
         """Whether a whole body holds the key once it is unpacked. What cannot be unpacked holds nothing to read."""

@@ -47,7 +47,7 @@ def _findings() -> "list[Finding]":
                 ledger,
                 settings,
                 KeyringVault(),
-                [*paths.private_files(paths.ledger_path()), paths.settings_path()],
+                [*paths.private_files(ledger.path), paths.settings_path()],
                 now,
             )
             findings += agent_findings(ledger, now)

@@ -88,7 +88,7 @@ class Desktop(QObject):
         self.keeper = MeterKeeper(meter_command(settings, ledger.path), log_file)
         if not keeps_meter:
             self.keeper.leave_alone()
-        state = QSettings(str(paths.config_folder() / "window.ini"), QSettings.Format.IniFormat)
+        state = QSettings(str(paths.made_private(paths.config_folder() / "window.ini")), QSettings.Format.IniFormat)
         clock = Clock(datetime.now(UTC), time_zone)
         self.window = Window(self.commands, settings, time_zone, clock, state)
         self.popover = Popover(self.commands)

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,15 @@ def test_settings_that_cannot_be_read_are_a_finding(bursar: Bursar, machine: Pat
     ran = bursar("doctor")
     assert ran.status == 1
     assert "wrong Bursar: The settings cannot be read" in ran.out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has such modes")
+@pytest.mark.parametrize(("name", "mode"), [("", "700"), ("ledger.sqlite", "600"), ("log", "700")])
+def test_what_others_could_open_is_told_with_what_closes_it(
+    bursar: Bursar, machine: Path, home: Path, name: str, mode: str
+) -> None:
+    (home / "log").mkdir(mode=0o700)
+    (home / name).chmod(0o755)
+    ran = bursar("doctor")
+    assert ran.status == 1
+    assert f"chmod {mode} {home / name}\n" in ran.out
