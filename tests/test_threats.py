@@ -81,7 +81,13 @@ THREATS = {
     ),
     "T8": Threat(
         "an agent raises its own cap or approves its own call",
-        ("end2end/test_caps.py::test_approval_is_for_one_call_only",),
+        (
+            "end2end/test_authority.py::test_no_path_of_the_meter_changes_what_a_person_set",
+            "end2end/test_authority.py::test_no_header_approves_a_call",
+            "end2end/test_authority.py::test_the_agents_own_server_has_no_verb_but_asking",
+            "end2end/test_authority.py::test_an_answer_is_for_the_one_who_asked_for_that_amount_and_once",
+            "end2end/test_caps.py::test_approval_is_for_one_call_only",
+        ),
         "A program of the same user can write the ledger's file: cooperative stops mistakes, not malice.",
     ),
     "T9": Threat(
@@ -99,6 +105,7 @@ THREATS = {
     "T10": Threat(
         "an agent spends under another's name",
         (
+            "end2end/test_attribution.py::test_no_header_and_no_field_charges_somebody_else",
             "core/test_tags.py::test_an_agent_adds_labels_but_changes_none",
             "proxy_addon/test_identify.py::test_key_in_the_request_goes_before_the_one_in_the_proxy_address",
         ),
@@ -140,7 +147,8 @@ THREATS = {
     "T16": Threat(
         "a virtual key is stolen",
         (
-            "end2end/test_bad_input.py::test_revoked_key_is_refused_on_its_next_call",
+            "end2end/test_key_end.py::test_revoke_stops_a_running_agent_within_a_second",
+            "end2end/test_key_end.py::test_a_key_expires_while_its_agent_runs",
             "end2end/test_walls.py::test_another_user_is_shown_out_with_and_without_a_key",
         ),
         "A key is bound to this machine's meter and, on Linux, to its user; not to the processes of one agent.",
@@ -166,7 +174,10 @@ THREATS = {
     ),
     "T19": Threat(
         "a text becomes a statement of SQL",
-        ("test_supply_chain.py::test_no_sql_is_put_together_from_what_somebody_said",),
+        (
+            "end2end/test_hostile_texts.py::test_no_text_is_taken_for_a_statement",
+            "test_supply_chain.py::test_no_sql_is_put_together_from_what_somebody_said",
+        ),
     ),
     "T20": Threat(
         "a dependency or a release is not what it was",
@@ -204,6 +215,8 @@ THREATS = {
     "T25": Threat(
         "an agent's words mislead the person who is asked",
         (
+            "end2end/test_hostile_texts.py::test_what_an_agent_says_is_stored_so_that_it_cannot_mislead",
+            "end2end/test_hostile_texts.py::test_a_question_and_a_refusal_hold_nothing_that_misleads",
             "core/test_tags.py::test_a_clean_label_is_one_short_line_without_control_and_stays_as_it_is",
             "core/test_tags.py::test_a_label_is_made_safe_to_show",
         ),
