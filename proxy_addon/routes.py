@@ -88,12 +88,13 @@ class Routes:
 
     @property
     def opened_hosts(self) -> tuple[str, ...]:
-        """Patterns of `host:port` whose traffic the forward proxy opens."""
-        return tuple(f"^(?:{service.hosts.expression.pattern}):{service.port}$" for service in SERVICES)
+        """Patterns of `host:port` whose traffic the forward proxy opens. A name may end with a dot; it is the same."""
+        return tuple(rf"^(?:{service.hosts.expression.pattern})\.?:{service.port}$" for service in SERVICES)
 
     def opens(self, host: str, port: int) -> bool:
         """Whether the forward proxy opens what goes to this place."""
-        return any(service.port == port and service.hosts.has(host.lower()) for service in SERVICES)
+        name = host.lower().removesuffix(".")
+        return any(service.port == port and service.hosts.has(name) for service in SERVICES)
 
     def is_upstream(self, host: str, port: int) -> bool:
         """Whether calls are sent to this place: it was chosen, or is a provider's own."""

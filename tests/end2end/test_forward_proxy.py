@@ -69,9 +69,14 @@ def _meters_ca(running: RunningMeter) -> Path:
     return running.home / "meter" / "mitmproxy-ca-cert.pem"
 
 
-def test_metered_host_is_opened_and_metered(running: RunningMeter, provider: Provider) -> None:
+@pytest.mark.parametrize("host", ["api.openai.com", "API.OpenAI.com", "api.openai.com."])
+def test_metered_host_is_opened_and_metered_however_it_is_written(
+    running: RunningMeter, provider: Provider, host: str
+) -> None:
     with _client(running, _meters_ca(running), running.token) as client:
-        answer = client.post("https://api.openai.com/v1/chat/completions", json=CHAT)
+        # With a final dot no certificate fits; clients that take such a name ask for one without it, as curl does.
+        extensions = {"sni_hostname": "api.openai.com"}
+        answer = client.post(f"https://{host}/v1/chat/completions", json=CHAT, extensions=extensions)
     assert answer.json()["choices"][0]["message"]["content"] == "done"
     (call,) = running.calls(1)
     assert (call.tags.project, call.usage.input_tokens) == ("billing-api", 10)

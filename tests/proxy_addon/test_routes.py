@@ -222,7 +222,12 @@ def test_hosts_that_only_look_alike_are_not_opened(host: str) -> None:
 
 def test_the_patterns_of_opened_hosts_are_anchored() -> None:
     opened = [re.compile(pattern) for pattern in ROUTES.opened_hosts]
-    for host in ("api.openai.com:443", "r.openai.azure.com:443", "us-east5-aiplatform.googleapis.com:443"):
+    for host in (
+        "api.openai.com:443",
+        "api.openai.com.:443",
+        "r.openai.azure.com:443",
+        "us-east5-aiplatform.googleapis.com:443",
+    ):
         assert any(pattern.search(host) for pattern in opened)
     for host in ("api.openai.com:8443", "x.api.openai.com:443", "api.openai.com:4433", "localhost:443"):
         assert not any(pattern.search(host) for pattern in opened)
