@@ -32,9 +32,7 @@ def run_agent(
     team: str = typer.Option("", help="The team to charge; .bursar.toml's if left out."),
     cap: str = typer.Option("", help="Dollars that this run may spend, like 2.50; .bursar.toml's if left out."),
     at_limit: Action = typer.Option(Action.PAUSE, help="What the next call meets when the run has spent its cap."),
-    sandbox: bool | None = typer.Option(
-        None, help="Run it where only the meter is reached, and secrets are hidden; .bursar.toml's if left out."
-    ),
+    sandbox: bool | None = typer.Option(None, help="Let it reach the meter only, or not; .bursar.toml's if left out."),
     offline: bool = typer.Option(False, "--offline", help="In the sandbox, keep the internet from it too."),
     quiet: bool = typer.Option(False, "--quiet", help="Print no receipt; only what goes around the meter."),
     json_file: Path | None = typer.Option(None, "--json", metavar="FILE", help="Write the receipt there for a script."),
@@ -57,17 +55,19 @@ def run_agent(
     nano = parse_usd(cap) if cap else home.cap_nano_usd
     limit = None if nano is None else RunLimit(nano, at_limit)
     _check_folder(json_file)
-    wants_sandbox = offline or (home.asks_for_sandbox if sandbox is None else sandbox)
-    box = _sandbox(command[0], recipe, is_offline=offline) if wants_sandbox else None
-    _warn(recipe, quiet)
-    if not quiet:
-        _tell_assurance(box)
+    is_wanted = offline or (home.asks_for_sandbox if sandbox is None else sandbox)
+    box = _sandbox(command[0], recipe, is_offline=offline) if is_wanted else None
+    _warn(recipe, box, quiet)
     finished = _run(command, tags, limit, box)
+    _tell(finished, quiet, json_file)
+    raise typer.Exit(finished.exit_status)
+
+
+def _tell(finished: "Finished", quiet: bool, json_file: Path | None) -> None:
     if not quiet:
         _tell_receipt(finished)
     if json_file is not None:
         _write_receipt(json_file, finished)
-    raise typer.Exit(finished.exit_status)
 
 
 def _sandbox(program: str, recipe: "Recipe", *, is_offline: bool) -> "Sandbox":
@@ -111,9 +111,12 @@ def _check_folder(json_file: Path | None) -> None:
         raise InvalidInput("The receipt has no place", f"{json_file}: name a file in a folder that is there.")
 
 
-def _warn(recipe: "Recipe", quiet: bool) -> None:
-    """Say what of this agent is not seen, and what it still needs."""
+def _warn(recipe: "Recipe", box: "Sandbox | None", quiet: bool) -> None:
+    """Say how far the agent is held, what of it is not seen, and what it still needs."""
     from app.services.launch import bypasses
+
+    if not quiet:
+        _tell_assurance(box)
 
     if recipe.unmetered:
         console.tell(f"bursar: {recipe.unmetered}")

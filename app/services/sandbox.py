@@ -111,7 +111,8 @@ def sandboxed_environment(
     """An agent's environment without what leads nowhere inside, with a cache that can be written, and with the meter as
     its proxy unless it is to be offline."""
     changed = {name: value for name, value in environment.items() if name not in REMOVED}
-    changed |= {"TMPDIR": "/tmp", "XDG_CACHE_HOME": "/tmp/cache", "npm_config_cache": "/tmp/cache/npm"}
+    cache = f"{PRIVATE_ROOTS[0]}/cache"
+    changed |= {"TMPDIR": str(PRIVATE_ROOTS[0]), "XDG_CACHE_HOME": cache, "npm_config_cache": f"{cache}/npm"}
     if not is_offline:
         # The key as the user's name says who pays for calls to providers that come this way.
         proxy = ways.forward_url.replace("://", f"://{token}:x@", 1)

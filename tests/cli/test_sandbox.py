@@ -25,6 +25,7 @@ from app.ledger.key_store import list_keys
 from app.ledger.meter_state import is_paused, pause_everything, resume, running_meter
 from app.services.demo.provider import ScriptedProvider, read_script
 from app.services.kept_meter import KeptMeter
+from app.services.sandbox_walls import PRIVATE_ROOTS
 from app.services.settings import Settings
 from tests.cli.conftest import Bursar, Ran
 
@@ -219,7 +220,9 @@ def test_secrets_are_hidden_and_only_the_project_is_written(
         (person / name).write_text("secret")
         files.append(person / name)
     (person / "notes.txt").write_text("not a secret")
-    places = [str(place) for place in (home / "new", person / "new", project / "new", "/etc/new", "/tmp/new")]
+    places = [
+        str(place) for place in (home / "new", person / "new", project / "new", "/etc/new", PRIVATE_ROOTS[0] / "new")
+    ]
     code = f"""
 def read(path):
     try:
@@ -239,7 +242,7 @@ told.append(os.listdir({str(home)!r}))
     gone, ro = "FileNotFoundError", "Read-only file system"
     assert tried(code) == [[*[gone] * 5, "PermissionError"], 12, [ro, ro, "written", ro, "written"], []]
     assert (project / "new").exists()
-    assert not Path("/tmp/new").exists()
+    assert not (PRIVATE_ROOTS[0] / "new").exists()
 
 
 def test_the_meter_is_not_seen_nor_traced_and_the_terminal_not_typed_into(
