@@ -14,6 +14,7 @@ from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+from app.core.network import NetworkPlace
 from proxy_addon import budget
 from proxy_addon.budget import Budget
 from proxy_addon.destinations import Destinations, ForbiddenDestination
@@ -28,11 +29,11 @@ from proxy_addon.request import MAX_BODY_BYTES, Request
 from proxy_addon.resend import NotSentAgain, send_again
 from proxy_addon.routes import Route, Routes
 from proxy_addon.running import RunningCalls
-from proxy_addon.walls import is_from_web_page, is_local_name
 from proxy_addon.websocket import Socket, asks_for_socket, socket_reader
 from proxy_addon.wire import (
     SOCKET,
     hide_usage,
+    is_let_in,
     leads_to_socket,
     lower_headers,
     put_tap,
@@ -73,7 +74,16 @@ type Close = Callable[[http.HTTPFlow], object]
 class MeterAddon:
     """The hooks of one request, in the order mitmproxy calls them."""
 
-    def __init__(self, meter: Meter, routes: Routes, destinations: Destinations, budget: Budget, close: Close) -> None:
+    def __init__(
+        self,
+        meter: Meter,
+        routes: Routes,
+        destinations: Destinations,
+        budget: Budget,
+        close: Close,
+        network: NetworkPlace | None = None,
+    ) -> None:
+        self._network = network
         self._meter = meter
         self._close = close
         self._budget = budget
@@ -121,8 +131,7 @@ class MeterAddon:
         is_socket = asks_for_socket(flow.request.method, headers)
         method = "POST" if is_socket else flow.request.method  # a path has one meaning, whatever is spoken there
         if flow.client_conn.proxy_mode.type_name == "reverse":
-            port = flow.client_conn.sockname[1]
-            if is_from_web_page(headers) or not is_local_name(flow.request.host_header or "", port):
+            if not is_let_in(flow, headers, self._network):
                 flow.response = http.Response.make(403)
                 return
             route = self._routes.by_prefix(method, _path(flow))

@@ -142,7 +142,7 @@ def _caps_of(ledger: Ledger, tags: Tags) -> tuple[CapStatus, ...]:
 def _metered(ledger: Ledger, settings: Settings) -> Iterator[Ways]:
     """Where the running meter is, or one started for the time of the block on free ports.
 
-    Free ports leave the usual ones to the tray, which may be started meanwhile.
+    Free ports leave the usual ones to the tray, which may be started meanwhile; so does keeping to loopback.
     """
     running = running_meter(ledger)
     if running is not None:
@@ -156,7 +156,7 @@ def _metered(ledger: Ledger, settings: Settings) -> Iterator[Ways]:
 
 
 def _on_free_ports(settings: Settings) -> Settings:
-    return replace(settings, gateway_port=0, forward_port=0)
+    return replace(settings, gateway_port=0, forward_port=0, listen="")
 
 
 @contextmanager
