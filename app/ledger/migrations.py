@@ -175,11 +175,17 @@ def m004_imports(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def m005_key_levels(connection: Connection) -> None:
+    """What stands around the agents that were given keys."""
+    connection.exec_driver_sql("CREATE TABLE key_levels (key_id TEXT NOT NULL PRIMARY KEY, level TEXT NOT NULL)")
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
     m003_fair_caps,
     m004_imports,
+    m005_key_levels,
 )
 
 

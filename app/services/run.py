@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
+from app.core.assurance import Assurance
 from app.core.caps import Action, Payer
 from app.core.errors import InvalidInput
 from app.core.tags import Scope, Tags, clean_label
 from app.core.windows import Window
 from app.keys.issue import issue_key
+from app.ledger.assurance_store import note_level
 from app.ledger.budget import budget_of
 from app.ledger.cap_store import CapStatus, add_cap, list_caps, remove_cap
 from app.ledger.engine import Ledger
@@ -80,6 +82,8 @@ def run_metered(
         tags = replace(tags, session=clean_label(name))
     with _metered(ledger, settings) as ways:
         key, token = issue_key(ledger, name=name, tags=tags, expires_at=datetime.now(UTC) + KEY_LIFE)
+        if sandbox is not None:
+            note_level(ledger, key.key_id, Assurance.SANDBOXED)
         try:
             with _capped(ledger, key.key_id, limit):
                 connection = Connection(ways.gateway_url, token)

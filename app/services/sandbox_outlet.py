@@ -11,6 +11,8 @@ from pathlib import Path
 
 from app.services.sandbox_relay import LOOPBACK, carry
 
+_LAST_ROUNDS = 5
+
 
 @contextmanager
 def outer_relay(folder: Path, ports: Sequence[int]) -> Iterator[None]:
@@ -63,6 +65,17 @@ class _Relay:
             self._is_open.set()
             for server in servers:
                 server.close()
+            await _end_all()
+
+
+async def _end_all() -> None:
+    """End what is carried, and what was accepted a moment ago and becomes a task in the next round."""
+    for _ in range(_LAST_ROUNDS):
+        await asyncio.sleep(0)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
 
 def _carrying_to(port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:

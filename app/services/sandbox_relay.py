@@ -29,17 +29,25 @@ async def carry(near_reader: asyncio.StreamReader, near_writer: asyncio.StreamWr
     The near side may end first: that is passed on, and the rest of the answer still comes.
     """
     try:
-        far_reader, far_writer = await connect()
-    except OSError:
+        with contextlib.suppress(OSError):
+            far_reader, far_writer = await connect()
+            await _carry_both(near_reader, near_writer, far_reader, far_writer)
+    finally:
         near_writer.close()
-        return
+
+
+async def _carry_both(
+    near_reader: asyncio.StreamReader,
+    near_writer: asyncio.StreamWriter,
+    far_reader: asyncio.StreamReader,
+    far_writer: asyncio.StreamWriter,
+) -> None:
     onward = asyncio.ensure_future(_copy(near_reader, far_writer))
     try:
         await _copy(far_reader, near_writer)
     finally:
         onward.cancel()
         far_writer.close()
-        near_writer.close()
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from app import paths
+from app.core.assurance import Assurance
 from app.core.tags import Scope
 from app.core.windows import Window
+from app.ledger.assurance_store import level_of
 from app.ledger.call_store import recent_calls
 from app.ledger.cap_store import add_cap, list_caps, remove_cap
 from app.ledger.engine import Ledger, open_ledger
@@ -144,6 +146,7 @@ def test_a_real_sdk_call_goes_through_the_meter_and_is_metered(
     assert (call.tags.project, call.cost_nano_usd) == ("billing-api", provider.bill_nano_usd)
     assert provider.bill_nano_usd > 0
     assert list_keys(ledger) == []
+    assert level_of(ledger, call.tags.virtual_key_id) is Assurance.SANDBOXED
 
 
 @pytest.fixture
