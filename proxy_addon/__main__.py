@@ -37,14 +37,17 @@ from proxy_addon.gate import Gate
 from proxy_addon.hardening import harden_process
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.meter import Meter
+from proxy_addon.network_door import NETWORK_TARGET, NetworkDoor
 from proxy_addon.orders import Orders
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes
 from proxy_addon.socket_addon import SocketAddon, send_messages_whole
-from proxy_addon.wire import GATEWAY_TARGET, NETWORK_TARGET, answer_errors_in_json, closing
+from proxy_addon.wire import answer_errors_in_json, closing
 
 FAILED = 3
 LOOPBACK = "127.0.0.1"
+GATEWAY_TARGET = "gateway.invalid"
+"""Where a gateway request would go if nothing routed it: nowhere (RFC 6761)."""
 DRAIN_LIMIT_S = 10.0
 
 _SWITCH_S = 0.0005
@@ -60,6 +63,12 @@ class Hooks:
     server: proxyserver.Proxyserver
     calls: MeterAddon
     sockets: SocketAddon
+    door: NetworkDoor | None
+
+    @property
+    def ours(self) -> list[object]:
+        """In the order in which they are called."""
+        return [*([self.door] if self.door else []), self.calls, self.sockets]
 
 
 def main() -> int:
@@ -107,10 +116,10 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
     server = proxyserver.Proxyserver()
     budget = Budget(ledger)
-    calls = MeterAddon(
-        Meter(recorder, gate, keys, budget), routes, destinations, budget, closing(server), arguments.network
-    )
-    hooks = Hooks(server, calls, SocketAddon(server))
+    meter = Meter(recorder, gate, keys, budget)
+    calls = MeterAddon(meter, routes, destinations, budget, closing(server))
+    door = None if arguments.network is None else NetworkDoor(arguments.network, meter.check)
+    hooks = Hooks(server, calls, SocketAddon(server), door)
     orders.look()  # the prices in force, before the first call
     recorder.start()
     try:
@@ -141,8 +150,7 @@ async def _listen(
         next_layer.NextLayer(),
         tlsconfig.TlsConfig(),
         disable_h2c.DisableH2C(),
-        hooks.calls,
-        hooks.sockets,
+        *hooks.ours,
         _Running(ready),
     )
     running = asyncio.create_task(master.run())

@@ -14,7 +14,6 @@ from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from app.core.network import NetworkPlace
 from proxy_addon import budget
 from proxy_addon.budget import Budget
 from proxy_addon.destinations import Destinations, ForbiddenDestination
@@ -23,17 +22,18 @@ from proxy_addon.framing import is_body
 from proxy_addon.identify import Caller, caller_of, proxy_user
 from proxy_addon.include_usage import MAY_REFUSE_USAGE, is_about_usage
 from proxy_addon.meter import Cleared, Meter
+from proxy_addon.network_door import is_at_network_door
 from proxy_addon.peer import is_same_user
 from proxy_addon.refusals import Reason, Refusal, refusal, unreachable_body
 from proxy_addon.request import MAX_BODY_BYTES, Request
 from proxy_addon.resend import NotSentAgain, send_again
 from proxy_addon.routes import Route, Routes
 from proxy_addon.running import RunningCalls
+from proxy_addon.walls import is_let_in
 from proxy_addon.websocket import Socket, asks_for_socket, socket_reader
 from proxy_addon.wire import (
     SOCKET,
     hide_usage,
-    is_let_in,
     leads_to_socket,
     lower_headers,
     put_tap,
@@ -74,16 +74,7 @@ type Close = Callable[[http.HTTPFlow], object]
 class MeterAddon:
     """The hooks of one request, in the order mitmproxy calls them."""
 
-    def __init__(
-        self,
-        meter: Meter,
-        routes: Routes,
-        destinations: Destinations,
-        budget: Budget,
-        close: Close,
-        network: NetworkPlace | None = None,
-    ) -> None:
-        self._network = network
+    def __init__(self, meter: Meter, routes: Routes, destinations: Destinations, budget: Budget, close: Close) -> None:
         self._meter = meter
         self._close = close
         self._budget = budget
@@ -131,7 +122,10 @@ class MeterAddon:
         is_socket = asks_for_socket(flow.request.method, headers)
         method = "POST" if is_socket else flow.request.method  # a path has one meaning, whatever is spoken there
         if flow.client_conn.proxy_mode.type_name == "reverse":
-            if not is_let_in(flow, headers, self._network):
+            if flow.response is not None:
+                return  # shown out at the other door
+            port = flow.client_conn.sockname[1]
+            if not is_at_network_door(flow) and not is_let_in(headers, flow.request.host_header, port):
                 flow.response = http.Response.make(403)
                 return
             route = self._routes.by_prefix(method, _path(flow))

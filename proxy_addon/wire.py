@@ -8,7 +8,6 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.net.http import status_codes
 from mitmproxy.proxy.layers.http import _http1
 
-from app.core.network import NetworkPlace
 from proxy_addon.exchange import Exchange
 from proxy_addon.identify import KEY_HEADERS, OWN_HEADER_PREFIX
 from proxy_addon.include_usage import UsageHider
@@ -17,12 +16,9 @@ from proxy_addon.resend import Answer
 from proxy_addon.routes import Route
 from proxy_addon.shapes import shape_for
 from proxy_addon.tap import Tap
-from proxy_addon.walls import is_from_web_page, is_local_name
 
 SOCKET = "bursar_socket"
 """Where a flow keeps its metered socket."""
-GATEWAY_TARGET, NETWORK_TARGET = "gateway.invalid", "network.invalid"
-"""Where a request to the gateway would go if nothing routed it: nowhere (RFC 6761). Tells its two doors apart."""
 
 
 def lower_headers(headers: http.Headers) -> dict[str, str]:
@@ -43,17 +39,6 @@ def send_upstream(flow: http.HTTPFlow, route: Route) -> None:
     for name in [name for name in flow.request.headers if name.lower().startswith(OWN_HEADER_PREFIX)]:
         del flow.request.headers[name]
     flow.request.headers.pop("proxy-authorization", None)
-
-
-def is_let_in(flow: http.HTTPFlow, headers: dict[str, str], network: NetworkPlace | None) -> bool:
-    """Whether a request to the gateway may be looked at. At the door that is not on loopback it must have come
-    encrypted, and call the gateway by a name that a person gave."""
-    client, host = flow.client_conn, flow.request.host_header or ""
-    if is_from_web_page(headers):
-        return False
-    if network is not None and client.proxy_mode.data.endswith(NETWORK_TARGET):
-        return client.tls_established and network.is_called(host)
-    return is_local_name(host, client.sockname[1])
 
 
 def replace_body(flow: http.HTTPFlow, body: bytes) -> None:

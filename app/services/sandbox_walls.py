@@ -16,6 +16,7 @@ import app
 from app.core.errors import InvalidInput, SandboxError
 from app.services.agents.folders import own_places, settings_places, writable_places
 from app.services.agents.recipe import Recipe
+from app.services.repository import shared_git_folder
 
 PRIVATE_ROOTS = (Path("/tmp"), Path("/run"), Path("/var/tmp"))
 """Fresh and empty inside: in `/run` and `/tmp` stand the sockets of the desktop's buses, of ssh, gpg, X and Docker."""
@@ -65,7 +66,7 @@ def walls_for(
         folder=folder.resolve(),
         shown=shown,
         writable=(*work, *(place.resolve() for place in own)),
-        read_only=tuple(place.resolve() for place in settings_places(places, home)),
+        read_only=(*_git_commands(work), *(place.resolve() for place in settings_places(places, home))),
         hidden=(*hidden, *_sockets_in_sight((*shown, *work), hidden)),
     )
 
@@ -79,16 +80,16 @@ def _work_folders(folder: Path, home: Path) -> list[Path]:
         raise InvalidInput(
             "Too wide for a sandbox", f"All of {work} would be the agent’s to write in. Start it in a project’s folder."
         )
-    return [work, *_shared_git(work)]
+    own, shared = work / ".git", shared_git_folder(work)
+    # The Git folder is named by itself, so that it cannot be moved away and another be put in its place.
+    return [work, *([own] if own.is_dir() else []), *([shared] if shared else [])]
 
 
-def _shared_git(work: Path) -> Iterator[Path]:
-    """The Git folder of the main checkout, where `work` is one more worktree of it."""
-    from app.services.repository import shared_git_folder
-
-    shared = shared_git_folder(work)
-    if shared is not None and not shared.is_relative_to(work):
-        yield shared
+def _git_commands(work: Iterable[Path]) -> list[Path]:
+    """What is in a Git folder that names commands to run: whoever calls Git there next runs them, outside."""
+    names = ("config", "hooks")
+    git = [folder for folder in work if (folder / "HEAD").exists()]
+    return [folder / name for folder in git for name in names if (folder / name).exists()]
 
 
 def _hidden(home: Path, private: Iterable[Path], environment: Mapping[str, str]) -> list[Path]:

@@ -103,6 +103,35 @@ def test_a_real_sdk_in_another_namespace_reaches_it_with_key_and_certificate_and
     assert len(provider.seen) == 1
 
 
+STRANGER = """
+import json, socket, ssl
+told = []
+for head in {heads}:
+    sock = socket.create_connection(({here!r}, {port}), timeout=20)
+    sock = ssl.create_default_context(cafile={ca!r}).wrap_socket(sock, server_hostname={here!r})
+    start = "POST /openai/v1/chat/completions HTTP/1.1\\r\\nhost: {here}:{port}\\r\\n"
+    sock.sendall((start + head + "\\r\\n\\r\\n").encode())
+    try:
+        told.append(sock.recv(65536).decode().partition(" ")[2][:3])
+    except ConnectionResetError:
+        told.append("")
+    sock.close()
+print(json.dumps(told))
+"""
+
+
+def test_a_stranger_is_not_waited_for(running: RunningMeter, provider: Provider, container: str, place: str) -> None:
+    """Nothing of these bodies is ever sent: the answer, or the end, comes to the headers alone."""
+    heads = [
+        "content-length: 50000000",
+        "transfer-encoding: chunked",
+        "content-length: 50000000\r\nauthorization: Bearer x",
+    ]
+    code = STRANGER.format(heads=heads, here=HERE, port=place.rpartition(":")[2], ca=_ca(running))
+    assert _inside(container, code) == ["", "", ""]
+    assert provider.seen == []
+
+
 REQUESTS = """
 import json, socket, ssl
 place, ca, token, requests = {given}
