@@ -276,6 +276,37 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
+
+def test_the_walls_cannot_be_taken_down_and_git_runs_nothing_new(tried: Tries, person: Path, project: Path) -> None:
+    for name in ("config", "HEAD"):
+        (project / ".git" / name).write_text("ref: refs/heads/main\n")
+    (project / ".git" / "hooks").mkdir()
+    (person / ".ssh").mkdir()
+    (person / ".ssh" / "id").write_text("secret")
+    code = f"""
+def tries(act):
+    try:
+        return act() or "done"
+    except OSError as error:
+        return "refused"
+def sh(line):
+    return "done" if subprocess.run(line, shell=True, capture_output=True).returncode == 0 else "refused"
+setting = "/proc/sys/kernel/core_pattern"
+told = [
+    tries(lambda: open(setting, "r+").write("core")),
+    tries(lambda: open(".git/config", "a").close()),
+    tries(lambda: open(".git/hooks/pre-commit", "w").close()),
+    tries(lambda: os.rename(".git", ".other")),
+    tries(lambda: os.rename(".git/hooks", ".git/other")),
+    tries(lambda: open(".git/index", "w").close()),
+    sh("umount {person}/.ssh"),
+    sh("unshare --user --map-root-user --mount sh -c 'umount -l {person}/.ssh && cat {person}/.ssh/id'"),
+    sh("unshare --user --map-root-user --mount sh -c 'mount -o remount,bind,rw {person} && touch {person}/new'"),
+]
+"""
+    assert tried(code) == [*["refused"] * 5, "done", *["refused"] * 3]
+
+
 CONTROL = [
     ["caps", "raise", "billing-api", "100"], ["caps", "add", "100", "--each", "day"], ["caps", "list"],
     ["approvals", "approve"], ["approvals", "raise", "5"], ["resume"], ["keys", "issue", "mine"], ["keys", "list"],
