@@ -1,13 +1,14 @@
 """`bursar ca`: the certificate by which agents elsewhere know the meter."""
 
-from app import paths
 from app.cli import console
 from app.core.errors import InvalidInput
 
 
 def print_certificate() -> None:
     """Print the certificate of the meter's own CA, for agents that reach it over a network."""
-    file = paths.config_folder() / "meter" / "mitmproxy-ca-cert.pem"
+    from app.services.own_ca import ca_certificate_path
+
+    file = ca_certificate_path()
     try:
         console.say(file.read_text(encoding="ascii").rstrip())
     except FileNotFoundError:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from app.core.errors import SandboxError
 from app.services import sandbox_relay
+from app.services.own_ca import ca_certificate_path, trusting
 from app.services.sandbox_outlet import outer_relay
 from app.services.sandbox_syscalls import syscall_filter
 from app.services.sandbox_walls import PRIVATE_ROOTS, Walls, interpreter
@@ -133,6 +134,7 @@ def sandboxed_agent(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bursar-")))
         shutil.copyfile(sandbox_relay.__file__, folder / _RELAY_FILE)
         urls = [ways.gateway_url] if sandbox.is_offline else [ways.gateway_url, ways.forward_url]
+        own = {} if sandbox.is_offline else _trust_in_meter(environment, folder)
         ports = [urlsplit(url).port or 0 for url in urls]
         stack.enter_context(outer_relay(folder, ports))
         heard, orders = os.pipe()
@@ -143,8 +145,18 @@ def sandboxed_agent(
             line += [str(interpreter()), "-I", "-S", f"{RELAY_FOLDER}/{_RELAY_FILE}", str(heard)]
             line += [f"{port}={RELAY_FOLDER}/{port}" for port in ports] + ["--", *command]
             with _ignored_signals():
-                process = subprocess.Popen(line, env=dict(environment), pass_fds=(heard, rules.fileno()))
+                process = subprocess.Popen(line, env={**environment, **own}, pass_fds=(heard, rules.fileno()))
         yield SandboxedAgent(process, orders)
+
+
+def _trust_in_meter(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """What lets the agent reach providers by their own hosts too, such as with a login of its own: through the proxy,
+    which opens those calls to meter them. Where the meter's certificate cannot be had such calls fail, unmetered."""
+    try:
+        certificate = ca_certificate_path().read_bytes()
+        return trusting(environment, certificate, folder, RELAY_FOLDER)
+    except OSError:
+        return {}
 
 
 def bubblewrap_command(sandbox: Sandbox, relay_folder: Path | None, *, rules: int | None) -> list[str]:

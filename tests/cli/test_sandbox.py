@@ -149,6 +149,17 @@ def test_a_real_sdk_call_goes_through_the_meter_and_is_metered(
     assert level_of(ledger, call.tags.virtual_key_id) is Assurance.SANDBOXED
 
 
+def test_a_provider_called_by_its_own_host_is_metered_too(
+    tried: Tries, ledger: Ledger, provider: ScriptedProvider
+) -> None:
+    """As an agent does that takes no base URL. It trusts the meter's certificate, and the internet's as before."""
+    before = provider.bill_nano_usd
+    code = SDK_CALL.replace("(max_retries=0)", "(max_retries=0, base_url='https://api.anthropic.com')")
+    assert tried(code) == "message"
+    assert provider.bill_nano_usd > before
+    assert recent_calls(ledger)[0].tags.project == "billing-api"
+
+
 @pytest.fixture
 def listener(person: Path) -> Iterator[tuple[str, str, int]]:
     """Servers of other programs: a socket file in the home, an abstract one, and a port of this machine."""
