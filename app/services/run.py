@@ -28,7 +28,7 @@ from app.services.agents.recipes import recipe_for
 from app.services.kept_meter import KeptMeter
 from app.services.launch import agent_command, agent_environment
 from app.services.receipt import Receipt, settled_receipt
-from app.services.sandbox import Sandbox, SandboxedAgent, Ways, sandboxed_agent, sandboxed_environment
+from app.services.sandbox import Sandbox, SandboxedAgent, Ways, sandboxed_agent
 from app.services.settings import Settings
 
 KEY_LIFE = timedelta(days=30)
@@ -89,17 +89,10 @@ def run_metered(
                 connection = Connection(ways.gateway_url, token)
                 environment = agent_environment(connection, os.environ, recipe)
                 line = agent_command(command, connection)
-                started = (
-                    _started(line, environment)
-                    if sandbox is None
-                    else sandboxed_agent(
-                        sandbox,
-                        line,
-                        sandboxed_environment(environment, ways, token, is_offline=sandbox.is_offline),
-                        ways,
-                    )
-                )
-                exit_status = _wait_for(started, line)
+                if sandbox is None:
+                    exit_status = _wait_for(_started(line, environment), line)
+                else:
+                    exit_status = _wait_for(sandboxed_agent(sandbox, line, environment, ways, token), line)
                 receipt = settled_receipt(ledger, key.key_id)
                 return Finished(exit_status, receipt, key.tags, _caps_of(ledger, key.tags))
         finally:

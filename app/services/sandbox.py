@@ -109,15 +109,14 @@ def made_sandbox(walls: Walls, *, is_offline: bool) -> Sandbox:
     return sandbox
 
 
-def sandboxed_environment(
-    environment: Mapping[str, str], ways: Ways, token: str, *, is_offline: bool
-) -> dict[str, str]:
+def sandboxed_environment(environment: Mapping[str, str], sandbox: Sandbox, ways: Ways, token: str) -> dict[str, str]:
     """An agent's environment without what leads nowhere inside, with a cache that can be written, and with the meter as
     its proxy unless it is to be offline."""
     changed = {name: value for name, value in environment.items() if name not in REMOVED}
     cache = f"{PRIVATE_ROOTS[0]}/cache"
+    changed |= sandbox.walls.variables
     changed |= {"TMPDIR": str(PRIVATE_ROOTS[0]), "XDG_CACHE_HOME": cache, "npm_config_cache": f"{cache}/npm"}
-    if not is_offline:
+    if not sandbox.is_offline:
         # The key as the user's name says who pays for calls to providers that come this way.
         proxy = ways.forward_url.replace("://", f"://{token}:x@", 1)
         changed |= dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), proxy)
@@ -127,9 +126,10 @@ def sandboxed_environment(
 
 @contextmanager
 def sandboxed_agent(
-    sandbox: Sandbox, command: Sequence[str], environment: Mapping[str, str], ways: Ways
+    sandbox: Sandbox, command: Sequence[str], environment: Mapping[str, str], ways: Ways, token: str
 ) -> Iterator[SandboxedAgent]:
     """Start the command inside and yield it; after the block the ways to the meter are closed. Raises OSError."""
+    given = sandboxed_environment(environment, sandbox, ways, token)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bursar-")))
         shutil.copyfile(sandbox_relay.__file__, folder / _RELAY_FILE)
@@ -145,7 +145,7 @@ def sandboxed_agent(
             line += [str(interpreter()), "-I", "-S", f"{RELAY_FOLDER}/{_RELAY_FILE}", str(heard)]
             line += [f"{port}={RELAY_FOLDER}/{port}" for port in ports] + ["--", *command]
             with _ignored_signals():
-                process = subprocess.Popen(line, env={**environment, **own}, pass_fds=(heard, rules.fileno()))
+                process = subprocess.Popen(line, env=given | own, pass_fds=(heard, rules.fileno()))
         yield SandboxedAgent(process, orders)
 
 

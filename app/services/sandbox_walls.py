@@ -9,12 +9,12 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import app
 from app.core.errors import InvalidInput, SandboxError
-from app.services.agents.folders import own_places, settings_places, writable_places
+from app.services.agents.folders import find_own_places
 from app.services.agents.recipe import Recipe
 from app.services.repository import shared_git_folder
 
@@ -33,13 +33,15 @@ _LISTENING_SOCKETS = Path("/proc/net/unix")
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """The folders of one sandbox, all absolute and without links. `folder` is where the agent starts."""
+    """The folders of one sandbox, all absolute and without links. `folder` is where the agent starts, `variables` tell
+    it where its own are."""
 
     folder: Path
     shown: tuple[Path, ...]
     writable: tuple[Path, ...]
     read_only: tuple[Path, ...]
     hidden: tuple[Path, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def walls_for(
@@ -50,14 +52,13 @@ def walls_for(
     Raises InvalidInput for a folder no agent may be let loose on, SandboxError when the agent's own cannot be made.
     """
     home = Path(environment.get("HOME") or Path.home()).resolve()
-    places = own_places(recipe.name)
     work = _work_folders(folder.resolve(), home)
     shown = tuple(_needed(program, home))
     hidden = _hidden(home, private, environment)
     if _is_in(work[0], hidden):
         raise InvalidInput("Not a place for a sandbox", f"{work[0]} holds secrets. Start the agent in a project.")
     try:
-        own = writable_places(places, home, environment)
+        own = find_own_places(recipe.name, home, environment)
     except OSError as error:
         raise SandboxError(
             "The agent’s own folder cannot be made", f"{error.filename}: {error.strerror}. Make it yours."
@@ -65,9 +66,10 @@ def walls_for(
     return Walls(
         folder=folder.resolve(),
         shown=shown,
-        writable=(*work, *(place.resolve() for place in own)),
-        read_only=(*_git_commands(work), *(place.resolve() for place in settings_places(places, home))),
+        writable=(*work, *own.writable),
+        read_only=(*_git_commands(work), *own.read_only),
         hidden=(*hidden, *_sockets_in_sight((*shown, *work), hidden)),
+        variables=own.variables,
     )
 
 

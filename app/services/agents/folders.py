@@ -4,6 +4,7 @@ From the agents themselves as they were measured (see `recipes`) and their docum
 out: they can name another address for its calls and commands to run, so whoever writes them could get out later.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,54 +12,58 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class OwnPlaces:
-    """Relative to the home. `folders` are made when missing; `files` too, with their first text. `variable` is one that
-    moves the first folder elsewhere. `settings` are to be read only."""
+    """`folders`, relative to the home, are made when missing. `variable` names the first one to the agent. `settings`,
+    relative to the first, are to be read only. `copied`: a file in the home itself, which cannot be replaced there (an
+    agent writes a new one and renames it), and where the agent looks for it in its first folder."""
 
     folders: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
     variable: str = ""
     settings: tuple[str, ...] = ()
+    copied: Mapping[str, str] = field(default_factory=dict)
 
 
 _PLACES = {
+    # With the variable set it keeps its .claude.json in that folder (measured).
     "claude-code": OwnPlaces(
-        (".claude",), {".claude.json": "{}\n"}, "CLAUDE_CONFIG_DIR", (".claude/settings.json", ".claude/hooks")
+        (".claude",), "CLAUDE_CONFIG_DIR", ("settings.json", "hooks"), {".claude.json": ".claude.json"}
     ),
-    "codex": OwnPlaces((".codex",), variable="CODEX_HOME", settings=(".codex/config.toml",)),
-    "gemini": OwnPlaces((".gemini",), settings=(".gemini/settings.json", ".gemini/.env")),
+    "codex": OwnPlaces((".codex",), "CODEX_HOME", ("config.toml",)),
+    "gemini": OwnPlaces((".gemini",), settings=("settings.json", ".env")),
     "opencode": OwnPlaces(
-        (".local/share/opencode", ".local/state/opencode", ".config/opencode"),
-        settings=(".config/opencode/opencode.json", ".config/opencode/plugin"),
+        (".config/opencode", ".local/share/opencode", ".local/state/opencode"), settings=("opencode.json", "plugin")
     ),
     "aider": OwnPlaces((".aider",)),
-    "goose": OwnPlaces(
-        (".local/share/goose", ".local/state/goose", ".config/goose"), settings=(".config/goose/config.yaml",)
-    ),
-    "copilot": OwnPlaces((".copilot",), settings=(".copilot/config.json", ".copilot/mcp-config.json")),
+    "goose": OwnPlaces((".config/goose", ".local/share/goose", ".local/state/goose"), settings=("config.yaml",)),
+    "copilot": OwnPlaces((".copilot",), settings=("config.json", "mcp-config.json")),
     "cline": OwnPlaces((".cline",)),
 }
 
 
-def own_places(agent: str) -> OwnPlaces:
-    """Those of the agent that a recipe names; none for any other program."""
-    return _PLACES.get(agent, OwnPlaces())
+@dataclass(frozen=True, slots=True)
+class FoundPlaces:
+    """The same on one machine: what may be written, what only read, and variables that the agent is given."""
+
+    writable: tuple[Path, ...] = ()
+    read_only: tuple[Path, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def writable_places(places: OwnPlaces, home: Path, environment: Mapping[str, str]) -> list[Path]:
-    """The folders and files, made where they are missing. Raises OSError."""
+def find_own_places(agent: str, home: Path, environment: Mapping[str, str]) -> FoundPlaces:
+    """Those of the agent that a recipe names, made where they are missing; of another program none. Raises OSError."""
+    places = _PLACES.get(agent)
+    if places is None:
+        return FoundPlaces()
     folders = [home / name for name in places.folders]
     if moved := environment.get(places.variable, ""):
         folders[0] = Path(moved).expanduser()
     for folder in folders:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files = [home / name for name in places.files]
-    for file, text in zip(files, places.files.values(), strict=True):
-        if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(text, encoding="utf-8")
-    return [*folders, *files]
-
-
-def settings_places(places: OwnPlaces, home: Path) -> list[Path]:
-    """What is to be read only of them, as far as it is there."""
-    return [home / name for name in places.settings if (home / name).exists()]
+    for name, copy in places.copied.items():
+        if (home / name).is_file() and not (folders[0] / copy).exists():
+            shutil.copy2(home / name, folders[0] / copy)
+    first = folders[0].resolve()
+    return FoundPlaces(
+        writable=tuple(folder.resolve() for folder in folders),
+        read_only=tuple(first / name for name in places.settings if (first / name).exists()),
+        variables={places.variable: str(first)} if places.variable else {},
+    )

@@ -129,7 +129,7 @@ def test_claude_code_works_in_the_sandbox(home: Path, folder: Path, tmp_path: Pa
         assert "all done" in run_sandboxed("claude", CLAUDE, folder, tmp_path / "person", home)
         check_exact(running.calls(len(model.bill.lines)), model.bill)
     check_tool_ran(folder, model.bill)
-    assert len((tmp_path / "person" / ".claude.json").read_text()) > 10, "its own notes are kept"
+    assert len((tmp_path / "person" / ".claude" / ".claude.json").read_text()) > 10, "its own notes are kept"
 
 
 def test_codex_works_in_the_sandbox(home: Path, folder: Path, tmp_path: Path) -> None:
