@@ -63,9 +63,12 @@ class _Relay:
             self._failure = error
         finally:
             self._is_open.set()
+            for listening in (one for server in servers for one in server.sockets):
+                # A server that is closed while it accepts leaves the connection open (seen), so first it accepts none.
+                self._loop.remove_reader(listening.fileno())
+            await _end_all()
             for server in servers:
                 server.close()
-            await _end_all()
 
 
 async def _end_all() -> None:

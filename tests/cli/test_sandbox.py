@@ -174,8 +174,12 @@ def listener(person: Path) -> Iterator[tuple[str, str, int]]:
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_nothing_but_the_meter_is_reached(tried: Tries, listener: tuple[str, str, int], offline: bool) -> None:
+def test_nothing_but_the_meter_is_reached(
+    tried: Tries, listener: tuple[str, str, int], offline: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file, abstract, port = listener
+    for name in ("DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "DISPLAY"):
+        monkeypatch.setenv(name, file)
     code = f"""
 import errno, http.client
 told = []
@@ -200,7 +204,7 @@ if proxy:
     client = http.client.HTTPConnection(proxy)
     client.request("GET", "http://127.0.0.1:{port}/")
     told.append(client.getresponse().status)
-told.append([name for name in os.environ if "DBUS" in name or "SOCK" in name or "RUNTIME" in name])
+told.append([name for name in os.environ if "DBUS" in name or "SOCK" in name or "RUNTIME" in name or "DISPLAY" in name])
 """
     options = ("--offline",) if offline else ()
     through_proxy = [] if offline else [502]
