@@ -35,6 +35,18 @@ def test_the_whole_repository_is_the_agents_wherever_in_it_it_starts(home: Path,
     assert built.folder == project / "src"
 
 
+def test_a_worktree_needs_the_git_folder_it_shares(home: Path, project: Path) -> None:
+    worktree, kept = home / "code" / "second", project / ".git" / "worktrees" / "second"
+    for folder in (worktree, kept, project / ".git" / "objects", project / ".git" / "hooks"):
+        folder.mkdir(parents=True)
+    (project / ".git" / "HEAD").touch()
+    (kept / "gitdir").write_text(f"{worktree / '.git'}\n")
+    (worktree / ".git").write_text(f"gitdir: {kept}\n")
+    built = walls(worktree, home)
+    assert built.writable == (worktree, project / ".git")
+    assert built.read_only == (project / ".git" / "hooks",)
+
+
 def test_outside_a_repository_it_is_the_folder(home: Path) -> None:
     (home / "notes").mkdir()
     assert walls(home / "notes", home).writable == (home / "notes",)
