@@ -29,8 +29,8 @@ _MEANINGS = {
         "sandbox does."
     ),
     Assurance.SEPARATED: (
-        "Agents run in a container or on another machine and hold nothing but a virtual key. That holds against "
-        "whatever runs there. Who has the key can spend what its caps allow."
+        "Agents do not run as the meter's user: they are in a container or on another machine and hold nothing but a "
+        "virtual key. That holds against whatever runs there. Who has the key can spend what its caps allow."
     ),
 }
 
