@@ -13,13 +13,15 @@ from zoneinfo import ZoneInfo
 
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Action
+from app.core.key_limits import KeyCap, KeyLimits
 from app.core.money import NANO_PER_USD
+from app.core.provider_keys import KeyName, Trial
 from app.core.reservations import Draft
 from app.core.tags import Scope, Tags
 from app.core.usage import Usage
 from app.core.windows import Window as CapWindowKind
 from app.keys.issue import issue_key
-from app.ledger import approval_store, cap_store, key_store, spend
+from app.ledger import approval_store, cap_store, provider_key_store, spend
 from app.ledger.admission import admit
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.group_writer import Desk, write_group
@@ -97,6 +99,12 @@ def fill_absurd(ledger: Ledger, meter: str) -> None:
         write_call(ledger, meter, (ABSURD, "openai", "gpt-" + "9" * 60), at, huge, dice)
     write_call(ledger, meter, (ABSURD, "openai", "nobody-priced-this"), NOW - timedelta(seconds=2), None, dice)
     issue_key(ledger, name="the key of " + ABSURD.agent, tags=ABSURD)
+    for label in ("a label as long as a label is let be here", "", "team"):
+        provider_key_store.note_provider_key(ledger, KeyName("cloudflare", label[:40]), NOW)
+    for number in range(9):
+        project = f"{ABSURD.project} {number}"
+        provider_key_store.set_project_key(ledger, project, KeyName("cloudflare", "team"))
+    provider_key_store.note_trial(ledger, KeyName("cloudflare", "team"), Trial.UNREACHABLE, NOW)
     for number in range(5):
         tags = Tags(ABSURD.project, f"{ABSURD.agent} {number}", "", "", ABSURD.task, f"s-{number}")
         ask(ledger, meter, (tags, "openai", "gpt-9", 0), cap.cap_id, huge // 2, timedelta(minutes=number))
@@ -206,8 +214,21 @@ def ask(ledger: Ledger, meter: str, who: tuple[Tags, str, str, int], cap_id: str
 
 
 def fill_keys(ledger: Ledger) -> None:
-    """Two provider keys and a virtual key for each agent."""
-    for provider in ("anthropic", "openai"):
-        key_store.note_provider_key(ledger, provider, NOW - timedelta(days=12))
+    """Provider keys that work, one that does not, and a virtual key for each agent."""
+    anthropic, openai = KeyName("anthropic", "personal"), KeyName("openai", "team")
+    for name in (anthropic, openai, KeyName("openai", "own"), KeyName("google")):
+        provider_key_store.note_provider_key(ledger, name, NOW - timedelta(days=12))
+    provider_key_store.note_trial(ledger, anthropic, Trial.WORKS, NOW - timedelta(hours=2))
+    provider_key_store.note_trial(ledger, openai, Trial.WORKS, NOW - timedelta(minutes=41))
+    provider_key_store.note_trial(ledger, KeyName("google"), Trial.REFUSED, NOW - timedelta(hours=2))
+    provider_key_store.set_project_key(ledger, "web-shop", KeyName("openai", "own"))
+    with ledger.write() as connection:
+        for name, ago in ((anthropic, 1), (openai, 8), (KeyName("google"), 7_300)):
+            provider_key_store.note_use(connection, name, NOW - timedelta(seconds=ago))
+    cap = KeyCap(5 * NANO_PER_USD, CapWindowKind.DAY, Action.PAUSE, ZONE.key)
+    haiku = KeyLimits(("anthropic",), ("claude-haiku-*",))
+    issue_key(
+        ledger, name="ci", tags=Tags(project="web-shop"), expires_at=NOW + timedelta(days=11), limits=haiku, cap=cap
+    )
     for tags, *_ in reversed(WORK):
         issue_key(ledger, name=f"{tags.agent} on this laptop", tags=Tags(project=tags.project, agent=tags.agent))

@@ -99,18 +99,18 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     """Listen, say `ready`, serve until asked to stop, then settle what is left. Raises MeterError."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    keys = ProviderKeys(vault)
     lock = InstanceLock(ledger)
     orders = Orders(
         ledger,
         lock.instance_id,
         on_stop=lambda: loop.call_soon_threadsafe(stop.set),
-        on_keys_changed=lambda: loop.call_soon_threadsafe(keys.forget),
+        on_keys_changed=lambda choice: loop.call_soon_threadsafe(keys.take, choice),
         on_cut=lambda sessions, everything: loop.call_soon_threadsafe(
             functools.partial(calls.running.stop, sessions, everything=everything)
         ),
     )
     recorder = Recorder(ledger, on_change=lambda: loop.call_soon_threadsafe(gate.wake), look=orders.look)
+    keys = ProviderKeys(vault, recorder.post)
     gate = Gate(recorder, lock.instance_id)
     chosen = arguments.private_destinations
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))

@@ -19,7 +19,7 @@ from proxy_addon.budget import Budget
 from proxy_addon.destinations import Destinations, ForbiddenDestination
 from proxy_addon.exchange import Exchange
 from proxy_addon.framing import is_body
-from proxy_addon.identify import Caller, caller_of, proxy_user
+from proxy_addon.identify import KEY_HEADER, Caller, caller_of, proxy_user
 from proxy_addon.include_usage import MAY_REFUSE_USAGE, is_about_usage
 from proxy_addon.meter import Cleared, Meter
 from proxy_addon.network_door import is_at_network_door
@@ -137,7 +137,8 @@ class MeterAddon:
             route = self._routes.by_host(method, request.scheme, request.host, request.port, _path(flow))
             if route is None:
                 flow.request.stream = True
-                flow.request.headers.pop("proxy-authorization", None)
+                for header in ("proxy-authorization", KEY_HEADER):
+                    flow.request.headers.pop(header, None)
                 return
         flow.metadata[_ROUTE] = route
         reader = socket_reader(route, flow.request.path, headers) if is_socket else None
@@ -175,7 +176,7 @@ class MeterAddon:
             return
         send_upstream(flow, route)
         if request.is_socket:
-            flow.metadata[SOCKET] = Socket(self._meter, request, decision.payer, flow.metadata[_READER])
+            flow.metadata[SOCKET] = Socket(self._meter, request, decision.holder, flow.metadata[_READER])
         if decision.exchange is not None:
             flow.metadata[_EXCHANGE] = decision.exchange
             self.running.add(decision.exchange, functools.partial(self._close, flow))

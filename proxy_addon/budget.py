@@ -26,7 +26,7 @@ from app.keys.virtual_keys import fingerprint
 from app.ledger.budget import budget_of, cost_of_label, remaining_of_call
 from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
-from app.ledger.key_store import payer_of
+from app.ledger.key_store import holder_of
 from app.ledger.meter_state import paused
 from app.ledger.session_store import is_stopped
 from proxy_addon.identify import Caller
@@ -111,7 +111,7 @@ class Budget:
         with self._ledger.read() as connection:
             if not caller.token:
                 raise KeyRejected("No virtual key", "Ask with the key that the agent was given.")
-            tags = payer_of(connection, fingerprint(caller.token), now)
+            tags = holder_of(connection, fingerprint(caller.token), now).tags
             tags = tags.labelled(query.get("task") or caller.task, query.get("session") or caller.session)
             payer = Payer(tags, query.get("provider", ""), query.get("model", ""))
             caps = [_cap_values(status, estimate) for status in budget_of(connection, payer, now)]

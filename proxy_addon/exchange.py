@@ -174,6 +174,7 @@ class Exchange:
             error_type=error_type,
             duration_ms=duration_ms,
             time_to_first_chunk_ms=None if first_chunk is None else _milliseconds(self.started, first_chunk),
+            billing=self.draft.billing,
         )
 
 
@@ -213,6 +214,7 @@ def _unsent(draft: Draft, error_type: str) -> Call:
         cost_basis=Basis.TABLE,
         is_stream=draft.is_stream,
         error_type=error_type,
+        billing=draft.billing,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from app.core.errors import KeyRejected
 from app.core.money import format_call_usd, format_usd
 from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, Verdict
 from app.ledger.admission import admit, take_up
@@ -89,7 +90,8 @@ class Gate:
         """Hold the call's money, however long that takes within `patience_s`.
 
         A request with the same `mark` as one that left before goes on where that one was. `quote` and `can_fit` are for
-        caps that hold less than the worst case, as in `admit`. Raises LedgerError when the ledger cannot be written.
+        caps that hold less than the worst case, as in `admit`. Raises LedgerError when the ledger cannot be written,
+        and KeyRejected when the call's key ended while it waited.
         """
         wait = _Wait(draft, time.monotonic() + patience_s, quote, can_fit, mark=mark)
         try:
@@ -97,6 +99,9 @@ class Gate:
             return await self._wait_for_money(wait, is_client_gone)
         except asyncio.CancelledError:
             self._recorder.post(lambda desk: _close(desk, wait.question, ApprovalState.GONE))
+            raise
+        except KeyRejected:
+            self._leave_open(wait, 0)
             raise
         finally:
             if wait.is_in_line:

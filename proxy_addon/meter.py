@@ -13,20 +13,21 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from app.core.call import ApiShape
-from app.core.errors import AppError, KeyRejected
+from app.core.errors import AppError, KeyMissing, KeyRejected, VaultAbsent
 from app.core.exchange import RequestFacts, ResponseFacts
-from app.core.tags import Tags
+from app.core.tags import Tags, clean_label
 from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
-from app.ledger.key_store import payer_of
+from app.ledger.key_store import KeyHolder, holder_of
 from proxy_addon.budget import Budget
 from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
 from proxy_addon.gate import Gate, Passage
 from proxy_addon.growing_hold import GrowingHold
-from proxy_addon.identify import Caller, key_header
+from proxy_addon.identify import KEY_HEADER, Caller, key_header
 from proxy_addon.include_usage import RefusingServers, hides_usage, with_usage_asked
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.output_limit import with_output_limit
+from proxy_addon.permission import forbidden_model, forbidden_names, forbidden_place
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause, Reason, Refusal, cause_headers, refusal
@@ -40,10 +41,10 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Cleared:
     """The request may go. `key_header` replaces the credentials it came with, `body` the body (without any encoding);
-    None leaves them. `payer` is whom the turns of a socket are charged to that nobody asks for."""
+    None leaves them. `holder` is who sent it, by the virtual key."""
 
     key_header: tuple[str, str] | None
-    payer: Tags
+    holder: KeyHolder
     exchange: Exchange | None = None
     body: bytes | None = None
 
@@ -101,17 +102,27 @@ class Meter:
 
     async def check(self, caller: Caller) -> None:
         """Raises KeyRejected for a caller without a virtual key that is in force."""
-        await self._payer(caller)
+        await self._holder(caller)
 
     async def admit_turn(self, request: Request, facts: RequestFacts, message: bytes = b"") -> Exchange | Denied:
         """Hold the money of one turn, which `message` asks for, on a socket that `request` opened, waiting as long as a
         person may need."""
         try:
-            return await self._admit(request, facts, await self._payer(request.caller), message)
+            holder = await self._holder(request.caller)
+            self._check(request, facts, holder, forbidden_model(holder.limits, facts.model))
+            return await self._admit(request, facts, holder.tags, message)
         except _Left:
             return Denied(Reason.UNAVAILABLE, "The agent has left.")
         except (_Turned, AppError) as error:
             return Denied(*_told(error))
+
+    async def check_key(self, request: Request) -> Denied | None:
+        """Whether the key that opened a socket has ended since; None while it is good."""
+        try:
+            await self._holder(request.caller)
+        except AppError as error:
+            return Denied(*_told(error))
+        return None
 
     def book_unasked(
         self, request: Request, payer: Tags, answer: ResponseFacts, *, is_whole: bool, error_type: str = ""
@@ -125,17 +136,20 @@ class Meter:
 
     async def _decide(self, request: Request) -> Cleared | Refused:
         route = request.route
-        tags = await self._payer(request.caller)
+        holder = await self._holder(request.caller)
+        if words := forbidden_place(holder.limits, route):
+            raise _not_allowed(words)
         if route.kind is Kind.UNKNOWN:
             request = replace(request, route=replace(route, api_shape=ApiShape.UNMETERED))
         if route.kind is Kind.FREE or request.is_socket:
-            return Cleared(await self._real_key(request), tags)
+            return Cleared(await self._real_key(request, holder.tags), holder)
         facts, body = _read(request)
-        real_key = await self._real_key(request)
-        exchange = await self._admit(request, facts, tags, request.body, body)
+        self._check(request, facts, holder, _forbidden(holder, request, facts, body))
+        real_key = await self._real_key(request, holder.tags)
+        exchange = await self._admit(request, facts, holder.tags, request.body, body)
         limited = _limited(route, body, exchange.output_limit)
         asking = self._ask_for_usage(exchange, body if limited is None else limited)
-        return Cleared(real_key, tags, exchange, limited if asking is None else asking)
+        return Cleared(real_key, holder, exchange, limited if asking is None else asking)
 
     async def _admit(
         self, request: Request, facts: RequestFacts, tags: Tags, said: bytes, body: bytes | None = None
@@ -174,16 +188,27 @@ class Meter:
             exchange.plain_body = body
         return edited
 
-    async def _payer(self, caller: Caller) -> Tags:
-        """Whom the call is charged to. Raises KeyRejected."""
+    def _check(self, request: Request, facts: RequestFacts, holder: KeyHolder, words: str) -> None:
+        """Write down a call that its key does not allow, where `words` say so. Raises _Turned."""
+        if words:
+            self.recorder.post(refused_call(draft_of(request, facts, holder.tags), Cause.NOT_ALLOWED.value))
+            raise _not_allowed(words)
+
+    async def _holder(self, caller: Caller) -> KeyHolder:
+        """Who sent a request. Raises KeyRejected."""
         if not caller.token:
-            raise KeyRejected("No virtual key", "This agent has no Bursar key. Start it with: bursar run -- COMMAND")
+            told = f" A key or login of your own needs a virtual key beside it, in {KEY_HEADER}."
+            raise KeyRejected(
+                "No virtual key",
+                "This agent has no Bursar key. Start it with: bursar run -- COMMAND"
+                + (f".{told}" if caller.holds_own_key else ""),
+            )
         if not looks_like_virtual_key(caller.token):
             raise KeyRejected("Not a virtual key", "The key is cut short or mistyped. See: bursar keys list")
         mark = fingerprint(caller.token)
-        return await self.recorder.run(lambda desk: payer_of(desk.connection, mark, datetime.now(UTC)))
+        return await self.recorder.run(lambda desk: holder_of(desk.connection, mark, datetime.now(UTC)))
 
-    async def _real_key(self, request: Request) -> tuple[str, str] | None:
+    async def _real_key(self, request: Request, payer: Tags) -> tuple[str, str] | None:
         """The credentials to send. A login of the caller's own goes through as it is."""
         route = request.route
         if request.caller.holds_own_key:
@@ -196,7 +221,7 @@ class Meter:
             )
         if route.key_use is KeyUse.UNNEEDED:
             return key_header(route.provider, "none")  # the virtual key is no business of this server's
-        return key_header(route.provider, await self._keys.key_of(route.provider))
+        return key_header(route.provider, await self._keys.key_of(route.provider, payer.project))
 
     def _turn_away(self, request: Request, passage: Passage) -> NoReturn:
         """Write down that a call is not sent. Raises _Turned or _Left."""
@@ -206,7 +231,7 @@ class Meter:
         cause = passage.cause or Cause.EXHAUSTED
         self.recorder.post(refused_call(passage.draft, _ERROR_TYPES.get(cause, "cap")))
         if request.route.kind is Kind.UNKNOWN and cause is not Cause.PAUSED:
-            path = request.route.path[:100]
+            path = clean_label(request.route.path, 100)
             raise _Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {path} yet and a cap applies, so it was not sent.")
         left = passage.obstacle
         remaining = None if left is None else max(0, left.limit_nano_usd - left.spent_nano_usd)
@@ -222,6 +247,22 @@ _ERROR_TYPES = {
 }
 
 
+def _not_allowed(words: str) -> _Turned:
+    return _Turned(Reason.NOT_ALLOWED, words, cause_headers(Cause.NOT_ALLOWED, None, None))
+
+
+def _forbidden(holder: KeyHolder, request: Request, facts: RequestFacts, body: bytes) -> str:
+    try:
+        named = forbidden_names(holder.limits, request.route.path, body)
+    except UnreadableRequest as error:
+        raise _Turned(Reason.UNREADABLE, f"{error} Nothing was sent.") from None
+    return forbidden_model(holder.limits, facts.model) or named
+
+
+_LASTING = (KeyRejected, KeyMissing, VaultAbsent)
+"""What trying again does not mend. A locked keyring is unlocked in a moment."""
+
+
 def _limited(route: Route, body: bytes, limit: int | None) -> bytes | None:
     """The body with a lower output limit, None where there is none or it cannot be put in."""
     return None if limit is None else with_output_limit(route.provider, route.api_shape, body, limit)
@@ -231,7 +272,7 @@ def _told(error: _Turned | AppError) -> tuple[Reason, str]:
     """The kind of a refusal and its sentence."""
     if isinstance(error, _Turned):
         return error.reason, error.message
-    reason = Reason.KEY if isinstance(error, KeyRejected) else Reason.UNAVAILABLE
+    reason = Reason.KEY if isinstance(error, _LASTING) else Reason.UNAVAILABLE
     return reason, f"{error.title}. {error.message}"
 
 

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     CAP = "cap"
     LATER = "later"
     KEY = "key"
+    NOT_ALLOWED = "not_allowed"
     UNREADABLE = "unreadable"
     UNKNOWN_PATH = "unknown_path"
     TOO_LARGE = "too_large"
@@ -38,10 +39,13 @@ class Cause(StrEnum):
     CUT = "cut"
     REFUSED = "refused"
     UNANSWERED = "unanswered"
+    NOT_ALLOWED = "not_allowed"
 
     @property
     def reason(self) -> Reason:
         """Whether to try again."""
+        if self is Cause.NOT_ALLOWED:
+            return Reason.NOT_ALLOWED
         is_passing = self in (Cause.CONTENDED, Cause.PAUSED, Cause.UNANSWERED)
         return Reason.LATER if is_passing else Reason.CAP
 
@@ -68,6 +72,7 @@ _ANTHROPIC_TYPES = {
     Reason.CAP: "billing_error",
     Reason.LATER: "overloaded_error",
     Reason.KEY: "authentication_error",
+    Reason.NOT_ALLOWED: "permission_error",
     Reason.UNREADABLE: "invalid_request_error",
     Reason.UNKNOWN_PATH: "not_found_error",
     Reason.TOO_LARGE: "request_too_large",
@@ -77,6 +82,7 @@ _GOOGLE_STATUSES = {
     Reason.CAP: "RESOURCE_EXHAUSTED",
     Reason.LATER: "UNAVAILABLE",
     Reason.KEY: "UNAUTHENTICATED",
+    Reason.NOT_ALLOWED: "PERMISSION_DENIED",
     Reason.UNREADABLE: "INVALID_ARGUMENT",
     Reason.UNKNOWN_PATH: "NOT_FOUND",
     Reason.TOO_LARGE: "INVALID_ARGUMENT",
@@ -84,6 +90,7 @@ _GOOGLE_STATUSES = {
 }
 _AWS_TYPES = {
     Reason.KEY: "AccessDeniedException",
+    Reason.NOT_ALLOWED: "AccessDeniedException",
     Reason.UNKNOWN_PATH: "ResourceNotFoundException",
     Reason.LATER: "ServiceUnavailableException",
     Reason.UNAVAILABLE: "ServiceUnavailableException",
@@ -95,6 +102,7 @@ _STATUSES = {
     Reason.CAP: 400,
     Reason.LATER: 503,
     Reason.KEY: 401,
+    Reason.NOT_ALLOWED: 400,  # aider tries a 403 nine times
     Reason.UNREADABLE: 400,
     Reason.UNKNOWN_PATH: 404,
     Reason.TOO_LARGE: 413,
@@ -133,10 +141,11 @@ def unreachable_body(message: str, status: int = 502) -> bytes:
 def _status(shape: ApiShape, user_agent: str, reason: Reason) -> int:
     agent = user_agent.lower()
     if agent.startswith("claude-cli/"):
-        # 400 makes it try five degraded variants, 401 ten retries; 402 and 403 end it at once.
-        return {Reason.CAP: 402, Reason.KEY: 403}.get(reason, _STATUSES[reason])
-    if shape in _GOOGLE and reason is Reason.CAP:
-        return 402
+        # 400 makes it try five degraded variants, 401 ten retries; 402 and 403 end it at once, and before the words of
+        # a 403 it says that it failed to authenticate.
+        return {Reason.CAP: 402, Reason.NOT_ALLOWED: 402, Reason.KEY: 403}.get(reason, _STATUSES[reason])
+    if shape in _GOOGLE and reason in (Reason.CAP, Reason.NOT_ALLOWED):
+        return 402 if reason is Reason.CAP else 403
     if agent.startswith("codex") and reason not in PASSING:
         return 400  # anything else is tried six times
     return _STATUSES[reason]
@@ -163,6 +172,7 @@ def _openai_words(shape: ApiShape, reason: Reason) -> tuple[str, str]:
     return {
         Reason.CAP: ("insufficient_quota", "insufficient_quota"),
         Reason.KEY: ("invalid_request_error", "invalid_api_key"),
+        Reason.NOT_ALLOWED: ("invalid_request_error", "permission_denied"),
         Reason.UNKNOWN_PATH: ("invalid_request_error", "unknown_url"),
         Reason.LATER: ("server_error", "server_error"),
         Reason.UNAVAILABLE: ("server_error", "server_error"),

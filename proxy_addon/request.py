@@ -11,7 +11,7 @@ from app.core.tags import Tags
 from app.ledger.identifiers import new_id
 from app.pricing.bound import worst_case
 from app.pricing.input_bound import KnownInput
-from proxy_addon.identify import Caller
+from proxy_addon.identify import Caller, billing_of
 from proxy_addon.patience import patience_s
 from proxy_addon.routes import Kind, Route
 
@@ -43,6 +43,7 @@ def draft_of(request: Request, facts: RequestFacts, tags: Tags, known: KnownInpu
         request_model=facts.model,
         is_stream=facts.is_stream,
         tags=tags.labelled(request.caller.task, request.caller.session or facts.session),
+        billing=billing_of(request.caller, route),
         worst_nano_usd=worst_case(
             provider=route.provider, facts=facts, started_at=now, host=route.upstream.host, known=known
         ),

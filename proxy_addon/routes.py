@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from app.core.call import ApiShape
 from app.core.errors import InvalidInput
+from app.core.tags import Billing
 from proxy_addon.service_table import SERVICES
 from proxy_addon.services import Service
 
@@ -54,6 +55,7 @@ class Route:
     api_shape: ApiShape
     operation: str = "chat"
     key_use: KeyUse = KeyUse.SENT
+    logins: Billing = Billing.API
 
 
 _READ_ONLY = ("GET", "HEAD", "OPTIONS", "DELETE")
@@ -65,6 +67,8 @@ _OPERATIONS = {
     ApiShape.GEMINI_EMBEDDINGS: "embeddings",
     ApiShape.OPENAI_MEDIA: "media",
 }
+_MINTING = re.compile(r".*/(?:realtime/(?:client_secrets|sessions|transcription_sessions)|auth_tokens|keys)/?")
+"""Where a provider gives out a key of its own for the one that is shown: whoever has that needs no meter any more."""
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -150,7 +154,9 @@ def _route(service: Service, upstream: Upstream, is_keys_place: bool, method: st
     kind, shape = _kind(service, method, path)
     operation = _UNMETERED if kind is Kind.UNKNOWN else _OPERATIONS.get(shape, "chat")
     key_use = _key_use(service, kind, is_keys_place)
-    return Route(service.provider, upstream, path, kind, shape, operation, key_use)
+    if method == "POST" and key_use is KeyUse.SENT and _MINTING.fullmatch(unquote(path)):
+        key_use = KeyUse.WITHHELD
+    return Route(service.provider, upstream, path, kind, shape, operation, key_use, service.logins)
 
 
 def _key_use(service: Service, kind: Kind, is_keys_place: bool) -> KeyUse:

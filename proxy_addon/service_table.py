@@ -6,6 +6,7 @@ Sources: the providers' API references; which paths cost nothing is in the wire-
 import re
 
 from app.core.call import ApiShape
+from app.core.tags import Billing
 from proxy_addon.services import Paths, Service, free_paths, hosts, paths
 
 _CHAT = {
@@ -87,6 +88,7 @@ SERVICES = (
         fallback_shape=ApiShape.OPENAI_RESPONSES,
         metered=paths("/backend-api/codex", {r"/responses(?:/compact)?": ApiShape.OPENAI_RESPONSES}),
         others_cost_nothing=True,
+        logins=Billing.SUBSCRIPTION,
     ),
     Service(
         provider="google",
@@ -116,6 +118,7 @@ SERVICES = (
         fallback_shape=ApiShape.GEMINI,
         metered=paths("/v1internal", {r":(?:stream)?[gG]enerateContent": ApiShape.GEMINI}),
         others_cost_nothing=True,
+        logins=Billing.SUBSCRIPTION,
     ),
     Service(
         provider="google",

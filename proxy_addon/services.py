@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from app.core.call import ApiShape
+from app.core.tags import Billing
 
 Paths = tuple[tuple[re.Pattern[str], ApiShape], ...]
 
@@ -21,7 +22,7 @@ class Service:
     every host. `is_customers`: anybody can rent a host that matches, so the provider's key goes only to the one that
     the settings name. `others_cost_nothing`: the host serves much besides models, to
     which the provider's key does not go. `version_prefix` is put before a path
-    that leaves it out.
+    that leaves it out. `logins` is who is paid for calls with a caller's own credentials, where the place tells.
     """
 
     provider: str
@@ -39,6 +40,7 @@ class Service:
     others_cost_nothing: bool = False
     is_customers: bool = False
     has_keys: bool = True
+    logins: Billing = Billing.API
 
 
 def hosts(*patterns: str) -> re.Pattern[str]:

@@ -12,9 +12,10 @@ import msgspec
 
 from app.core.call import ApiShape
 from app.core.exchange import RequestFacts
-from app.core.tags import Tags
+from app.ledger.key_store import KeyHolder
 from proxy_addon.exchange import Exchange
 from proxy_addon.meter import Denied, Meter
+from proxy_addon.permission import forbidden_names
 from proxy_addon.refusals import PASSING, Reason
 from proxy_addon.request import Request
 from proxy_addon.routes import Kind, Route
@@ -42,6 +43,10 @@ def socket_reader(route: Route, path: str, headers: Mapping[str, str]) -> Socket
     return dialect.socket_reader(opening)
 
 
+LOOK_AGAIN_S = 0.5
+"""How often a socket's key is looked up again while its client sends what begins no turn, such as speech."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotSent:
     """What a client hears in the place of an answer: an error frame, or the reason with which its socket is closed."""
@@ -51,13 +56,20 @@ class NotSent:
 
 
 class Socket:
-    """The turns of one socket. `payer` is who opened it: what the provider begins by itself is charged to them, even
-    when their key was revoked since."""
+    """The turns of one socket. `holder` is who opened it: what the provider begins by itself is charged to them, even
+    when their key was revoked since.
 
-    def __init__(self, meter: Meter, request: Request, payer: Tags, reader: SocketReader) -> None:
+    A key that ends does so here too, whether it was revoked, replaced or has expired. The next turn is refused; and any
+    other message closes the socket, since speech makes the provider answer without being asked. A turn on its way then
+    ends with it: it is charged, since the provider bills it.
+    """
+
+    def __init__(self, meter: Meter, request: Request, holder: KeyHolder, reader: SocketReader) -> None:
         self._meter = meter
         self._request = request
-        self._payer = payer
+        self._payer = holder.tags
+        self._limits = holder.limits
+        self._looked_at = time.monotonic()
         self._reader = reader
         self._turns: list[tuple[RequestFacts, Exchange]] = []
         self._is_closed = False
@@ -70,11 +82,13 @@ class Socket:
     async def admit(self, message: bytes) -> NotSent | None:
         """Judge a message of the client: None when it goes on, else what the client hears instead."""
         try:
+            if words := forbidden_names(self._limits, "", message):
+                return self.refusal(message, Reason.NOT_ALLOWED, words)
             facts = self._reader.sent(message)
         except UnreadableRequest as error:
             return self.refusal(message, Reason.UNREADABLE, f"{error} It was not sent.")
         if facts is None:
-            return None
+            return await self._closing()
         admitted = await self._meter.admit_turn(self._request, facts, message)
         if isinstance(admitted, Denied):
             self._reader.withdraw(facts)
@@ -84,6 +98,15 @@ class Socket:
         else:
             self._turns.append((facts, admitted))
         return None
+
+    async def _closing(self) -> NotSent | None:
+        """The close of a socket whose key has ended, looked up for a message that begins no turn, but not for each."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_AGAIN_S:
+            return None
+        self._looked_at = now
+        denied = await self._meter.check_key(self._request)
+        return None if denied is None or denied.reason is not Reason.KEY else NotSent(close_reason=denied.message)
 
     def note(self, message: bytes) -> None:
         """Take note of a message of the provider, and settle the turns that it ends."""

@@ -80,6 +80,9 @@ def add_cap(
     dry_run: bool = typer.Option(False, "--dry-run", help="Stop nothing, and write down what would have been."),
     answer: Answer | None = ANSWER,
     answer_after: int | None = ANSWER_AFTER,
+    subscriptions: bool = typer.Option(
+        False, "--subscriptions", help="Count what a subscription pays for too, at list price."
+    ),
 ) -> None:
     """Set a cap. Without a project, agent … it applies to everything."""
     from app.ledger import cap_store
@@ -88,6 +91,7 @@ def add_cap(
     values = _given(at_limit, alert, hold, dry_run, answer, answer_after) | {
         "time_zone": time_zone or settings_zone(places.read_settings()),
         "week_start": list(Weekday).index(week_start),
+        "counts_subscriptions": subscriptions,
     }
     with places.opened_ledger() as ledger:
         limit_nano_usd = parse_usd(limit)
@@ -109,6 +113,9 @@ def edit_cap(
     answer: Answer | None = ANSWER,
     answer_after: int | None = ANSWER_AFTER,
     no_answer: bool = typer.Option(False, "--no-answer", help="Let calls wait for you alone."),
+    subscriptions: bool | None = typer.Option(
+        None, "--subscriptions/--money-only", help="Count what a subscription pays for too, or not."
+    ),
 ) -> None:
     """Change a cap for good. What is left out stays."""
     from app.ledger.cap_store import update_cap
@@ -118,6 +125,8 @@ def edit_cap(
         values["time_zone"] = time_zone
     if no_answer:
         values |= {"default_answer": None, "answer_after_s": None}
+    if subscriptions is not None:
+        values["counts_subscriptions"] = subscriptions
     with places.opened_ledger() as ledger:
         old = _find(ledger, cap)
         new = replace(old, limit_nano_usd=parse_usd(limit) if limit else old.limit_nano_usd, **values)
@@ -190,7 +199,8 @@ _ACTION_WORDS = {
 
 def _said(cap: Cap) -> str:
     at_limit = "nothing is stopped, what would be is written down" if cap.is_dry_run else _ACTION_WORDS[cap.action]
-    return f"{cap_name(cap)}: {format_usd(cap.limit_nano_usd)}, then {at_limit}."
+    also = " What a subscription pays for counts too." if cap.counts_subscriptions else ""
+    return f"{cap_name(cap)}: {format_usd(cap.limit_nano_usd)}, then {at_limit}.{also}"
 
 
 def _given(
@@ -267,6 +277,7 @@ def _as_values(status: "CapStatus") -> dict[str, Any]:
         "dry_run": cap.is_dry_run,
         "default_answer": cap.default_answer,
         "answer_after_s": cap.answer_after_s,
+        "counts_subscriptions": cap.counts_subscriptions,
         "time_zone": cap.time_zone,
         "week_start": cap.week_start,
         "spent_usd": format_exact_usd(status.spent_nano_usd),

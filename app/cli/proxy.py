@@ -31,7 +31,9 @@ def serve(
     listen_name: list[str] = typer.Option([], metavar="NAME", help="What they call this machine; may be repeated."),
     listen_anywhere: bool = typer.Option(False, "--listen-anywhere", help="Yes, on an address anybody may reach."),
     keys_from_stdin: bool = typer.Option(
-        False, "--keys-from-stdin", help='Read {"anthropic": "…"} from the first line of input, not the keyring.'
+        False,
+        "--keys-from-stdin",
+        help='Read {"openai": "…", "openai/LABEL": "…"} from the first line of input.',
     ),
 ) -> None:
     """Run the meter in the foreground until Ctrl-C. Needs no screen."""

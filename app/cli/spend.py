@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from app.cli import console, places
-from app.core.money import format_exact_usd
+from app.core.money import format_exact_usd, format_usd
 from app.core.tags import Scope
 from app.core.windows import Window, span_at, zone
 from app.services.settings import settings_zone
@@ -79,9 +79,18 @@ def start_of(since: Since, now: datetime, zone_name: str) -> datetime:
 
 def _print_spend(by: Grouping, since: Since, total: "Spend", groups: "list[Spend]") -> None:
     headers = [by.value.capitalize(), "Calls", "Refused", "In", "Cached", "Out", "Cost"]
-    rows = [_cells(group.key or "(not told)", group) for group in groups]
-    rows.append(_cells(f"All, {_WORDS[since]}", total))
-    console.print_table(headers, rows, numbers=range(1, 7))
+    named = [(group.key or "(not told)", group) for group in groups] + [(f"All, {_WORDS[since]}", total)]
+    rows = [_cells(name, spend) for name, spend in named]
+    if total.subscription_calls:
+        headers.append("Subscription")
+        rows = [[*row, _covered(spend)] for row, (_, spend) in zip(rows, named, strict=True)]
+    console.print_table(headers, rows, numbers=range(1, len(headers)))
+    if total.subscription_calls:
+        console.tell("Subscription: what the API would have asked for calls that one paid for. It is not in the cost.")
+
+
+def _covered(spend: "Spend") -> str:
+    return f"({format_usd(spend.subscription_nano_usd)})" if spend.subscription_calls else ""
 
 
 def _cells(name: str, spend: "Spend") -> list[str]:
@@ -93,4 +102,5 @@ def _cells(name: str, spend: "Spend") -> list[str]:
 
 
 def _as_values(spend: "Spend") -> dict[str, Any]:
-    return asdict(spend) | {"cost_usd": format_exact_usd(spend.cost_nano_usd)}
+    amounts = {"cost_usd": spend.cost_nano_usd, "subscription_usd": spend.subscription_nano_usd}
+    return asdict(spend) | {name: format_exact_usd(amount) for name, amount in amounts.items()}

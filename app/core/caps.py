@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from app.core.tags import Scope, Tags
+from app.core.tags import Billing, Scope, Tags
 from app.core.windows import Window, WindowSpan, span_at, zone
 
 
@@ -45,11 +45,12 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """All that a cap can be matched against: the tags of a call, its provider and the model asked for."""
+    """All that a cap can be matched against: the tags of a call, its provider, the model asked for, and who is paid."""
 
     tags: Tags
     provider: str
     model: str
+    billing: Billing = Billing.API
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class Cap:
 
     `scope_key` names the project, agent … the cap applies to; empty for `everything`; `*` for each one of that scope
     on its own. `limit_nano_usd` is above 0. `alert_percents` are whole percentages of the limit. `default_answer` is
-    given to a call that waited `answer_after_s` seconds for a person; None leaves it waiting.
+    given to a call that waited `answer_after_s` seconds for a person; None leaves it waiting. Calls that a subscription
+    pays for count in it, at list price, only where `counts_subscriptions` says so: a cap is a limit on money.
     """
 
     cap_id: str
@@ -74,6 +76,7 @@ class Cap:
     mode: Mode = Mode.ENFORCE
     default_answer: Answer | None = None
     answer_after_s: int | None = None
+    counts_subscriptions: bool = False
 
     @property
     def is_hard(self) -> bool:
@@ -92,6 +95,8 @@ class Cap:
 
     def applies_to(self, payer: Payer) -> bool:
         """Whether a call of this payer counts in this cap. A session cap says nothing of calls without a session."""
+        if payer.billing is Billing.SUBSCRIPTION and not self.counts_subscriptions:
+            return False
         if self.window is Window.SESSION and not payer.tags.session:
             return False
         if self.scope is Scope.EVERYTHING:

@@ -9,7 +9,8 @@ class DayCount:
     """Calls and nano-dollars of a day as the meter saw them (`wire`), as agents' logs tell them (`log`), and as the
     provider billed them (None where no export names the day).
 
-    `tied` are the calls that both meter and logs have; `log_only` those that no meter saw. Sums hold known costs only.
+    `tied` are the calls that both meter and logs have; `log_only` those that no meter saw; `subscription` the metered
+    ones that a subscription paid for, at list price, which stand on no bill. Sums hold known costs only.
     """
 
     day: date
@@ -26,11 +27,13 @@ class DayCount:
     tied_log_nano_usd: int = 0
     tied_wire_nano_usd: int = 0
     billed_nano_usd: int | None = None
+    subscription_calls: int = 0
+    subscription_nano_usd: int = 0
 
     @property
     def known_nano_usd(self) -> int:
-        """What Bursar knows of the day: each call once, by the meter where it saw it."""
-        return self.wire_nano_usd + self.log_only_nano_usd
+        """What Bursar knows of the day: each call once, by the meter where it saw it, but for those on no bill."""
+        return self.wire_nano_usd - self.subscription_nano_usd + self.log_only_nano_usd
 
     @property
     def drift_nano_usd(self) -> int | None:

@@ -22,7 +22,19 @@ class LedgerError(AppError):
 
 
 class VaultError(AppError):
-    """The system keyring is absent, locked, or refused."""
+    """The system keyring did not do what was asked. What kind is not told apart may pass by itself."""
+
+
+class VaultLocked(VaultError):
+    """The system keyring is locked, or waits for a person."""
+
+
+class VaultAbsent(VaultError):
+    """There is no system keyring, or none that keeps keys safely."""
+
+
+class KeyMissing(VaultError):
+    """The vault has no such key."""
 
 
 class KeyRejected(AppError):

@@ -12,7 +12,7 @@ from enum import StrEnum
 from app.core.call import ApiShape
 from app.core.caps import Answer, Payer
 from app.core.money import MAX_CALL_NANO_USD
-from app.core.tags import Tags, clean_name
+from app.core.tags import Billing, Tags, clean_name
 
 CapWindow = tuple[str, str]
 """A cap's id and the key of one of its windows."""
@@ -74,6 +74,7 @@ class Draft:
     tags: Tags
     worst_nano_usd: int | None
     held_nano_usd: int | None = None
+    billing: Billing = Billing.API
 
     def __post_init__(self) -> None:
         if self.worst_nano_usd is not None:
@@ -85,7 +86,7 @@ class Draft:
     @property
     def payer(self) -> Payer:
         """What caps are matched against."""
-        return Payer(self.tags, self.provider, self.request_model)
+        return Payer(self.tags, self.provider, self.request_model, self.billing)
 
     @property
     def hold(self) -> int:

@@ -22,6 +22,19 @@ class Scope(StrEnum):
     MODEL = "model"
 
 
+class Billing(StrEnum):
+    """Who is paid for a call, and how: the API by the token, or a subscription that covers it at a flat price.
+
+    A call is a subscription's when the login of one is what goes to the provider: Claude's, ChatGPT's or Google's. Its
+    cost is what the API would have asked for it, which nobody pays; so it is shown, and is no money to any sum or cap,
+    but for caps that were told to count subscriptions too. What a provider bills beyond a plan's allowance cannot be
+    told from outside.
+    """
+
+    API = "api"
+    SUBSCRIPTION = "subscription"
+
+
 @dataclass(frozen=True, slots=True)
 class Tags:
     """Labels of one call. All but task and session come from the virtual key, so that an agent cannot choose who pays.

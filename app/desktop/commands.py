@@ -1,15 +1,17 @@
-"""What a person can order from the windows: each is written to the ledger or the keyring off the UI thread."""
+"""What a person can order from the windows: each is written to the ledger off the UI thread."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.core.caps import Cap
 from app.core.errors import AppError
+from app.core.key_limits import NO_LIMITS, KeyCap, KeyLimits
 from app.core.tags import Scope, Tags
+from app.desktop.key_commands import KeyCommands
 from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
-from app.keys.issue import issue_key
+from app.keys.issue import issue_key, rotate_key
 from app.keys.vault import Vault
 from app.ledger import approval_store, cap_store, key_store, meter_state, raise_store, session_store
 from app.ledger.approval_store import Approval
@@ -28,14 +30,15 @@ def _nothing() -> None:
 
 
 class Commands:
-    """Orders. `done` and `failed` are called back on the UI thread; the feed shows the outcome by itself."""
+    """Orders. `done` and `failed` are called back on the UI thread; the feed shows the outcome by itself. Those about
+    the providers' own keys are `keys`."""
 
     def __init__(self, ledger: Ledger, vault: Vault, tasks: Tasks, settings_file: Path, time_zone: str) -> None:
         self._ledger = ledger
-        self._vault = vault
         self._tasks = tasks
         self._settings_file = settings_file
         self.time_zone = time_zone
+        self.keys = KeyCommands(ledger, vault, tasks.lane(), settings_file)
 
     def approve(self, approval: Approval, failed: Failed, done: Done = _nothing) -> None:
         """Let this one call go."""
@@ -118,31 +121,26 @@ class Commands:
 
         self._do(work, failed, done)
 
-    def issue_key(self, name: str, tags: Tags, done: Callable[[VirtualKey, str], None], failed: Failed) -> None:
+    def issue_key(
+        self, name: str, tags: Tags, done: Callable[[VirtualKey, str], None], failed: Failed,
+        *, limits: KeyLimits = NO_LIMITS, cap: KeyCap | None = None, expires_at: datetime | None = None,
+    ) -> None:  # fmt: skip
         """A new virtual key; `done` gets it with its token, which is told once."""
-        self._tasks.run(lambda: issue_key(self._ledger, name=name, tags=tags), lambda made: done(*made), failed)
+
+        def work() -> tuple[VirtualKey, str]:
+            return issue_key(self._ledger, name=name, tags=tags, expires_at=expires_at, limits=limits, cap=cap)
+
+        self._tasks.run(work, lambda made: done(*made), failed)
+
+    def rotate_key(
+        self, key_id: str, grace: timedelta, done: Callable[[VirtualKey, str], None], failed: Failed
+    ) -> None:
+        """Another token for a virtual key; `done` gets it, which is told once."""
+        self._tasks.run(lambda: rotate_key(self._ledger, key_id, grace), lambda made: done(*made), failed)
 
     def revoke_key(self, key_id: str, failed: Failed, done: Done = _nothing) -> None:
         """End a virtual key."""
         self._do(lambda: key_store.revoke_key(self._ledger, key_id), failed, done)
-
-    def keep_provider_key(self, provider: str, key: str, done: Done, failed: Failed) -> None:
-        """Put a provider's key into the keyring, replacing an earlier one."""
-
-        def work() -> None:
-            self._vault.set(provider, key)
-            key_store.note_provider_key(self._ledger, provider, datetime.now(UTC))
-
-        self._do(work, failed, done)
-
-    def remove_provider_key(self, provider: str, failed: Failed, done: Done = _nothing) -> None:
-        """Take a provider's key out of the keyring."""
-
-        def work() -> None:
-            self._vault.delete(provider)
-            key_store.forget_provider_key(self._ledger, provider)
-
-        self._do(work, failed, done)
 
     def change_settings(self, done: Callable[[Settings], None], failed: Failed, **changes: object) -> None:
         """Change settings in their file."""

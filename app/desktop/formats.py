@@ -6,6 +6,7 @@ from html import escape
 
 from app.core.call import Basis, Call
 from app.core.money import NANO_PER_USD, UNKNOWN, format_call_usd, format_usd
+from app.core.tags import Billing
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _THOUSAND, _MILLION = 1_000, 1_000_000
@@ -31,6 +32,16 @@ def relative_time(then: datetime, now: datetime, zone: tzinfo) -> str:
     if days <= 6:
         return f"{local:%a %H:%M}"
     return day(local) if local.year == today.year else f"{day(local)}, {local.year}"
+
+
+def relative_phrase(then: datetime, now: datetime, zone: tzinfo) -> str:
+    """How long ago, as it stands in a sentence: `just now`, `8 s ago`, `5 h ago`, `yesterday at 23:12`, `on Nov 12`."""
+    told = relative_time(then, now, zone)
+    if told == "now":
+        return "just now"
+    if told.endswith((" s", " min", " h")):
+        return f"{told} ago"
+    return told.replace("yesterday", "yesterday at") if told.startswith("yesterday") else f"on {told}"
 
 
 def absolute_time(then: datetime, zone: tzinfo) -> str:
@@ -103,11 +114,13 @@ def sum_text(nano_usd: int, unpriced_calls: int) -> str:
 
 
 def cost_text(call: Call) -> str:
-    """A call's cost with the mark of its basis: `$0.0042`, `~$0.42` estimated, `? —` without a price."""
+    """A call's cost with the mark of its basis: `$0.0042`, `~$0.42` estimated, `? —` without a price; in brackets what
+    the API would have asked for a call that a subscription paid for."""
     if call.cost_basis is Basis.UNPRICED:
         return f"? {UNKNOWN}"
     mark = "~" if call.cost_basis is Basis.ESTIMATED else ""
-    return f"{mark}{format_call_usd(call.cost_nano_usd)}"
+    cost = f"{mark}{format_call_usd(call.cost_nano_usd)}"
+    return cost if call.billing is Billing.API else f"({cost})"
 
 
 def axis_usd(nano_usd: float) -> str:

@@ -14,6 +14,7 @@ from app.ledger import (
     cap_store,
     key_store,
     meter_state,
+    provider_key_store,
     session_store,
     spend,
 )
@@ -40,7 +41,7 @@ def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRa
         sessions=tuple(spend.busiest_sessions(ledger, now, within=LATELY, limit=SESSIONS_READ)),
         calls=tuple(call_store.recent_calls(ledger, CALLS_SHOWN)),
         keys=tuple(key_store.list_keys(ledger)),
-        provider_keys=tuple(key_store.list_provider_keys(ledger)),
+        provider_keys=tuple(provider_key_store.list_provider_keys(ledger)),
         series=_read_series(ledger, now, zone, chosen),
         meter=meter_state.running_meter(ledger),
         is_paused=meter_state.is_paused(ledger),

@@ -21,11 +21,18 @@ class Tasks(QObject):
 
     _ended = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, threads: int = THREADS) -> None:
         super().__init__(parent)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="desktop-task")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="desktop-task")
+        self._lanes: list[Tasks] = []
         self._is_stopped = False
         self._ended.connect(self._deliver)
+
+    def lane(self) -> "Tasks":
+        """One more thread, for work that a person may keep waiting: the rest goes on meanwhile. It stops with this."""
+        made = Tasks(self, threads=1)
+        self._lanes.append(made)
+        return made
 
     def run[T](
         self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[AppError], None] | None = None
@@ -51,6 +58,8 @@ class Tasks(QObject):
         """Wait for what runs; what has not begun, or is asked for later, is dropped. So are results: what would show
         them may be destroyed by then. Safe to call twice."""
         self._is_stopped = True
+        for lane in self._lanes:
+            lane.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _tell(self, failed: Callable[[AppError], None] | None, error: AppError) -> None:

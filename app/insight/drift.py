@@ -7,7 +7,7 @@ from app.core.wording import counted
 
 def reasons(day: DayCount) -> tuple[str, ...]:
     """The reasons for a day's drift, each a sentence; none where the counts agree and all three are there."""
-    said = [*_between_wire_and_logs(day), *_without_certain_price(day)]
+    said = [*_between_wire_and_logs(day), *_beside_the_bill(day)]
     drift = day.drift_nano_usd
     if drift is None:
         said.append("No export of the provider names this day.")
@@ -35,8 +35,13 @@ def _between_wire_and_logs(day: DayCount) -> list[str]:
     return said
 
 
-def _without_certain_price(day: DayCount) -> list[str]:
+def _beside_the_bill(day: DayCount) -> list[str]:
     said = []
+    if day.subscription_calls:
+        amount = format_usd(day.subscription_nano_usd)
+        said.append(
+            f"Paid by a subscription, on no bill: {counted(day.subscription_calls, 'metered call')} ({amount})."
+        )
     if day.wire_unpriced or day.log_unpriced:
         said.append(f"Without a price here: {counted(day.wire_unpriced + day.log_unpriced, 'call')}.")
     if day.wire_estimated:

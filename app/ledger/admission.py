@@ -14,6 +14,7 @@ from app.core.caps import Cap
 from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, ReservationState, Verdict
 from app.ledger.approval_store import granted_windows
 from app.ledger.holding import Holding, fitted, sized
+from app.ledger.key_store import check_key
 from app.ledger.meter_state import paused
 from app.ledger.observation_store import observe
 from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to
@@ -41,20 +42,21 @@ def admit(
     can_fit: CanFit | None = None,
     waits_until: datetime | None = None,
 ) -> Verdict:
-    """Reserve the call's money in every matching window, or say what stands in the way.
+    """Reserve the call's money in every matching window, or say what stands in the way. Raises KeyRejected when its key
+    has ended, however long ago the call came in.
 
     `excused` windows were approved by a person for this call: the hold is added there whatever the limit. `quote`
     prices other lengths of output, for caps that hold less than the worst case; `can_fit` tells whether the
     request's output limit can be lowered. A call that may not go for want of money others hold waits in line until
     `waits_until`, where that is given. A call without a price passes where only alert caps match, and holds nothing.
     """
+    check_key(connection, draft.tags.virtual_key_id, draft.at)
     if paused(connection):
         return Verdict(is_paused=True)
     if is_stopped(connection, draft.tags):
         return Verdict(is_stopped=True)
     end_raises(connection, draft.at)
-    matching = [cap for cap in caps if cap.applies_to(draft.payer)]
-    windows = open_totals(connection, matching, draft)
+    windows = open_totals(connection, [cap for cap in caps if cap.applies_to(draft.payer)], draft)
     excused |= granted_windows(connection, draft.tags)
     hard = [(cap, key) for cap, key in windows if cap.is_hard and (cap.cap_id, key) not in excused]
     if draft.worst_nano_usd is None and hard:
@@ -159,6 +161,7 @@ def _write_reservation(connection: Connection, draft: Draft, holding: Holding) -
         "operation": draft.operation,
         "request_model": draft.request_model,
         "is_stream": draft.is_stream,
+        "billing": draft.billing,
     }
     connection.execute(_RESERVE, row | payer_columns(draft.tags))
     if holding.windows:

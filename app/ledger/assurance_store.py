@@ -7,7 +7,8 @@ from sqlmodel import Field, SQLModel
 
 from app.core.assurance import Assurance, weakest
 from app.ledger.engine import Ledger
-from app.ledger.tables import table_of, virtual_keys
+from app.ledger.key_tables import virtual_keys
+from app.ledger.tables import table_of
 
 
 class KeyLevelRow(SQLModel, table=True):

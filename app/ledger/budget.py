@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from app.core.caps import Action, Cap, Mode, Payer
 from app.core.tags import Scope, Tags
 from app.ledger.cap_store import CapStatus, read_caps
+from app.ledger.spend import IS_MONEY
 from app.ledger.tables import calls, caps, holds, totals
 from app.ledger.window_totals import scope_column, spent_in
 
@@ -18,7 +19,7 @@ _LEFT = (
 )
 _COST = {
     scope: select(func.coalesce(func.sum(calls.c.cost_nano_usd), 0)).where(
-        calls.c[scope_column(scope)] == bindparam("label"), calls.c.virtual_key_id == bindparam("of_key")
+        IS_MONEY, calls.c[scope_column(scope)] == bindparam("label"), calls.c.virtual_key_id == bindparam("of_key")
     )
     for scope in (Scope.SESSION, Scope.TASK)
 }
@@ -41,7 +42,8 @@ def remaining_of_call(connection: Connection, call_id: str) -> int | None:
 
 
 def cost_of_label(connection: Connection, scope: Scope, tags: Tags) -> int:
-    """What ended calls with this session (or task) and this virtual key have cost, as far as they have a price."""
+    """What ended calls with this session (or task) and this virtual key have cost, as far as they have a price.
+    Those that a subscription paid for have cost nothing."""
     of_label = {"label": getattr(tags, scope.value), "of_key": tags.virtual_key_id}
     return int(connection.execute(_COST[scope], of_label).scalar_one())
 

@@ -92,18 +92,24 @@ def add_cap(
     mode: Mode = Mode.ENFORCE,
     default_answer: Answer | None = None,
     answer_after_s: int | None = None,
+    counts_subscriptions: bool = False,
 ) -> Cap:
     """Set a cap. It counts what its running window has spent already. Raises InvalidInput."""
     key = clean_name(scope_key)  # as the labels are that it is compared with
     cap = Cap(
         new_id(), scope, key, window, limit_nano_usd, action, alert_percents, time_zone, week_start,
-        hold, mode, default_answer, answer_after_s,
+        hold, mode, default_answer, answer_after_s, counts_subscriptions,
     )  # fmt: skip
     with ledger.write() as connection:
-        _check(connection, cap)
-        connection.execute(insert(caps).values(created_at=datetime.now(UTC), removed_at=None, **_columns(cap)))
-        _recount(connection, cap)
+        put_cap_in(connection, cap)
     return cap
+
+
+def put_cap_in(connection: Connection, cap: Cap) -> None:
+    """Set a cap within a transaction at hand. Raises InvalidInput."""
+    _check(connection, cap)
+    connection.execute(insert(caps).values(created_at=datetime.now(UTC), removed_at=None, **_columns(cap)))
+    _recount(connection, cap)
 
 
 def update_cap(ledger: Ledger, cap: Cap) -> None:
@@ -120,10 +126,15 @@ def update_cap(ledger: Ledger, cap: Cap) -> None:
 def remove_cap(ledger: Ledger, cap_id: str) -> None:
     """Take a cap out of force. `restore_cap` undoes it."""
     with ledger.write() as connection:
-        now = datetime.now(UTC)
-        connection.execute(update(caps).where(caps.c.cap_id == cap_id).values(removed_at=now))
-        forget_totals(connection, cap_id)
-        forget_raises(connection, cap_id, now)
+        take_cap_out(connection, cap_id)
+
+
+def take_cap_out(connection: Connection, cap_id: str) -> None:
+    """Take a cap out of force within a transaction at hand."""
+    now = datetime.now(UTC)
+    connection.execute(update(caps).where(caps.c.cap_id == cap_id).values(removed_at=now))
+    forget_totals(connection, cap_id)
+    forget_raises(connection, cap_id, now)
 
 
 def restore_cap(ledger: Ledger, cap_id: str) -> None:
@@ -228,6 +239,7 @@ def _columns(cap: Cap) -> dict[str, Any]:
         "mode": cap.mode,
         "default_answer": cap.default_answer or "",
         "answer_after_s": cap.answer_after_s,
+        "counts_subscriptions": cap.counts_subscriptions,
     }
 
 
@@ -246,4 +258,5 @@ def _cap_of(row: Any) -> Cap:
         mode=Mode(row["mode"]),
         default_answer=Answer(row["default_answer"]) if row["default_answer"] else None,
         answer_after_s=row["answer_after_s"],
+        counts_subscriptions=row["counts_subscriptions"],
     )

@@ -9,6 +9,7 @@ from app.core.call import Basis, Outcome
 from app.core.day_count import DayCount
 from app.ledger.engine import Ledger
 from app.ledger.import_tables import billed_amounts, imported_calls
+from app.ledger.spend import IS_MONEY
 from app.ledger.tables import calls
 
 _MICROS = 1_000_000
@@ -42,6 +43,8 @@ def _wire(connection: Connection, start: datetime) -> list[Any]:
             _sum(calls.c.cost_nano_usd).label("wire_nano_usd"),
             func.count().filter(calls.c.cost_basis == Basis.UNPRICED).label("wire_unpriced"),
             func.count().filter(calls.c.cost_basis == Basis.ESTIMATED).label("wire_estimated"),
+            func.count().filter(~IS_MONEY).label("subscription_calls"),
+            func.coalesce(func.sum(calls.c.cost_nano_usd).filter(~IS_MONEY), 0).label("subscription_nano_usd"),
         )
         .where(calls.c.started_at >= start, calls.c.outcome != Outcome.REFUSED)
         .group_by(day, calls.c.provider)

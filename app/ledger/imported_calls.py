@@ -98,7 +98,7 @@ def _known_outputs(connection: Connection, keys: list[str]) -> dict[str, int]:
 
 def _columns(one: LoggedCall) -> dict[str, Any]:
     columns = call_columns(one.call, 0)
-    del columns["charged_nano_usd"]
+    del columns["charged_nano_usd"], columns["billing"]  # a log does not tell who was paid
     return columns | {"source": one.source, "wire_call_id": ""}
 
 

@@ -1,23 +1,41 @@
-"""Virtual keys, and which providers have a key in the vault. Only fingerprints are kept, never a key."""
+"""Virtual keys. Only the fingerprints of their tokens are kept.
 
+A key has one token, and for a while after a rotation the former one too. What its calls are charged to, what it may be
+used for and its cap belong to the key, so all of that outlives a rotation.
+"""
+
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
 
+from app.core.caps import Cap
 from app.core.errors import InvalidInput, KeyRejected
-from app.core.tags import Tags
+from app.core.key_limits import NO_LIMITS, KeyCap, KeyLimits
+from app.core.tags import Scope, Tags
+from app.ledger.cap_store import put_cap_in, read_caps, take_cap_out
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.key_tables import virtual_keys
 from app.ledger.rows import payer_columns, tags_of
-from app.ledger.tables import calls, provider_keys, virtual_keys
+from app.ledger.spend import IS_MONEY
+from app.ledger.tables import calls
+
+_BY_TOKEN = select(virtual_keys).where(virtual_keys.c.fingerprint == bindparam("of_token"))
+_BY_OLD_TOKEN = select(virtual_keys).where(virtual_keys.c.old_fingerprint == bindparam("of_token"))
+_BY_ID = select(virtual_keys).where(virtual_keys.c.key_id == bindparam("of_key"))
+_BY_NAME = select(virtual_keys).where(virtual_keys.c.name == bindparam("of_name"), virtual_keys.c.revoked_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualKey:
-    """A key that an agent holds. `tags` carry its own id as `virtual_key_id`. `spent_nano_usd`: all it ever cost."""
+    """A key that an agent holds. `tags` carry its own id as `virtual_key_id`.
+
+    `spent_nano_usd`: all it ever cost; `subscription_nano_usd`: the list price of what subscriptions paid for. The
+    token before the last rotation is good until `old_until`.
+    """
 
     key_id: str
     name: str
@@ -28,27 +46,39 @@ class VirtualKey:
     revoked_at: datetime | None
     last_used_at: datetime | None
     spent_nano_usd: int
+    limits: KeyLimits = NO_LIMITS
+    subscription_nano_usd: int = 0
+    rotated_at: datetime | None = None
+    old_until: datetime | None = None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether calls with it are let in."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderKey:
-    """That a provider's key lies in the vault."""
+class KeyHolder:
+    """Who sent a call, by its key: whom it is charged to, and what that key may be used for."""
 
-    provider: str
-    added_at: datetime
+    tags: Tags
+    limits: KeyLimits
 
 
 def add_key(
-    ledger: Ledger, *, name: str, prefix: str, fingerprint: str, tags: Tags, expires_at: datetime | None
+    ledger: Ledger,
+    *,
+    name: str,
+    prefix: str,
+    fingerprint: str,
+    tags: Tags,
+    expires_at: datetime | None,
+    limits: KeyLimits = NO_LIMITS,
+    cap: KeyCap | None = None,
 ) -> VirtualKey:
-    """Note a newly minted key. Raises InvalidInput when a live key has that name."""
+    """Note a newly minted key, and its cap with it. Raises InvalidInput when a live key has that name."""
     key_id, now = new_id(), datetime.now(UTC)
     with ledger.write() as connection:
-        same = select(virtual_keys.c.key_id).where(virtual_keys.c.name == name, virtual_keys.c.revoked_at.is_(None))
-        if not name.strip():
-            raise InvalidInput("A key needs a name", "Name it after the agent or the project that will hold it.")
-        if connection.execute(same).first():
-            raise InvalidInput("A key of that name exists", f"Revoke “{name}” first, or choose another name.")
+        _check_name(connection, name)
         connection.execute(
             insert(virtual_keys).values(
                 key_id=key_id,
@@ -57,50 +87,103 @@ def add_key(
                 fingerprint=fingerprint,
                 created_at=now,
                 expires_at=expires_at,
+                providers=",".join(limits.providers),
+                models=",".join(limits.models),
                 **(payer_columns(tags) | {"virtual_key_id": key_id}),
             )
         )
-    return next(key for key in list_keys(ledger) if key.key_id == key_id)
+        if cap is not None:
+            put_cap_in(connection, _cap_of_key(key_id, cap))
+    return _key_with_id(ledger, key_id)
 
 
-def payer_of(connection: Connection, fingerprint: str, now: datetime) -> Tags:
-    """Whom a key's calls are charged to. Raises KeyRejected for an unknown, expired or revoked key."""
-    row = (
-        connection.execute(select(virtual_keys).where(virtual_keys.c.fingerprint == fingerprint))
-        .mappings()
-        .one_or_none()
-    )
+def holder_of(connection: Connection, fingerprint: str, now: datetime) -> KeyHolder:
+    """Who holds the token of this fingerprint. Raises KeyRejected for one unknown, expired, revoked or replaced."""
+    row = _row(connection, _BY_TOKEN, of_token=fingerprint)
     if row is None:
-        raise KeyRejected("Unknown key", "Bursar does not know this virtual key. Issue one with: bursar keys issue")
-    if row["revoked_at"] is not None:
-        raise KeyRejected("Key revoked", f"The virtual key “{row['name']}” was revoked. Ask its owner for another.")
-    if row["expires_at"] is not None and row["expires_at"] <= now:
-        raise KeyRejected("Key expired", f"The virtual key “{row['name']}” has expired. Ask its owner for another.")
-    return tags_of(row)
+        row = _row(connection, _BY_OLD_TOKEN, of_token=fingerprint)
+        if row is None:
+            raise KeyRejected("Unknown key", "Bursar does not know this virtual key. Issue one with: bursar keys issue")
+        if row["old_until"] is None or row["old_until"] <= now:
+            raise KeyRejected(
+                "Key replaced", f"The virtual key “{row['name']}” was given a new token. Ask its owner for that."
+            )
+    _check_live(row, now)
+    return KeyHolder(tags_of(row), _limits_of(row))
+
+
+def check_key(connection: Connection, key_id: str, now: datetime) -> None:
+    """Raises KeyRejected for a key that was revoked or has expired, so that no call is admitted after that.
+
+    Calls of no key, or of one that this ledger never had, are not its business.
+    """
+    row = _row(connection, _BY_ID, of_key=key_id) if key_id else None
+    if row is not None:
+        _check_live(row, now)
+
+
+def ended_keys(connection: Connection, key_ids: Collection[str], now: datetime) -> frozenset[str]:
+    """Those of these keys that were revoked or have expired."""
+    ended = select(virtual_keys.c.key_id).where(virtual_keys.c.key_id.in_(key_ids), ~_is_in_force(now))
+    return frozenset(connection.execute(ended).scalars())
 
 
 def list_keys(ledger: Ledger, include_revoked: bool = False) -> list[VirtualKey]:
     """The keys in force, newest first, with last use and spend; all of them when asked."""
     use = (
-        select(calls.c.virtual_key_id, func.max(calls.c.started_at), func.sum(calls.c.cost_nano_usd))
+        select(
+            calls.c.virtual_key_id,
+            func.max(calls.c.started_at),
+            func.sum(calls.c.cost_nano_usd).filter(IS_MONEY),
+            func.sum(calls.c.cost_nano_usd).filter(~IS_MONEY),
+        )
         .where(calls.c.virtual_key_id != "")
         .group_by(calls.c.virtual_key_id)
     )
-    wanted = select(virtual_keys).order_by(virtual_keys.c.created_at.desc())
+    wanted = select(virtual_keys).order_by(virtual_keys.c.created_at.desc(), virtual_keys.c.key_id.desc())
     if not include_revoked:
         wanted = wanted.where(virtual_keys.c.revoked_at.is_(None))
     with ledger.read() as connection:
-        used = {key_id: (last, spent or 0) for key_id, last, spent in connection.execute(use)}
+        used = {key_id: (last, spent or 0, covered or 0) for key_id, last, spent, covered in connection.execute(use)}
         rows = connection.execute(wanted).mappings().all()
-    return [_key_of(row, *used.get(row["key_id"], (None, 0))) for row in rows]
+    return [_key_of(row, *used.get(row["key_id"], (None, 0, 0))) for row in rows]
+
+
+def replace_token(ledger: Ledger, key_id: str, *, prefix: str, fingerprint: str, grace: timedelta) -> VirtualKey:
+    """Give a key another token. The one it had is good for `grace` more, the one before that not at all.
+
+    Raises InvalidInput for a key that is not in force.
+    """
+    now = datetime.now(UTC)
+    with ledger.write() as connection:
+        changed = connection.execute(
+            update(virtual_keys)
+            .where(virtual_keys.c.key_id == key_id, _is_in_force(now))
+            .values(
+                prefix=prefix,
+                fingerprint=fingerprint,
+                rotated_at=now,
+                old_fingerprint=virtual_keys.c.fingerprint,
+                old_until=now + grace if grace else None,
+            )
+        )
+        if changed.rowcount == 0:
+            raise InvalidInput("No such key", "It was revoked or has expired. See: bursar keys list --all")
+    return _key_with_id(ledger, key_id)
 
 
 def revoke_key(ledger: Ledger, key_id: str) -> None:
-    """End a key. The meter refuses its very next call. Raises InvalidInput for one that is not in force."""
+    """End a key, with all its tokens, and take its caps out of force. The meter refuses its very next call.
+
+    Raises InvalidInput for one that is not in force.
+    """
     live = (virtual_keys.c.key_id == key_id, virtual_keys.c.revoked_at.is_(None))
     with ledger.write() as connection:
         if connection.execute(update(virtual_keys).where(*live).values(revoked_at=datetime.now(UTC))).rowcount == 0:
             raise InvalidInput("No such key", "It was revoked already. See: bursar keys list")
+        for cap in read_caps(connection):
+            if cap.scope is Scope.VIRTUAL_KEY and cap.scope_key == key_id:
+                take_cap_out(connection, cap.cap_id)
 
 
 def find_key(ledger: Ledger, text: str) -> VirtualKey:
@@ -112,29 +195,53 @@ def find_key(ledger: Ledger, text: str) -> VirtualKey:
     raise InvalidInput(title, f"“{text[:60]}” must name one key. See: bursar keys list")
 
 
-def list_provider_keys(ledger: Ledger) -> list[ProviderKey]:
-    """Which providers have a key in the vault."""
-    with ledger.read() as connection:
-        return [
-            ProviderKey(row.provider, row.added_at)
-            for row in connection.execute(select(provider_keys).order_by(provider_keys.c.provider))
-        ]
+def _check_name(connection: Connection, name: str) -> None:
+    if not name.strip():
+        raise InvalidInput("A key needs a name", "Name it after the agent or the project that will hold it.")
+    if _row(connection, _BY_NAME, of_name=name) is not None:
+        raise InvalidInput("A key of that name exists", f"Revoke “{name}” first, or choose another name.")
 
 
-def note_provider_key(ledger: Ledger, provider: str, at: datetime) -> None:
-    """Note that a provider's key was put into the vault, or replaced: the meter reads it again."""
-    noted = upsert(provider_keys).values(provider=provider, added_at=at)
-    with ledger.write() as connection:
-        connection.execute(noted.on_conflict_do_update(index_elements=["provider"], set_={"added_at": at}))
+def _check_live(row: Any, now: datetime) -> None:
+    if row["revoked_at"] is not None:
+        raise KeyRejected("Key revoked", f"The virtual key “{row['name']}” was revoked. Ask its owner for another.")
+    if row["expires_at"] is not None and row["expires_at"] <= now:
+        raise KeyRejected("Key expired", f"The virtual key “{row['name']}” has expired. Ask its owner for another.")
 
 
-def forget_provider_key(ledger: Ledger, provider: str) -> None:
-    """Note that a provider's key was taken out of the vault."""
-    with ledger.write() as connection:
-        connection.execute(delete(provider_keys).where(provider_keys.c.provider == provider))
+def _is_in_force(now: datetime) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = virtual_keys.c.revoked_at.is_(None) & (
+        virtual_keys.c.expires_at.is_(None) | (virtual_keys.c.expires_at > now)
+    )
+    return found
 
 
-def _key_of(row: Any, last_used_at: datetime | None, spent_nano_usd: int) -> VirtualKey:
+def _row(connection: Connection, which: Select[Any], **values: str) -> Any:
+    return connection.execute(which, values).mappings().first()
+
+
+def _cap_of_key(key_id: str, cap: KeyCap) -> Cap:
+    return Cap(
+        cap_id=new_id(),
+        scope=Scope.VIRTUAL_KEY,
+        scope_key=key_id,
+        window=cap.window,
+        limit_nano_usd=cap.limit_nano_usd,
+        action=cap.action,
+        time_zone=cap.time_zone,
+        week_start=cap.week_start,
+    )
+
+
+def _key_with_id(ledger: Ledger, key_id: str) -> VirtualKey:
+    return next(key for key in list_keys(ledger) if key.key_id == key_id)
+
+
+def _limits_of(row: Any) -> KeyLimits:
+    return KeyLimits(*(tuple(name for name in row[column].split(",") if name) for column in ("providers", "models")))
+
+
+def _key_of(row: Any, last_used_at: datetime | None, spent_nano_usd: int, subscription_nano_usd: int) -> VirtualKey:
     return VirtualKey(
         key_id=row["key_id"],
         name=row["name"],
@@ -145,4 +252,8 @@ def _key_of(row: Any, last_used_at: datetime | None, spent_nano_usd: int) -> Vir
         revoked_at=row["revoked_at"],
         last_used_at=last_used_at,
         spent_nano_usd=spent_nano_usd,
+        limits=_limits_of(row),
+        subscription_nano_usd=subscription_nano_usd,
+        rotated_at=row["rotated_at"],
+        old_until=row["old_until"],
     )

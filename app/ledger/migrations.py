@@ -175,7 +175,46 @@ def m004_imports(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def m005_key_levels(connection: Connection) -> None:
+_KEYS = (
+    "ALTER TABLE virtual_keys ADD COLUMN providers TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE virtual_keys ADD COLUMN models TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE virtual_keys ADD COLUMN rotated_at BIGINT",
+    "ALTER TABLE virtual_keys ADD COLUMN old_fingerprint TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE virtual_keys ADD COLUMN old_until BIGINT",
+    "CREATE INDEX virtual_keys_by_old ON virtual_keys (old_fingerprint)",
+    # Logins were priced as API calls are before they were told apart, and counted in caps: that stays so.
+    "ALTER TABLE calls ADD COLUMN billing TEXT NOT NULL DEFAULT 'api'",
+    "ALTER TABLE reservations ADD COLUMN billing TEXT NOT NULL DEFAULT 'api'",
+    "ALTER TABLE caps ADD COLUMN counts_subscriptions BOOLEAN NOT NULL DEFAULT 0",
+)
+
+
+def m005_keys(connection: Connection) -> None:
+    """What a virtual key may be used for, its rotation, and which calls a subscription paid for."""
+    for statement in _KEYS:
+        connection.exec_driver_sql(statement)
+
+
+_PROVIDER_KEYS = (
+    """CREATE TABLE labelled_keys (
+        provider TEXT NOT NULL, label TEXT NOT NULL, added_at BIGINT NOT NULL, is_default BOOLEAN NOT NULL,
+        trial TEXT NOT NULL, tested_at BIGINT, last_used_at BIGINT, PRIMARY KEY (provider, label))""",
+    "INSERT INTO labelled_keys SELECT provider, '', added_at, 1, '', NULL, NULL FROM provider_keys",
+    "DROP TABLE provider_keys",
+    "ALTER TABLE labelled_keys RENAME TO provider_keys",
+    "CREATE UNIQUE INDEX provider_keys_default ON provider_keys (provider) WHERE is_default",
+    """CREATE TABLE project_keys (
+        project TEXT NOT NULL, provider TEXT NOT NULL, label TEXT NOT NULL, PRIMARY KEY (project, provider))""",
+)
+
+
+def m006_provider_keys(connection: Connection) -> None:
+    """Several keys a provider, each with a label, and which of them a project uses."""
+    for statement in _PROVIDER_KEYS:
+        connection.exec_driver_sql(statement)
+
+
+def m007_key_levels(connection: Connection) -> None:
     """What stands around the agents that were given keys."""
     connection.exec_driver_sql("CREATE TABLE key_levels (key_id TEXT NOT NULL PRIMARY KEY, level TEXT NOT NULL)")
 
@@ -185,7 +224,9 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m002_prices,
     m003_fair_caps,
     m004_imports,
-    m005_key_levels,
+    m005_keys,
+    m006_provider_keys,
+    m007_key_levels,
 )
 
 

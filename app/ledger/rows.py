@@ -4,7 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from app.core.call import ApiShape, Basis, Call, Outcome
-from app.core.tags import Tags
+from app.core.tags import Billing, Tags
 from app.core.usage import Usage
 
 _USAGE_FIELDS = tuple(field.name for field in fields(Usage))
@@ -57,6 +57,7 @@ def call_columns(call: Call, charged_nano_usd: int) -> dict[str, Any]:
         "charged_nano_usd": charged_nano_usd,
         "cost_basis": call.cost_basis,
         "price_version": call.price_version,
+        "billing": call.billing,
         **{name: getattr(call.usage, name) for name in _USAGE_FIELDS},
         **payer_columns(call.tags),
     }
@@ -84,4 +85,5 @@ def call_of(row: Any) -> Call:
         error_type=row["error_type"],
         duration_ms=row["duration_ms"],
         time_to_first_chunk_ms=row["time_to_first_chunk_ms"],
+        billing=Billing(row["billing"]),
     )

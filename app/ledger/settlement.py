@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Cap, cap_name
 from app.core.reservations import ReservationState
+from app.core.tags import Billing
 from app.core.usage import Usage
 from app.ledger.rows import call_columns, tags_of
 from app.ledger.tables import alerts, calls, holds, reservations, totals
@@ -108,6 +109,7 @@ def _lost_call(row: Any) -> Call:
         cost_basis=Basis.UNPRICED,
         is_stream=row["is_stream"],
         error_type="meter_died",
+        billing=Billing(row["billing"]),
     )
 
 

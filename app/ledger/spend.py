@@ -1,6 +1,7 @@
 """Sums over calls: by time, by who pays, by session.
 
-Sums add known costs only; how many calls have no price is told beside them, so a sum can be shown as a floor.
+Sums add known costs only; how many calls have no price is told beside them, so a sum can be shown as a floor. What a
+subscription paid for is no money spent: its list price stands beside the cost, never in it.
 """
 
 from dataclasses import dataclass, fields
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, select, type_coerce
 
 from app.core.call import Basis, Outcome
-from app.core.tags import Scope
+from app.core.tags import Billing, Scope
 from app.ledger.engine import Ledger
 from app.ledger.tables import calls, micros
 from app.ledger.window_totals import scope_column
@@ -18,12 +19,16 @@ from app.ledger.window_totals import scope_column
 SPARK_BARS = 20
 SPARK_STEP = timedelta(seconds=30)
 
+IS_MONEY = calls.c.billing == Billing.API
+"""Whether a call's cost is paid by the token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spend:
     """Sums of one group of calls. `calls` counts those that were sent; token sums take the unknown as nothing.
 
-    `cost_nano_usd` is the sum of the known costs.
+    `cost_nano_usd` is the sum of the known costs. `subscription_calls` are those of the calls that a subscription paid
+    for, and `subscription_nano_usd` is what the API would have asked for them.
     """
 
     key: str
@@ -37,6 +42,8 @@ class Spend:
     cost_nano_usd: int
     unpriced_calls: int
     estimated_calls: int
+    subscription_calls: int = 0
+    subscription_nano_usd: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,9 @@ def spend_series(ledger: Ledger, start: datetime, end: datetime, bucket: timedel
     """Known cost in nano-dollars for each bucket of [start, end), empty ones included."""
     step = bucket // timedelta(microseconds=1)
     index = (type_coerce(calls.c.started_at, BigInteger) - micros(start)) // step
-    grouped = select(index, func.sum(calls.c.cost_nano_usd)).where(_between(start, end)).group_by(index)
+    grouped = (
+        select(index, func.sum(calls.c.cost_nano_usd).filter(IS_MONEY)).where(_between(start, end)).group_by(index)
+    )
     with ledger.read() as connection:
         costs = {int(position): int(cost or 0) for position, cost in connection.execute(grouped)}
     count = -((start - end) // bucket)
@@ -85,11 +94,12 @@ def busiest_sessions(
 ) -> list[SessionSpend]:
     """The sessions that spent most lately, with their sums ever. Calls without a session count by agent and task."""
     identity = (calls.c.session, calls.c.task, calls.c.agent, calls.c.project)
+    lately = func.sum(calls.c.cost_nano_usd).filter(IS_MONEY)
     recent = (
-        select(*identity, func.sum(calls.c.cost_nano_usd).label("lately"))
+        select(*identity, lately.label("lately"))
         .where(calls.c.started_at >= now - within, calls.c.outcome != Outcome.REFUSED)
         .group_by(*identity)
-        .order_by(func.coalesce(func.sum(calls.c.cost_nano_usd), 0).desc(), func.max(calls.c.started_at).desc())
+        .order_by(func.coalesce(lately, 0).desc(), func.max(calls.c.started_at).desc())
         .limit(limit)
     )
     with ledger.read() as connection:
@@ -107,13 +117,13 @@ def _session(connection: Any, row: Any, now: datetime) -> SessionSpend:
     total = connection.execute(
         select(
             func.count(),
-            func.coalesce(func.sum(calls.c.cost_nano_usd), 0),
-            func.count().filter(calls.c.cost_nano_usd.is_(None)),
+            func.coalesce(func.sum(calls.c.cost_nano_usd).filter(IS_MONEY), 0),
+            func.count().filter(calls.c.cost_nano_usd.is_(None), IS_MONEY),
             func.max(calls.c.started_at),
         ).where(*same)
     ).one()
     first = now - SPARK_STEP * SPARK_BARS
-    lately = select(calls.c.started_at, calls.c.cost_nano_usd).where(*same, calls.c.started_at >= first)
+    lately = select(calls.c.started_at, calls.c.cost_nano_usd).where(*same, IS_MONEY, calls.c.started_at >= first)
     bars = [0] * SPARK_BARS
     for started_at, cost in connection.execute(lately):
         bars[min(SPARK_BARS - 1, (started_at - first) // SPARK_STEP)] += cost or 0
@@ -140,16 +150,20 @@ def _sums(label: ColumnElement[str]) -> Select[Any]:
     sent = calls.c.outcome != Outcome.REFUSED
     tokens = [
         func.coalesce(func.sum(calls.c[name]), 0)
-        for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_nano_usd")
+        for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
     ]
+    cost = func.sum(calls.c.cost_nano_usd)
     return select(
         label.label("key"),
         func.count().filter(sent),
         func.count().filter(~sent),
         func.count().filter(calls.c.outcome == Outcome.FAILED),
         *tokens,
-        func.count().filter(calls.c.cost_basis == Basis.UNPRICED),
-        func.count().filter(calls.c.cost_basis == Basis.ESTIMATED),
+        func.coalesce(cost.filter(IS_MONEY), 0),
+        func.count().filter(calls.c.cost_basis == Basis.UNPRICED, IS_MONEY),
+        func.count().filter(calls.c.cost_basis == Basis.ESTIMATED, IS_MONEY),
+        func.count().filter(sent, ~IS_MONEY),
+        func.coalesce(cost.filter(~IS_MONEY), 0),
     )
 
 

@@ -5,7 +5,7 @@ busy with nothing else. Two or three reads tell for all of them together.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from app.core.reservations import CapWindow, Draft, Obstacle, Refusal
 from app.ledger.approval_store import answer_by_default, open_questions
+from app.ledger.key_store import ended_keys
 from app.ledger.meter_state import paused
 from app.ledger.obstacles import totals_of
 from app.ledger.raise_store import end_raises
@@ -34,17 +35,19 @@ class Waiting:
     hold_nano_usd: int
 
 
-def worth_a_look(connection: Connection, instance_id: str, waiting: Iterable[Waiting], now: datetime) -> frozenset[str]:
+def worth_a_look(connection: Connection, instance_id: str, waiting: Sequence[Waiting], now: datetime) -> frozenset[str]:
     """The ids of calls that something has changed for. Gives default answers and ends raises that are due."""
     answer_by_default(connection, instance_id, now)
     end_raises(connection, now)
     open_ones = open_questions(connection, instance_id)
     stopped = {one.session for one in stopped_sessions_now(connection)}
+    ended = ended_keys(connection, {one.draft.tags.virtual_key_id for one in waiting}, now)
     is_paused = paused(connection)
     found, left = set(), []
     for one in waiting:
-        is_answered = one.question != "" and one.question not in open_ones
-        if is_answered or one.draft.tags.session in stopped or (not one.obstacles and not is_paused):
+        tags, is_answered = one.draft.tags, one.question != "" and one.question not in open_ones
+        is_over = tags.session in stopped or tags.virtual_key_id in ended
+        if is_answered or is_over or (not one.obstacles and not is_paused):
             found.add(one.draft.call_id)
         elif one.obstacles and not is_paused:
             left.append(one)

@@ -92,6 +92,7 @@ class CallRow(PayerColumns, table=True):
     charged_nano_usd: int = money()
     cost_basis: str
     price_version: str
+    billing: str
 
 
 class CapRow(SQLModel, table=True):
@@ -115,6 +116,7 @@ class CapRow(SQLModel, table=True):
     answer_after_s: int | None = None
     counted_at: datetime | None = instant(nullable=True)
     counted_until: datetime | None = instant(nullable=True)
+    counts_subscriptions: bool = False
 
 
 class TotalRow(SQLModel, table=True):
@@ -151,6 +153,7 @@ class ReservationRow(PayerColumns, table=True):
     request_model: str
     is_stream: bool
     held_nano_usd: int = money()
+    billing: str
 
 
 class HoldRow(SQLModel, table=True):
@@ -184,27 +187,6 @@ class ApprovalRow(PayerColumns, table=True):
     answered_by: str = ""
     default_answer: str = ""
     default_at: datetime | None = instant(nullable=True)
-
-
-class VirtualKeyRow(PayerColumns, table=True):
-    """A key that agents hold. Only its fingerprint is kept; `prefix` is what a person recognises it by."""
-
-    __tablename__ = "virtual_keys"
-    key_id: str = Field(primary_key=True)
-    name: str
-    prefix: str
-    fingerprint: str = Field(unique=True)
-    created_at: datetime = instant()
-    expires_at: datetime | None = instant(nullable=True)
-    revoked_at: datetime | None = instant(nullable=True)
-
-
-class ProviderKeyRow(SQLModel, table=True):
-    """That a provider's key lies in the vault, and since when. Never the key."""
-
-    __tablename__ = "provider_keys"
-    provider: str = Field(primary_key=True)
-    added_at: datetime = instant()
 
 
 class AlertRow(SQLModel, table=True):
@@ -285,8 +267,6 @@ totals = table_of(TotalRow)
 reservations = table_of(ReservationRow)
 holds = table_of(HoldRow)
 approvals = table_of(ApprovalRow)
-virtual_keys = table_of(VirtualKeyRow)
-provider_keys = table_of(ProviderKeyRow)
 alerts = table_of(AlertRow)
 instances = table_of(InstanceRow)
 switches = table_of(SwitchRow)

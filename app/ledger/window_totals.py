@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 
 from app.core.caps import Cap, Payer, scope_value
 from app.core.reservations import Draft, ReservationState
-from app.core.tags import Scope, Tags
+from app.core.tags import Billing, Scope, Tags
 from app.core.windows import Window, WindowSpan
 from app.ledger.tables import calls, holds, reservations, totals
 from app.ledger.tables import caps as cap_rows
@@ -142,12 +142,15 @@ def _count_each(connection: Connection, cap: Cap, span: WindowSpan) -> dict[str,
     found: dict[str, _Count] = {}
     column = calls.c[scope_column(cap.scope)]
     each = select(column, func.sum(calls.c.charged_nano_usd), func.count().filter(calls.c.cost_nano_usd.is_(None)))
-    wanted = and_(column != "", *_in_time(calls.c.started_at, span))
+    wanted = and_(column != "", *_in_time(calls.c.started_at, span), *_of_billing(calls.c, cap))
     for value, spent, unpriced in connection.execute(each.where(wanted).group_by(column)):
         found[value] = _Count(int(spent), int(unpriced))
     column = reservations.c[scope_column(cap.scope)]
     running = and_(
-        reservations.c.state == ReservationState.HELD, column != "", *_in_time(reservations.c.reserved_at, span)
+        reservations.c.state == ReservationState.HELD,
+        column != "",
+        *_in_time(reservations.c.reserved_at, span),
+        *_of_billing(reservations.c, cap),
     )
     for value, call_id, held in connection.execute(
         select(column, reservations.c.call_id, reservations.c.held_nano_usd).where(running)
@@ -167,13 +170,17 @@ def _in_window(
     columns: Any, instant: ColumnElement[datetime], cap: Cap, span: WindowSpan, payer: Payer
 ) -> ColumnElement[bool]:
     """Rows that count in this window: in its time, of its scope, of its session."""
-    wanted = _in_time(instant, span)
+    wanted = [*_in_time(instant, span), *_of_billing(columns, cap)]
     if cap.scope is not Scope.EVERYTHING:
         column = columns[scope_column(cap.scope)]
         wanted.append(column == (scope_value(cap.scope, payer) if cap.scope_key == "*" else cap.scope_key))
     if cap.window is Window.SESSION:
         wanted.append(columns.session == payer.tags.session)
     return and_(*wanted)
+
+
+def _of_billing(columns: Any, cap: Cap) -> list[ColumnElement[bool]]:
+    return [] if cap.counts_subscriptions else [columns.billing == Billing.API]
 
 
 def _in_time(instant: ColumnElement[datetime], span: WindowSpan) -> list[ColumnElement[bool]]:

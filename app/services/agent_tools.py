@@ -28,7 +28,7 @@ from app.ledger.budget_request import ask_for_budget, look_again
 from app.ledger.call_store import calls_of_key
 from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
-from app.ledger.key_store import payer_of
+from app.ledger.key_store import holder_of
 from app.ledger.meter_state import running_meter
 from app.ledger.raise_store import raise_by
 from app.pricing.table import price_call
@@ -49,6 +49,7 @@ _WHY = {
     "paused": "The person has paused everything.",
     "stopped": "The person has stopped this session.",
     "unanswered": "The person was asked and had not answered yet.",
+    "not_allowed": "Your virtual key is not for this provider or model; the refusal has said what it is for.",
     "client_left": "The connection was closed while the call waited.",
 }
 _STILL_OPEN = "Not answered yet; the question stays open for two minutes. Ask again to wait on."
@@ -152,7 +153,7 @@ class AgentTools:
                 "No virtual key", "Start the agent with bursar run, or set BURSAR_KEY to a key of bursar keys issue."
             )
         with self.ledger.read() as connection:
-            return payer_of(connection, fingerprint(self.token), datetime.now(UTC))
+            return holder_of(connection, fingerprint(self.token), datetime.now(UTC)).tags
 
     def _tightest(self, tags: Tags) -> CapStatus:
         """The cap that will stop this agent first. Raises InvalidInput without one."""

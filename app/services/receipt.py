@@ -8,6 +8,7 @@ from typing import Any
 from app.core.call import Basis, Call, Outcome
 from app.core.caps import cap_name
 from app.core.money import format_call_usd, format_exact_usd, format_usd
+from app.core.tags import Billing
 from app.ledger.call_store import calls_of_key
 from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
@@ -22,7 +23,7 @@ _TOKEN_CLASSES = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "ou
 class Receipt:
     """Sums over calls. `calls` were sent, `failed_calls` among them were answered with an error; `refused_calls` were
     not sent. Tokens that no provider told count as nothing; cache reads and writes are parts of the input, reasoning of
-    the output."""
+    the output. `subscription_nano_usd` is the list price of what subscriptions paid for; it is in no other sum."""
 
     calls: int = 0
     failed_calls: int = 0
@@ -35,6 +36,7 @@ class Receipt:
     cost_nano_usd: int = 0
     unpriced_calls: int = 0
     estimated_calls: int = 0
+    subscription_nano_usd: int = 0
 
     @property
     def cache_hit_percent(self) -> int | None:
@@ -50,14 +52,16 @@ def receipt_of(calls: Iterable[Call]) -> Receipt:
             refused += 1
         else:
             sent.append(call)
+    paid = [call for call in sent if call.billing is Billing.API]
     return Receipt(
         calls=len(sent),
         failed_calls=sum(call.outcome is Outcome.FAILED for call in sent),
         refused_calls=refused,
         **{name: sum(getattr(call.usage, name) or 0 for call in sent) for name in _TOKEN_CLASSES},
-        cost_nano_usd=sum(call.cost_nano_usd or 0 for call in sent),
-        unpriced_calls=sum(call.cost_basis is Basis.UNPRICED for call in sent),
-        estimated_calls=sum(call.cost_basis is Basis.ESTIMATED for call in sent),
+        cost_nano_usd=sum(call.cost_nano_usd or 0 for call in paid),
+        unpriced_calls=sum(call.cost_basis is Basis.UNPRICED for call in paid),
+        estimated_calls=sum(call.cost_basis is Basis.ESTIMATED for call in paid),
+        subscription_nano_usd=sum(call.cost_nano_usd or 0 for call in sent if call.billing is Billing.SUBSCRIPTION),
     )
 
 
@@ -107,6 +111,8 @@ def format_receipt(receipt: Receipt) -> str:
         f"{format_tokens(receipt.input_tokens)} tokens in{cached}, {format_tokens(receipt.output_tokens)} out",
         cost,
     ]
+    if receipt.subscription_nano_usd:
+        parts.append(f"{format_usd(receipt.subscription_nano_usd)} at list price, paid by a subscription")
     for count, what in (
         (receipt.unpriced_calls, "without a price"),
         (receipt.failed_calls, "failed"),
@@ -127,9 +133,11 @@ def receipt_values(receipt: Receipt, caps: Iterable[CapStatus]) -> dict[str, Any
     """The receipt and the caps it counted in, for scripts: exact amounts in dollars as texts."""
     counts = asdict(receipt)
     cost = format_exact_usd(counts.pop("cost_nano_usd"))
+    covered = format_exact_usd(counts.pop("subscription_nano_usd"))
     return counts | {
         "cache_hit_percent": receipt.cache_hit_percent,
         "cost_usd": cost,
+        "subscription_usd": covered,
         "caps": [
             {
                 "name": cap_name(cap.cap),

@@ -14,12 +14,13 @@ from types import FrameType
 from app.core.assurance import Assurance
 from app.core.caps import Action, Payer
 from app.core.errors import InvalidInput
+from app.core.key_limits import KeyCap
 from app.core.tags import Scope, Tags, clean_label
 from app.core.windows import Window
 from app.keys.issue import issue_key
 from app.ledger.assurance_store import note_level
 from app.ledger.budget import budget_of
-from app.ledger.cap_store import CapStatus, add_cap, list_caps, remove_cap
+from app.ledger.cap_store import CapStatus, list_caps, remove_cap
 from app.ledger.engine import Ledger
 from app.ledger.key_store import list_keys, revoke_key
 from app.ledger.meter_state import running_meter
@@ -81,43 +82,28 @@ def run_metered(
     if recipe.programs and not recipe.names_session:
         tags = replace(tags, session=clean_label(name))
     with _metered(ledger, settings) as ways:
-        key, token = issue_key(ledger, name=name, tags=tags, expires_at=datetime.now(UTC) + KEY_LIFE)
+        key, token = issue_key(
+            ledger, name=name, tags=tags, expires_at=datetime.now(UTC) + KEY_LIFE, cap=_key_cap(limit)
+        )
         if sandbox is not None:
             note_level(ledger, key.key_id, Assurance.SANDBOXED)
         try:
-            with _capped(ledger, key.key_id, limit):
-                connection = Connection(ways.gateway_url, token)
-                environment = agent_environment(connection, os.environ, recipe)
-                line = agent_command(command, connection)
-                if sandbox is None:
-                    exit_status = _wait_for(_started(line, environment), line)
-                else:
-                    exit_status = _wait_for(sandboxed_agent(sandbox, line, environment, ways, token), line)
-                receipt = settled_receipt(ledger, key.key_id)
-                return Finished(exit_status, receipt, key.tags, _caps_of(ledger, key.tags))
+            connection = Connection(ways.gateway_url, token)
+            environment = agent_environment(connection, os.environ, recipe)
+            line = agent_command(command, connection)
+            if sandbox is None:
+                exit_status = _wait_for(_started(line, environment), line)
+            else:
+                exit_status = _wait_for(sandboxed_agent(sandbox, line, environment, ways, token), line)
+            receipt = settled_receipt(ledger, key.key_id)
+            return Finished(exit_status, receipt, key.tags, _caps_of(ledger, key.tags))
         finally:
             revoke_key(ledger, key.key_id)
 
 
-@contextmanager
-def _capped(ledger: Ledger, key_id: str, limit: RunLimit | None) -> Iterator[None]:
-    """A cap on all calls of one key for the time of the block; none for None."""
-    if limit is None:
-        yield
-        return
-    cap = add_cap(
-        ledger,
-        scope=Scope.VIRTUAL_KEY,
-        scope_key=key_id,
-        window=Window.TOTAL,
-        limit_nano_usd=limit.nano_usd,
-        action=limit.action,
-        time_zone="UTC",
-    )
-    try:
-        yield
-    finally:
-        remove_cap(ledger, cap.cap_id)
+def _key_cap(limit: RunLimit | None) -> KeyCap | None:
+    """The cap on all calls of a run's key: it goes when the key does."""
+    return None if limit is None else KeyCap(limit.nano_usd, Window.TOTAL, limit.action, time_zone="UTC")
 
 
 def _remove_caps_of_past_runs(ledger: Ledger) -> None:

@@ -1,11 +1,12 @@
 """Calls and questions put into a ledger as the meter would."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Cap
 from app.core.reservations import Draft, Obstacle, Refusal
-from app.core.tags import Tags
+from app.core.tags import Billing, Tags
 from app.core.usage import Usage
 from app.ledger.admission import admit
 from app.ledger.approval_store import ask
@@ -30,9 +31,16 @@ def draft(tags: Tags, worst_nano_usd: int | None = 380_000_000) -> Draft:
     )
 
 
-def book_call(ledger: Ledger, tags: Tags, cost_nano_usd: int | None, *, model: str = "claude-opus-4-8") -> None:
+def book_call(
+    ledger: Ledger,
+    tags: Tags,
+    cost_nano_usd: int | None,
+    *,
+    model: str = "claude-opus-4-8",
+    billing: Billing = Billing.API,
+) -> None:
     """Reserve and settle one call of 1,000 tokens in and 200 out."""
-    asked = draft(tags)
+    asked = replace(draft(tags), billing=billing)
     call = Call(
         call_id=asked.call_id,
         started_at=asked.at,
@@ -45,6 +53,7 @@ def book_call(ledger: Ledger, tags: Tags, cost_nano_usd: int | None, *, model: s
         usage=Usage(input_tokens=1_000, output_tokens=200),
         cost_nano_usd=cost_nano_usd,
         cost_basis=Basis.UNPRICED if cost_nano_usd is None else Basis.TABLE,
+        billing=billing,
     )
     with ledger.write() as connection:
         caps = read_caps(connection)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from app.core.caps import Answer, Hold
-from app.core.tags import Scope, Tags
+from app.core.tags import Billing, Scope, Tags
 from app.ledger.cap_store import list_caps
 from app.ledger.engine import Ledger
 from tests.cli.conftest import Bursar
@@ -102,3 +102,18 @@ def test_a_cap_is_raised_by_an_amount_for_some_hours(bursar: Bursar, ledger: Led
     assert "Raised by $2.50 until" in bursar("caps", "show", cap.cap_id).out
     assert bursar("caps", "raise", cap.cap_id).status == 1
     assert bursar("caps", "raise", cap.cap_id, "3").status == 1
+
+
+def test_a_cap_counts_what_a_subscription_pays_for_only_when_told_to(bursar: Bursar, ledger: Ledger) -> None:
+    bursar("caps", "add", "10", "--each", "month")
+    book_call(ledger, TAGS, 2_000_000_000, billing=Billing.SUBSCRIPTION)
+    book_call(ledger, TAGS, 1_000_000_000)
+    [listed] = json.loads(bursar("caps", "list", "--json").out)
+    assert (listed["counts_subscriptions"], listed["spent_usd"]) == (False, "1.00")
+    for option, spent in (("--subscriptions", "3.00"), ("--money-only", "1.00")):
+        bursar("caps", "edit", listed["id"], option)
+        assert json.loads(bursar("caps", "list", "--json").out)[0]["spent_usd"] == spent
+    bursar("caps", "remove", listed["id"])
+    assert "a subscription pays" in bursar("caps", "add", "10", "--each", "month", "--subscriptions").out
+    assert json.loads(bursar("caps", "list", "--json").out)[0]["spent_usd"] == "3.00"
+    assert bursar("ledger", "verify").status == 0

@@ -46,7 +46,7 @@ def test_what_is_wrong_is_told_with_its_fix_and_without_the_key(
     assert ran.status == 1
     first = json.loads(ran.out)[0]
     assert (first["level"], first["title"]) == ("wrong", "OPENAI_API_KEY holds a provider's key")
-    assert "bursar keys provider set" in first["fix"]
+    assert "bursar keys provider adopt" in first["fix"]
     text = bursar("doctor").out
     assert "wrong Environment: OPENAI_API_KEY holds a provider's key\n      An agent" in text
     assert KEY not in ran.out + text

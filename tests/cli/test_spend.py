@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.cli.spend import Since, start_of
-from app.core.tags import Tags
+from app.core.tags import Billing, Tags
 from app.ledger.engine import Ledger
 from tests.cli.conftest import Bursar
 from tests.cli.samples import book_call
@@ -37,6 +37,19 @@ def test_a_person_reads_a_table_where_the_unknown_is_not_nothing(bursar: Bursar)
     assert "$2.00" in next(line for line in lines if line.startswith("billing-api"))
     assert "—" in next(line for line in lines if line.startswith("web-shop"))
     assert "$2.00+" in next(line for line in lines if line.startswith("All, this month"))
+
+
+def test_what_a_subscription_paid_for_stands_in_a_column_of_its_own(bursar: Bursar, ledger: Ledger) -> None:
+    assert "Subscription" not in bursar("spend").out
+    book_call(ledger, CLAUDE, 1_500_000_000)
+    book_call(ledger, CLAUDE, 4_000_000_000, billing=Billing.SUBSCRIPTION)
+    ran = bursar("spend")
+    for name in ("billing-api", "All, this month"):
+        line = next(line for line in ran.out.splitlines() if line.startswith(name))
+        assert line.split()[-2:] == ["$1.50", "($4.00)"]
+    assert "not in the cost" in ran.err
+    told = json.loads(bursar("spend", "--json").out)["total"]
+    assert (told["cost_usd"], told["subscription_usd"], told["subscription_calls"]) == ("1.50", "4.00", 1)
 
 
 @pytest.mark.usefixtures("_some_calls")

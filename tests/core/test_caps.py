@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.caps import Action, Cap, Payer, cap_name, scope_value
-from app.core.tags import Scope, Tags
+from app.core.tags import Billing, Scope, Tags
 from app.core.windows import Window
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -93,3 +94,9 @@ def test_only_alert_caps_stop_nothing_and_only_pause_asks(action: Action, is_har
 )
 def test_a_cap_has_the_name_people_call_it_by(made: Cap, name: str) -> None:
     assert cap_name(made) == name
+
+
+def test_a_cap_counts_what_a_subscription_pays_only_where_it_says_so() -> None:
+    covered = replace(PAYER, billing=Billing.SUBSCRIPTION)
+    money, both = cap(), replace(cap(), counts_subscriptions=True)
+    assert [one.applies_to(payer) for one in (money, both) for payer in (PAYER, covered)] == [True, False, True, True]

@@ -11,9 +11,9 @@ from app.core.caps import Action, Cap, Hold, Mode
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope, Tags
 from app.core.windows import Window as CapWindow
-from app.desktop.pages.key_dialogs import ConfirmDialog, NewKeyDialog, ProviderKeyDialog, ShowKeyDialog
+from app.desktop.pages.key_dialogs import ConfirmDialog
+from app.desktop.pages.virtual_key_dialogs import NewKeyDialog, ShowKeyDialog
 from app.desktop.window import Window
-from app.keys.vault import FixedVault
 from app.keys.virtual_keys import looks_like_virtual_key
 from app.ledger import approval_store, cap_store, key_store
 from app.ledger.engine import Ledger
@@ -172,20 +172,6 @@ def test_a_key_is_issued_shown_once_and_revoked(qtbot: QtBot, window: Window, le
     QTest.mouseClick(confirm.confirm_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: key_store.list_keys(ledger) == [])
     qtbot.waitUntil(lambda: window.keys.key_rows.rowCount() == 0)
-
-
-def test_a_provider_key_goes_into_the_vault_and_only_its_name_into_the_ledger(
-    qtbot: QtBot, window: Window, ledger: Ledger, vault: FixedVault, scribe: Scribe
-) -> None:
-    window.open_page("Keys")
-    QTest.mouseClick(window.keys.add_provider, Qt.MouseButton.LeftButton)
-    asked = window.keys.dialog
-    assert isinstance(asked, ProviderKeyDialog)
-    QTest.keyClicks(asked.key, "sk-test-0000")
-    QTest.mouseClick(asked.save_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: vault.get("anthropic") == "sk-test-0000")
-    qtbot.waitUntil(lambda: window.keys.provider_rows.rowCount() == 1)
-    assert b"sk-test-0000" not in ledger.path.read_bytes()
 
 
 def test_settings_take_effect_at_once_and_a_wrong_port_is_told(qtbot: QtBot, window: Window, scribe: Scribe) -> None:

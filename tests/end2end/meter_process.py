@@ -49,11 +49,11 @@ def meter(
     home: Path,
     upstreams: Mapping[str, str],
     *,
-    keys: Mapping[str, str] = KEYS,
+    keys: Mapping[str, str] | None = KEYS,
     tags: Tags | None = None,
     extra: tuple[str, ...] = (),
 ) -> Iterator[RunningMeter]:
-    """Start a meter and stop it in the end, seeing to it that it ends cleanly."""
+    """Start a meter and stop it in the end, seeing to it that it ends cleanly. Without `keys` it asks the keyring."""
     ledger = open_ledger(home / "ledger.sqlite")
     _key, token = issue_key(ledger, name="test", tags=tags or Tags(project="billing-api", agent="test", user="me"))
     process = start_process(home, upstreams, keys, extra)
@@ -73,18 +73,21 @@ def meter(
 
 
 def start_process(
-    home: Path, upstreams: Mapping[str, str], keys: Mapping[str, str] = KEYS, extra: tuple[str, ...] = ()
+    home: Path, upstreams: Mapping[str, str], keys: Mapping[str, str] | None = KEYS, extra: tuple[str, ...] = ()
 ) -> subprocess.Popen[bytes]:
-    """A meter process that was just started."""
+    """A meter process that was just started. Without `keys` it asks the keyring."""
     command = [sys.executable, "-m", "proxy_addon", "--ledger", str(home / "ledger.sqlite")]
-    command += ["--gateway-port", "0", "--forward-port", "0", "--keys-from-stdin", "--stop-with-stdin", *extra]
+    command += ["--gateway-port", "0", "--forward-port", "0", "--stop-with-stdin", *extra]
+    if keys is not None:
+        command.append("--keys-from-stdin")
     for provider, url in upstreams.items():
         command += ["--upstream", f"{provider}={url}"]
     environment = {**os.environ, "BURSAR_HOME": str(home)}
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     assert process.stdin is not None
-    process.stdin.write(json.dumps(dict(keys)).encode() + b"\n")
-    process.stdin.flush()
+    if keys is not None:
+        process.stdin.write(json.dumps(dict(keys)).encode() + b"\n")
+        process.stdin.flush()
     return process
 
 

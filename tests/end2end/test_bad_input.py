@@ -15,7 +15,7 @@ from app.core.caps import Action
 from app.core.tags import Scope, Tags
 from app.core.usage import Usage
 from app.core.windows import Window
-from app.keys.issue import issue_key
+from app.keys.issue import issue_key, rotate_key
 from app.keys.virtual_keys import mint
 from app.ledger.cap_store import add_cap, remove_cap
 from app.ledger.key_store import revoke_key
@@ -137,7 +137,7 @@ def test_paths_that_cost_nothing_pass_with_the_real_key(running: RunningMeter, p
 @pytest.mark.parametrize(
     ("token", "words"),
     [("", "no Bursar key"), ("sk-own-key", "no Bursar key"), ("bsr_short", "cut short"), ("revoked", "was revoked"),
-     ("expired", "has expired"), ("unknown", "does not know")],
+     ("expired", "has expired"), ("replaced", "was given a new token"), ("unknown", "does not know")],
 )  # fmt: skip
 def test_key_that_does_not_hold_is_refused(running: RunningMeter, provider: Provider, token: str, words: str) -> None:
     if token in ("revoked", "expired"):
@@ -145,6 +145,9 @@ def test_key_that_does_not_hold_is_refused(running: RunningMeter, provider: Prov
         key, token = issue_key(running.ledger, name=token, tags=Tags(), expires_at=expires_at)
         if expires_at is None:
             revoke_key(running.ledger, key.key_id)
+    elif token == "replaced":
+        key, token = issue_key(running.ledger, name=token, tags=Tags())
+        rotate_key(running.ledger, key.key_id)
     elif token == "unknown":
         token = mint()
     status, headers, answer = post(

@@ -112,8 +112,10 @@ def test_nothing_on_this_machine_is_reached_through_the_proxy(
 
 def test_other_plain_hosts_pass_untouched(running: RunningMeter, provider: Provider) -> None:
     with _client(running, _meters_ca(running), running.token) as client:
-        answer = client.post(f"{provider.url}/v1/chat/completions", json=CHAT, headers={"x-api-key": "kept"})
+        headers = {"x-api-key": "kept", "x-bursar-key": running.token}
+        answer = client.post(f"{provider.url}/v1/chat/completions", json=CHAT, headers=headers)
     assert answer.status_code == 200
+    assert running.token not in str(provider.seen[0].headers)
     assert provider.seen[0].headers["x-api-key"] == "kept"
     assert "proxy-authorization" not in provider.seen[0].headers
     assert running.count() == 0

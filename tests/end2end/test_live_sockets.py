@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from app.core.call import ApiShape, Basis, Outcome
 from app.core.caps import Action
+from app.core.key_limits import KeyLimits
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
@@ -224,3 +225,30 @@ def test_turn_that_the_provider_began_by_itself_and_broke_off_is_in_the_ledger(
     call = new_calls(1)[0]
     assert (call.outcome, call.cost_basis, call.error_type) == (Outcome.INTERRUPTED, Basis.ESTIMATED, "client_left")
     assert call.cost_nano_usd
+
+
+@pytest.mark.parametrize(
+    ("path", "messages"),
+    [
+        (REALTIME, ['{"type":"response.create"}']),
+        (REALTIME.replace("gpt-realtime", "cheap"), ['{"type":"session.update","session":{"model":"gpt-realtime"}}']),
+        (LIVE, ['{"setup":{"model":"models/gemini-2.5-flash"}}']),
+        ("/openai/v1/responses", ['{"type":"response.create","model":"gpt-5","input":[]}']),
+        ("/openai/v1/responses", ['{"type":"response.create","model":"cheap","input":[],"models":["gpt-5"]}']),
+    ],
+)
+def test_a_key_for_other_models_begins_no_turn_on_a_socket(
+    running: RunningMeter, socket_provider: SocketProvider, path: str, messages: list[str]
+) -> None:
+    name = f"{len(messages[0])} {path}"
+    _, token = issue_key(running.ledger, name=name, tags=Tags(), limits=KeyLimits(models=("cheap",)))
+    with opened(running, path, token=token) as socket:
+        for message in messages:
+            socket.send(message)
+        try:
+            told = str(socket.recv())
+        except ConnectionClosed as closed:
+            told = closed.rcvd.reason if closed.rcvd is not None else ""
+    assert "may not be used for" in told
+    assert "It may be used for: cheap" in told
+    assert socket_provider.heard == []

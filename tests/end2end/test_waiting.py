@@ -96,7 +96,7 @@ def test_sdk_that_gives_up_sooner_than_a_person_answers_goes_on_waiting(
     running: RunningMeter, provider: Provider
 ) -> None:
     _key, token = issue_key(running.ledger, name="full", tags=Tags(project="full"))
-    client = openai_client(running.gateway, token).with_options(timeout=2.0, max_retries=20)
+    client = openai_client(running.gateway, token).with_options(timeout=4.0, max_retries=20)
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(
             client.chat.completions.create, model="gpt-5-mini", max_completion_tokens=9_000, messages=[]

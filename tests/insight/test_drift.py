@@ -34,6 +34,8 @@ def test_counts_that_agree_need_no_reason() -> None:
         (changed(log_calls=3), "In no imported log: 2 metered calls"),
         (changed(log_calls=5, tied_log_nano_usd=3, tied_wire_nano_usd=10_000_003), "come to $0.01 less"),
         (changed(wire_estimated=1), "Estimated: 1 metered call"),
+        (changed(subscription_calls=2, subscription_nano_usd=10**9), "on no bill: 2 metered calls ($1.00)"),
+        (changed(subscription_calls=2, subscription_nano_usd=10**9), "$1.00 more than meter and logs know"),
     ],
 )
 def test_each_drift_is_given_its_reason(day: DayCount, said: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 from keyring.backends import chainer
 from keyring.errors import InitError, KeyringLocked, PasswordSetError
 
-from app.core.errors import VaultError
+from app.core.errors import VaultAbsent, VaultError, VaultLocked
 from app.keys.vault import FixedVault, KeyringVault, Vault
+from tests.secret_service import lock_keyring, unlock_keyring
 
 KEY = "sk-ant-a-provider-key-that-must-not-show"
 
@@ -62,6 +63,21 @@ class HangingKeyring(MemoryKeyring):
     def get_password(self, service: str, username: str) -> str | None:
         self.asked += 1
         self.answered.wait()
+        return super().get_password(service, username)
+
+
+class DecliningKeyring(MemoryKeyring):
+    """A keyring that asks a person who closes its window, until `is_willing`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.is_willing = False
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.asked += 1
+        if not self.is_willing:
+            raise KeyringLocked("Failed to unlock the collection!")
         return super().get_password(service, username)
 
 
@@ -135,7 +151,7 @@ def test_a_keyring_that_hangs_is_given_up_and_asked_again_only_when_it_has_answe
 def test_the_program_can_end_while_the_keyring_hangs() -> None:
     code = """
 import threading, keyring.backend
-from app.core.errors import VaultError
+from app.core.errors import VaultAbsent, VaultError, VaultLocked
 from app.keys.vault import KeyringVault
 class Hanging(keyring.backend.KeyringBackend):
     priority = 1
@@ -152,19 +168,12 @@ except VaultError as error:
 
 
 ASK = """
-from app.core.errors import VaultError
+from app.core.errors import VaultAbsent, VaultError, VaultLocked
 from app.keys.vault import KeyringVault
 try:
     print(KeyringVault().get("anthropic"))
 except VaultError as error:
     print(error.title)
-"""
-
-LOCK = """
-import secretstorage
-connection = secretstorage.dbus_init()
-secretstorage.get_default_collection(connection).lock()
-connection.close()
 """
 
 
@@ -183,8 +192,22 @@ def test_a_real_secret_service_keeps_a_key_for_other_processes_until_it_is_locke
     vault.set("anthropic", KEY)
     assert vault.get("anthropic") == KEY
     assert _say(ASK) == KEY
-    _say(LOCK)
+    lock_keyring()
     assert _say(ASK) == "The keyring is locked"
+
+
+@pytest.mark.keyring
+def test_whether_a_real_secret_service_is_locked_is_seen_without_asking_anybody(secret_service: None) -> None:
+    vault = KeyringVault()
+    vault.look()
+    vault.set("anthropic", KEY)
+    vault.look()
+    lock_keyring()
+    with pytest.raises(VaultLocked):
+        vault.look()
+    unlock_keyring()
+    vault.look()
+    assert vault.get("anthropic") == KEY
 
 
 @pytest.mark.keyring
@@ -194,6 +217,50 @@ def test_a_real_secret_service_forgets_a_key(secret_service: None) -> None:
     vault.delete("anthropic")
     vault.delete("anthropic")
     assert vault.get("anthropic") is None
+
+
+def test_who_does_not_want_to_unlock_is_not_asked_by_every_call() -> None:
+    backend = DecliningKeyring()
+    backend.entries["bursar", "anthropic"] = KEY
+    vault = KeyringVault(backend)
+    for _ in range(5):
+        with pytest.raises(VaultLocked):
+            vault.get("anthropic")
+    assert backend.asked == 1
+    backend.is_willing = True
+    with pytest.raises(VaultLocked):
+        vault.get("anthropic")
+    vault.unlock()
+    assert backend.asked == 2
+    assert vault.get("anthropic") == KEY
+
+
+def test_after_a_minute_a_keyring_that_tells_nothing_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = DecliningKeyring()
+    vault = KeyringVault(backend)
+    for quiet_s in (60.0, 0.0):
+        monkeypatch.setattr("app.keys.vault.QUIET_S", quiet_s)
+        for _ in range(2):
+            with pytest.raises(VaultLocked):
+                vault.get("anthropic")
+    assert backend.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("backend", "error"),
+    [
+        (_named("keyring.backends.fail.Keyring"), VaultAbsent),
+        (_named("keyring.backends.null.Keyring"), VaultAbsent),
+        (PlaintextKeyring(), VaultAbsent),
+    ],
+)
+def test_a_look_tells_that_there_is_no_keyring(
+    backend: keyring.backend.KeyringBackend, error: type[VaultError]
+) -> None:
+    with pytest.raises(error):
+        KeyringVault(backend).look()
+    KeyringVault(MemoryKeyring()).look()
+    FixedVault({}).look()
 
 
 def test_without_a_session_bus_there_is_no_keyring() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Action, Cap, Payer
 from app.core.reservations import CapWindow, Draft, ReservationState, Verdict
-from app.core.tags import Scope, Tags
+from app.core.tags import Billing, Scope, Tags
 from app.core.usage import Usage
 from app.core.windows import Window
 from app.ledger import cap_store
@@ -41,6 +41,7 @@ def make_draft(
     call_id: str = "",
     model: str = "opus",
     tags: Tags | None = None,
+    billing: Billing = Billing.API,
     **labels: str,
 ) -> Draft:
     return Draft(
@@ -53,6 +54,7 @@ def make_draft(
         is_stream=True,
         tags=tags or Tags(**labels),
         worst_nano_usd=worst,
+        billing=billing,
     )
 
 
@@ -69,6 +71,7 @@ def make_call(draft: Draft, cost: int | None, **values: Any) -> Call:
         usage=Usage(),
         cost_nano_usd=cost,
         cost_basis=Basis.UNPRICED if cost is None else Basis.TABLE,
+        billing=draft.billing,
     )
     return replace(call, **values)
 
@@ -151,5 +154,5 @@ def derived_totals(ledger: Ledger) -> dict[CapWindow, Total]:
 
 
 def _windows(caps: list[Cap], row: Any, instant: datetime) -> list[CapWindow]:
-    payer = Payer(tags_of(row), row["provider"], row["request_model"])
+    payer = Payer(tags_of(row), row["provider"], row["request_model"], Billing(row["billing"]))
     return [(cap.cap_id, cap.span(instant, payer).key) for cap in caps if cap.applies_to(payer)]

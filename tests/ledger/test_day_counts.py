@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from app.core.call import Basis, Outcome
 from app.core.day_count import DayCount
 from app.core.history import BilledAmount, LoggedCall, LogSource
+from app.core.tags import Billing
 from app.ledger.bill_store import replace_days
 from app.ledger.day_counts import day_counts
 from app.ledger.engine import Ledger
@@ -11,6 +12,14 @@ from app.ledger.imported_calls import link_since, store_calls
 from tests.ledger.test_imported_calls import AT, BEGINNING, logged, metered, put_on_wire
 
 TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
+
+
+def test_what_a_subscription_paid_for_is_on_no_bill(ledger: Ledger) -> None:
+    put_on_wire(ledger, metered("w1"), replace(metered("w2"), billing=Billing.SUBSCRIPTION))
+    replace_days(ledger, "google", [BilledAmount("google", TODAY, "gemini", 1_000)])
+    [day] = day_counts(ledger, datetime(2026, 11, 1, tzinfo=UTC))
+    assert (day.wire_calls, day.wire_nano_usd) == (2, 2_000)
+    assert (day.subscription_calls, day.subscription_nano_usd, day.drift_nano_usd) == (1, 1_000, 0)
 
 
 def test_a_day_is_counted_three_ways_and_each_call_once(ledger: Ledger) -> None:

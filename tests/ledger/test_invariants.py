@@ -17,7 +17,7 @@ from sqlalchemy import event, select
 from app.core.caps import Action, Cap, Mode
 from app.core.errors import InvalidInput
 from app.core.reservations import CapWindow, Draft, Refusal
-from app.core.tags import Scope, Tags
+from app.core.tags import Billing, Scope, Tags
 from app.core.windows import Window
 from app.ledger import cap_store, meter_state, raise_store
 from app.ledger.cap_store import read_caps
@@ -145,9 +145,12 @@ class LedgerHistory(RuleBasedStateMachine):
         meter=st.sampled_from(METERS),
         excuse_all=st.booleans(),
         percent=st.sampled_from([30, 100]),
+        billing=st.sampled_from(list(Billing)),
     )
-    def reserve_money(self, tags: Tags, worst: int | None, meter: int, excuse_all: bool, percent: int) -> Any:
-        draft = make_draft(worst, at=self.now, call_id=f"{next(self.numbers):032x}", tags=tags)
+    def reserve_money(
+        self, tags: Tags, worst: int | None, meter: int, excuse_all: bool, percent: int, billing: Billing
+    ) -> Any:
+        draft = make_draft(worst, at=self.now, call_id=f"{next(self.numbers):032x}", tags=tags, billing=billing)
         hold = None if worst is None else worst * percent // 100
         draft = replace(draft, held_nano_usd=hold)
         self._end_raises()
@@ -235,10 +238,17 @@ class LedgerHistory(RuleBasedStateMachine):
         self.caps[cap.cap_id] = cap
         return cap.cap_id
 
-    @rule(cap_id=caps_made, limit=st.integers(1, 200), action=st.sampled_from(list(Action)), zone=st.booleans())
-    def edit_cap(self, cap_id: str, limit: int, action: Action, zone: bool) -> None:
+    @rule(
+        cap_id=caps_made,
+        limit=st.integers(1, 200),
+        action=st.sampled_from(list(Action)),
+        zone=st.booleans(),
+        counts_all=st.booleans(),
+    )
+    def edit_cap(self, cap_id: str, limit: int, action: Action, zone: bool, counts_all: bool) -> None:
         known = self.caps.get(cap_id) or self.removed[cap_id]
-        cap = replace(known, limit_nano_usd=limit, action=action, time_zone="Asia/Tokyo" if zone else known.time_zone)
+        cap = replace(known, limit_nano_usd=limit, action=action, counts_subscriptions=counts_all)
+        cap = replace(cap, time_zone="Asia/Tokyo" if zone else known.time_zone)
         if self._does(cap_id in self.caps, cap_store.update_cap, self.ledger, cap):
             self.caps[cap_id] = cap
             self._forget_raises(cap_id)

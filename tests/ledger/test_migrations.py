@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import Connection, create_engine
 
 from app.core.errors import LedgerError
-from app.ledger import assurance_store, limit_tables, migrations, tables
+from app.core.provider_keys import KeyName
+from app.ledger import assurance_store, key_tables, limit_tables, migrations, tables
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.import_tables import billed_amounts, imported_calls
+from app.ledger.provider_key_store import list_provider_keys
 
 
 def described(connection: Connection) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def test_the_schema_of_a_new_ledger_is_that_of_the_tables(ledger: Ledger) -> Non
     with engine.begin() as by_tables, ledger.read() as by_migrations:
         for table in (limit_tables.raises, assurance_store.key_levels):
             table.metadata.create_all(by_tables)
+        assert key_tables.virtual_keys.name in described(by_tables)
         assert described(by_migrations) == described(by_tables)
     engine.dispose()
 
@@ -107,3 +110,22 @@ def test_a_database_of_another_program_is_refused_and_left_untouched(tmp_path: P
 def test_what_is_imported_has_tables_of_its_own(ledger: Ledger) -> None:
     with ledger.read() as connection:
         assert {imported_calls.name, billed_amounts.name} <= described(connection).keys()
+
+
+def test_a_key_of_an_older_ledger_is_the_default_of_its_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ledger.sqlite"
+    older = migrations.MIGRATIONS[: migrations.MIGRATIONS.index(migrations.m006_provider_keys)]
+    with monkeypatch.context() as patched:
+        patched.setattr(migrations, "MIGRATIONS", older)
+        open_ledger(file, checkpoints=True).close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("INSERT INTO provider_keys VALUES ('openai', 1763800000000000)")
+    connection.close()
+
+    ledger = open_ledger(file)
+    [key] = list_provider_keys(ledger)
+    ledger.close()
+    assert (key.name, key.is_default, key.tested_at) == (KeyName("openai"), True, None)
+    assert key.added_at.year == 2025

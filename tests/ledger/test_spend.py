@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.call import Basis, Outcome
-from app.core.tags import Scope, Tags
+from app.core.tags import Billing, Scope, Tags
 from app.core.usage import Usage
+from app.ledger.budget import cost_of_label
 from app.ledger.engine import Ledger
 from app.ledger.settlement import write_refused
 from app.ledger.spend import Spend, busiest_sessions, spend_between, spend_by, spend_series
@@ -42,6 +43,20 @@ def test_sums_take_known_costs_and_count_the_unknown(ledger: Ledger) -> None:
         key="", calls=4, refused_calls=1, failed_calls=1, input_tokens=18, output_tokens=12, cache_read_tokens=4,
         cache_write_tokens=3, cost_nano_usd=150, unpriced_calls=1, estimated_calls=1,
     )  # fmt: skip
+
+
+def test_what_a_subscription_paid_for_stands_beside_the_money_and_not_in_it(ledger: Ledger) -> None:
+    spend_money(ledger, 10, at=NOON, session="s")
+    spend_money(ledger, 300, at=NOON, session="s", billing=Billing.SUBSCRIPTION)
+    spend_money(ledger, None, at=NOON, session="s", billing=Billing.SUBSCRIPTION)
+    for found in (spend_between(ledger, NOON, NOON + HOUR), *spend_by(ledger, Scope.SESSION, NOON, NOON + HOUR)):
+        assert (found.calls, found.cost_nano_usd, found.unpriced_calls) == (3, 10, 0)
+        assert (found.subscription_calls, found.subscription_nano_usd) == (2, 300)
+    assert [cost for _, cost in spend_series(ledger, NOON, NOON + HOUR, HOUR)] == [10]
+    [session] = busiest_sessions(ledger, NOON)
+    assert (session.calls, session.cost_nano_usd, session.unpriced_calls, sum(session.series)) == (3, 10, 0, 10)
+    with ledger.read() as connection:
+        assert cost_of_label(connection, Scope.SESSION, Tags(session="s")) == 10
 
 
 def test_a_span_holds_its_start_and_not_its_end(ledger: Ledger) -> None:

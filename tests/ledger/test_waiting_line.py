@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 from app.core.reservations import Draft, Refusal, Verdict
-from app.core.tags import Scope
+from app.core.tags import Scope, Tags
 from app.ledger.admission import admit
 from app.ledger.cap_store import read_caps
 from app.ledger.engine import Ledger
+from app.ledger.key_store import add_key, revoke_key
 from app.ledger.survey import Waiting, worth_a_look
 from app.ledger.waiting_line import SHARE_STEPS, clear_line, leave_line, places
 from tests.ledger.bookkeeping import end, make_draft, reserve, set_cap
@@ -125,6 +126,23 @@ def test_only_those_for_whom_there_is_money_are_called(ledger: Ledger) -> None:
     assert survey(ledger, *waiting) == frozenset()
     assert end(ledger, running, 10)
     assert survey(ledger, *waiting) == {one.draft.call_id for one in waiting[:3]}
+
+
+def test_who_waits_is_called_when_his_key_has_ended(ledger: Ledger) -> None:
+    set_cap(ledger, 100)
+    assert reserve(ledger, call(100)).is_admitted
+    keys = [
+        add_key(ledger, name=name, prefix="p", fingerprint=name, tags=Tags(), expires_at=expires_at)
+        for name, expires_at in (("good", None), ("revoked", None), ("expired", NOW + timedelta(seconds=1)))
+    ]
+    drafts = [make_draft(30, at=NOW, session=key.name, virtual_key_id=key.key_id) for key in keys]
+    waiting = [waiting_for(ledger, draft) for draft in drafts]
+    assert survey(ledger, *waiting) == frozenset()
+    revoke_key(ledger, keys[1].key_id)
+    assert survey(ledger, *waiting) == {drafts[1].call_id}
+    with ledger.write() as connection:
+        found = worth_a_look(connection, "meter", waiting, NOW + timedelta(seconds=1))
+    assert found == {drafts[1].call_id, drafts[2].call_id}
 
 
 def test_who_waits_is_called_when_the_cap_is_used_up_for_him(ledger: Ledger) -> None:

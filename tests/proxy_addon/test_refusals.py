@@ -159,3 +159,22 @@ def test_each_dialect_is_told_in_its_own_words(
     for key, value in body.items():
         said = told_body[key]
         assert value.items() <= said.items() if isinstance(value, dict) else said == value
+
+
+@pytest.mark.parametrize(
+    ("shape", "agent", "status", "kind"),
+    [
+        (ApiShape.ANTHROPIC_MESSAGES, CLAUDE_CODE, 402, "permission_error"),
+        (ApiShape.ANTHROPIC_MESSAGES, SDK, 400, "invalid_request_error"),
+        (ApiShape.OPENAI_CHAT, "OpenAI/Python", 400, "invalid_request_error"),
+        (ApiShape.OPENAI_RESPONSES, CODEX, 400, "invalid_request_error"),
+        (ApiShape.GEMINI, "GeminiCLI/0.61", 403, None),
+    ],
+)
+def test_what_a_key_may_not_do_ends_every_client_at_its_first_try(
+    shape: ApiShape, agent: str, status: int, kind: str | None
+) -> None:
+    found, body, headers = told(shape, agent, Reason.NOT_ALLOWED)
+    assert (found, body["error"].get("type")) == (status, kind)
+    assert headers["x-should-retry"] == "false"
+    assert Cause.NOT_ALLOWED.reason is Reason.NOT_ALLOWED

@@ -5,7 +5,7 @@ import pytest
 
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Cap
-from app.core.tags import Scope, Tags
+from app.core.tags import Billing, Scope, Tags
 from app.core.usage import Usage
 from app.core.windows import Window
 from app.ledger.cap_store import CapStatus
@@ -51,6 +51,8 @@ def test_a_receipt_is_one_line() -> None:
         calls=1, refused_calls=2, failed_calls=1, input_tokens=10, output_tokens=5, cost_nano_usd=4_200_000
     )
     assert format_receipt(little) == "1 call, 10 tokens in, 5 out, $0.0042, 1 call failed, 2 calls refused"
+    covered = Receipt(calls=2, input_tokens=10, output_tokens=5, subscription_nano_usd=4 * 10**9)
+    assert format_receipt(covered).endswith("5 out, $0.00, $4.00 at list price, paid by a subscription")
     unpriced = Receipt(calls=1, unpriced_calls=1)
     assert format_receipt(unpriced) == "1 call, 0 tokens in, 0 out, —, 1 call without a price"
 
@@ -77,6 +79,10 @@ def test_a_receipt_adds_up_what_providers_told() -> None:
     untold = replace(call, usage=Usage(), outcome=Outcome.FAILED, cost_nano_usd=None, cost_basis=Basis.UNPRICED)
     refused = replace(call, outcome=Outcome.REFUSED, cost_nano_usd=0)
     assert receipt_of([call, untold, refused]) == Receipt(2, 1, 1, 100, 60, 30, 9, 4, 7, 1, 0)
+    covered = replace(call, billing=Billing.SUBSCRIPTION)
+    receipt = receipt_of([call, covered, replace(untold, billing=Billing.SUBSCRIPTION)])
+    assert (receipt.calls, receipt.cost_nano_usd, receipt.subscription_nano_usd) == (3, 7, 7)
+    assert receipt.unpriced_calls == 0
 
 
 def test_a_receipt_for_scripts_is_exact() -> None:

@@ -1,15 +1,22 @@
-"""The columns of the tables: calls, virtual keys, provider keys, waiting calls."""
+"""The columns of the tables of calls: those that were made, and those that wait."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.core.call import Basis, Call, Outcome
 from app.core.money import UNKNOWN, format_usd
-from app.core.providers import provider_host, provider_title
-from app.desktop.formats import absolute_time, cost_text, elapsed, milliseconds, relative_time, token_count
+from app.core.tags import Billing
+from app.desktop.formats import (
+    absolute_time,
+    cost_text,
+    elapsed,
+    milliseconds,
+    relative_phrase,
+    relative_time,
+    token_count,
+)
 from app.desktop.models.rows import Column
 from app.ledger.approval_store import Approval
-from app.ledger.key_store import ProviderKey, VirtualKey
 
 _BASIS_WORDS = {
     Basis.REPORTED: "As the provider reported it.",
@@ -29,6 +36,10 @@ class Clock:
     def ago(self, then: datetime | None) -> str:
         """How long ago; a dash for never."""
         return UNKNOWN if then is None else relative_time(then, self.now, self.zone)
+
+    def phrase(self, then: datetime) -> str:
+        """How long ago, as it stands in a sentence."""
+        return relative_phrase(then, self.now, self.zone)
 
     def exactly(self, then: datetime | None) -> str:
         """The absolute time with its zone."""
@@ -62,32 +73,6 @@ def call_columns(clock: Clock) -> list[Column[Call]]:
     ]  # fmt: skip
 
 
-def key_columns(clock: Clock) -> list[Column[VirtualKey]]:
-    """Virtual keys."""
-    return [
-        Column("Name", lambda key: key.name, ink="text", is_strong=True, grows=True, gives_way=True, hint=_name),
-        Column("Key", lambda key: f"{key.prefix}…", is_code=True),
-        Column("Project", lambda key: key.tags.project or UNKNOWN, hint=lambda key: key.tags.project),
-        Column("Agent", lambda key: key.tags.agent or UNKNOWN, hint=lambda key: key.tags.agent),
-        Column("Spent", lambda key: format_usd(key.spent_nano_usd), is_amount=True, ink="text", is_strong=True),
-        Column(
-            "Last used", lambda key: clock.ago(key.last_used_at), is_amount=True,
-            hint=lambda key: clock.exactly(key.last_used_at),
-        ),
-    ]  # fmt: skip
-
-
-def provider_key_columns(clock: Clock) -> list[Column[ProviderKey]]:
-    """Providers that have a key in the keyring."""
-    return [
-        Column("Name", lambda key: provider_title(key.provider), ink="text", is_strong=True),
-        Column("Host", lambda key: provider_host(key.provider) or UNKNOWN, grows=True),
-        Column(
-            "Added", lambda key: clock.ago(key.added_at), is_amount=True, hint=lambda key: clock.exactly(key.added_at)
-        ),
-    ]
-
-
 def waiting_columns(clock: Clock) -> list[Column[Approval]]:
     """The calls of one session that wait."""
     return [
@@ -110,9 +95,8 @@ def _task(call: Call) -> str:
     return call.tags.task
 
 
-def _name(key: VirtualKey) -> str:
-    return key.name
-
-
 def _spoken_cost(call: Call) -> str:
-    return "price unknown" if call.cost_nano_usd is None else cost_text(call)
+    if call.cost_nano_usd is None:
+        return "price unknown"
+    covered = "" if call.billing is Billing.API else " at list price, paid by a subscription"
+    return cost_text(call) + covered

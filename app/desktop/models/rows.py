@@ -14,7 +14,8 @@ type Index = QModelIndex | QPersistentModelIndex
 @dataclass(frozen=True, slots=True)
 class Column[T]:
     """How one column writes a value. `ink` names a token, `hint` is its tooltip, `grows` takes the room left over,
-    and where room is short those that give way do so first."""
+    and where room is short those that give way do so first. `mark` names an icon before the text, empty for none, and
+    `ink_of` the token of one value where they differ."""
 
     title: str
     text: Callable[[T], str]
@@ -26,6 +27,8 @@ class Column[T]:
     gives_way: bool = False
     hint: Callable[[T], str] | None = None
     spoken: Callable[[T], str] | None = None
+    mark: Callable[[T], str] | None = None
+    ink_of: Callable[[T], str] | None = None
 
 
 class Rows[T](QAbstractTableModel):

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 from app.core.assurance import Assurance
 from app.core.call import Call
+from app.core.provider_keys import ProviderKey
 from app.desktop.models.chart_range import Series
 from app.ledger.approval_store import Approval
 from app.ledger.cap_store import CapStatus
-from app.ledger.key_store import ProviderKey, VirtualKey
+from app.ledger.key_store import VirtualKey
 from app.ledger.meter_state import Meter
 from app.ledger.spend import SessionSpend, Spend
 

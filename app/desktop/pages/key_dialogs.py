@@ -1,33 +1,22 @@
-"""Dialogs about keys: a new one, its token shown once, a provider's key, and "are you sure" where nothing undoes."""
+"""What all dialogs about keys share, "are you sure" where nothing undoes, and a note to read."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QHBoxLayout,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app.core.errors import AppError, InvalidInput
-from app.core.providers import PROVIDERS
-from app.core.tags import Tags, clean_label
-from app.desktop.commands import Commands
-from app.desktop.fonts import Size, monospace
-from app.desktop.widgets.buttons import button
-from app.desktop.widgets.choice import Choice
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.text import Text, heading
-from app.ledger.key_store import VirtualKey
 
 WIDTH = 440
 
 
-class _KeyDialog(QDialog):
+class KeyDialog(QDialog):
     """A heading, what the subclass adds, an error line and the buttons."""
 
     def __init__(self, title: str, parent: QWidget) -> None:
@@ -58,107 +47,16 @@ class _KeyDialog(QDialog):
         self.accept()
 
 
-class NewKeyDialog(_KeyDialog):
-    """Name, project and agent of a new virtual key. `issued` tells its name and its token."""
-
-    issued = Signal(str, str)
-
-    def __init__(self, commands: Commands, parent: QWidget) -> None:
-        super().__init__("New virtual key", parent)
-        self._commands = commands
-        self.name, self.project, self.agent = QLineEdit(), QLineEdit(), QLineEdit()
-        form = QFormLayout()
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        form.setHorizontalSpacing(12)
-        form.setVerticalSpacing(12)
-        for caption, field in (("Name", self.name), ("Project", self.project), ("Agent", self.agent)):
-            field.setAccessibleName(f"{caption} of the new key")
-            form.addRow(Text(caption, ink="text_2"), field)
-        self.column.addLayout(form)
-        said = "Calls made with it are charged to this project and agent. The agent cannot change that."
-        self.column.addWidget(Text(said, ink="text_3", size=Size.CAPTION, wraps=True))
-        self.create_button = self.add_buttons("Create key", "primary")
-        self.create_button.setDefault(True)
-
-    def submit(self) -> None:
-        """Issue it; the dialog closes when the ledger took it."""
-        self.error.clear()
-        name = clean_label(self.name.text())
-        if not name:
-            self.error.tell(InvalidInput("A key needs a name", "Name it after the agent that will hold it."))
-            return
-        tags = Tags(project=clean_label(self.project.text()), agent=clean_label(self.agent.text()))
-        self._commands.issue_key(name, tags, self._issued, self.error.tell)
-
-    def _issued(self, key: VirtualKey, token: str) -> None:
-        self.accept()
-        self.issued.emit(key.name, token)
+def form_layout() -> QFormLayout:
+    """A form as these dialogs have it."""
+    form = QFormLayout()
+    form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    form.setHorizontalSpacing(12)
+    form.setVerticalSpacing(12)
+    return form
 
 
-class ShowKeyDialog(_KeyDialog):
-    """The token, for the only time."""
-
-    def __init__(self, name: str, token: str, parent: QWidget) -> None:
-        super().__init__("Copy this key now", parent)
-        self.token = QLineEdit(token)
-        self.token.setReadOnly(True)
-        self.token.setFont(monospace())
-        self.token.setAccessibleName(f"The key “{name}”")
-        self.copy_button = button("Copy", self._copy, name="Copy the key")
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.token, 1)
-        row.addWidget(self.copy_button)
-        self.column.addWidget(Text("It is not stored and cannot be shown again.", ink="text_2", wraps=True))
-        self.column.addLayout(row)
-        self.add_buttons("Done", "primary", can_cancel=False)
-
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.token.text())
-        self.copy_button.setText("Copied")
-
-
-class ProviderKeyDialog(_KeyDialog):
-    """A provider and its key, which goes into the keyring and is never shown."""
-
-    def __init__(self, commands: Commands, provider: str, parent: QWidget) -> None:
-        super().__init__("Replace provider key" if provider else "Add provider key", parent)
-        self._commands = commands
-        self.provider, self.key = Choice(), QLineEdit()
-        for known in PROVIDERS:
-            self.provider.addItem(known.title, known.name)
-        self.provider.setCurrentIndex(max(0, self.provider.findData(provider)))
-        self.provider.setAccessibleName("Provider")
-        self.key.setAccessibleName("Key of the provider")
-        self.key.setEchoMode(QLineEdit.EchoMode.Password)
-        form = QFormLayout()
-        form.setHorizontalSpacing(12)
-        form.setVerticalSpacing(12)
-        form.addRow(Text("Provider", ink="text_2"), self.provider)
-        form.addRow(Text("Key", ink="text_2"), self.key)
-        self.column.addLayout(form)
-        said = "It goes into the system keyring, which may ask you to unlock it."
-        self.column.addWidget(Text(said, ink="text_3", size=Size.CAPTION, wraps=True))
-        self.save_button = self.add_buttons("Keep key", "primary")
-
-    def submit(self) -> None:
-        """Put it into the keyring; the dialog closes when it is in."""
-        self.error.clear()
-        key = self.key.text().strip()
-        if not key:
-            self.error.tell(InvalidInput("No key", "Paste the key that the provider gave you."))
-            return
-        self.save_button.setEnabled(False)
-        self.save_button.setToolTip("The keyring is asked")
-        self._commands.keep_provider_key(self.provider.currentData(), key, self.accept, self._failed)
-
-    def _failed(self, error: AppError) -> None:
-        self.save_button.setEnabled(True)
-        self.save_button.setToolTip("")
-        self.error.tell(error)
-
-
-class ConfirmDialog(_KeyDialog):
+class ConfirmDialog(KeyDialog):
     """A question about something that cannot be undone."""
 
     def __init__(self, question: str, consequence: str, verb: str, parent: QWidget) -> None:
@@ -167,3 +65,14 @@ class ConfirmDialog(_KeyDialog):
         self.column.addWidget(said)
         self.confirm_button = self.add_buttons(verb, "destructive")
         self.confirm_button.setAutoDefault(False)
+
+
+class NoteDialog(KeyDialog):
+    """Something to read."""
+
+    def __init__(self, title: str, words: str, parent: QWidget) -> None:
+        super().__init__(title, parent)
+        told = Text(words, ink="text_2", wraps=True)
+        told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.column.addWidget(told)
+        self.add_buttons("Done", "primary", can_cancel=False)

@@ -16,11 +16,12 @@ from PySide6.QtWidgets import (
 
 from app.desktop.fonts import MEDIUM, REGULAR, Size, monospace, sized
 from app.desktop.models.rows import Rows
-from app.desktop.theme import tokens_of, tokens_of_palette
+from app.desktop.theme import icon, tokens_of, tokens_of_palette
 
 ROW_HEIGHT = 34
 HEADER_HEIGHT = 28
 CELL_PAD = 6
+MARK_SIZE = 16
 _LEAST_TEXT_WIDTH = 44
 _MOST_TEXT_WIDTH = 190
 _GIVE_WAY_STEP = 4
@@ -48,9 +49,15 @@ class CellDelegate(QStyledItemDelegate):
         elif state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, QColor(tokens.hover))
         painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), QColor(tokens.grid))
-        painter.setPen(QColor(getattr(tokens, column.ink)))
+        value = index.data(Qt.ItemDataRole.UserRole)
+        ink = getattr(tokens, column.ink_of(value) if column.ink_of else column.ink)
+        painter.setPen(QColor(ink))
         painter.setFont(cell_font(column.is_strong, column.is_code))
         inner = rect.adjusted(CELL_PAD, 0, -CELL_PAD, -1)
+        if column.mark is not None and (mark := column.mark(value)):
+            place = QRect(inner.left(), inner.center().y() - MARK_SIZE // 2, MARK_SIZE, MARK_SIZE)
+            icon(mark, ink).paint(painter, place)
+            inner.setLeft(inner.left() + MARK_SIZE + CELL_PAD)
         text = str(index.data())
         if not column.is_amount:
             text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, inner.width())
@@ -61,7 +68,8 @@ class CellDelegate(QStyledItemDelegate):
         """As wide as its text."""
         column = self._rows.columns[index.column()]
         metrics = QFontMetrics(cell_font(column.is_strong, column.is_code))
-        return QSize(metrics.horizontalAdvance(str(index.data())) + 2 * CELL_PAD + _SLACK, ROW_HEIGHT)
+        mark = MARK_SIZE + CELL_PAD if column.mark is not None else 0
+        return QSize(metrics.horizontalAdvance(str(index.data())) + 2 * CELL_PAD + mark + _SLACK, ROW_HEIGHT)
 
 
 class HeaderView(QHeaderView):
@@ -125,7 +133,8 @@ class Table(QTableView):
         self.fit_columns()
 
     def fit_columns(self, *_ignored: object) -> None:
-        """Amounts as wide as their widest, texts up to a limit, the growing one with the rest; or texts give way."""
+        """Amounts and marked texts as wide as their widest, texts up to a limit, the growing one with the rest; or
+        texts give way."""
         columns = self._rows.columns
         widths = [self._wanted_width(number) for number in range(len(columns))]
         growing = next((number for number, column in enumerate(columns) if column.grows), 0)
@@ -146,7 +155,7 @@ class Table(QTableView):
         column = self._rows.columns[number]
         title = QFontMetrics(sized(Size.CAPTION, MEDIUM)).horizontalAdvance(column.title) + 2 * CELL_PAD
         widest = max(title, self.sizeHintForColumn(number), _LEAST_TEXT_WIDTH)
-        return widest if column.is_amount else min(widest, _MOST_TEXT_WIDTH)
+        return widest if column.is_amount or column.mark is not None else min(widest, _MOST_TEXT_WIDTH)
 
     def _keep_place(self, _parent: object, first: int, last: int) -> None:
         bar = self.verticalScrollBar()

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from app.keys.virtual_keys import PREFIX
 
 _MOST_BYTES = 1_000_000
-_PAIR = re.compile(r"""["']?([A-Za-z_][\w.\-]*)["']?\s*[:=]\s*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"',}{\[\]#]+))""")
+_PAIR = re.compile(r"""["']?([A-Za-z_][\w.\-]*)["']?\s*[:=]\s*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"',;}{\[\]#]+))""")
+_FISH = re.compile(r"""^\s*set\s+(?:-\w+\s+)+(\w+)\s+(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"';#]+))""")
 _KEY = re.compile(r"(?:api[_-]?key|auth[_-]?token|bearer[_-]?token)$", re.IGNORECASE)
 _LOGIN = re.compile(r"(?:access[_-]?token|refresh[_-]?token)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:base[_-]?url|api[_-]?base|_host|apibase)$", re.IGNORECASE)
@@ -46,7 +47,7 @@ def suspects_in(file: Path, gateway_url: str) -> list[Suspect]:
     """The settings of a file that may lead around the meter at `gateway_url`; none for a file that is not there."""
     return [
         Suspect(kind, file, line, name)
-        for line, name, value in _pairs(file)
+        for line, name, value in pairs_in(file)
         if (kind := kind_of(name, value, gateway_url)) is not None
     ]
 
@@ -91,7 +92,9 @@ def _leads_elsewhere(value: str, gateway_url: str) -> bool:
         return True
 
 
-def _pairs(file: Path) -> Iterator[tuple[int, str, str]]:
+def pairs_in(file: Path) -> Iterator[tuple[int, str, str]]:
+    """Line, name and value of each setting in a file; nothing for a file that cannot be read. The caller judges the
+    values and drops them."""
     try:
         with file.open(encoding="utf-8", errors="replace") as stream:
             text = stream.read(_MOST_BYTES)
@@ -99,5 +102,5 @@ def _pairs(file: Path) -> Iterator[tuple[int, str, str]]:
         return
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.lstrip().startswith(("#", "//")):
-            for name, *values in _PAIR.findall(line):
+            for name, *values in [*_PAIR.findall(line), *_FISH.findall(line)]:
                 yield number, name, next((value for value in values if value), "")

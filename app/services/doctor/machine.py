@@ -13,9 +13,9 @@ from app.keys.vault import Vault
 from app.ledger.assurance_store import level_in_force
 from app.ledger.database_version import is_mended, sqlite_version
 from app.ledger.engine import Ledger
-from app.ledger.key_store import list_provider_keys
 from app.ledger.meter_state import running_meter
 from app.ledger.price_store import prices_as_of
+from app.ledger.provider_key_store import list_provider_keys
 from app.pricing.age import age_days, stale_notice
 from app.services.doctor.finding import Finding, Level
 from app.services.settings import Settings
@@ -84,28 +84,28 @@ def assurance_finding(level: Assurance) -> Finding:
 
 
 def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:
-    """Whether each provider's key is in the keyring, and the keyring answers. Raises LedgerError."""
-    providers = [key.provider for key in list_provider_keys(ledger)]
+    """Whether each provider's key is in the keyring, and the keyring answers. Nobody is asked to open one, or to make
+    one. Raises LedgerError."""
+    names = [key.name for key in list_provider_keys(ledger)]
     try:
-        missing = [provider for provider in providers if not vault.get(provider)]
-        if not providers:
-            vault.get("anthropic")  # whether it answers at all
+        vault.look()
+        missing = [name for name in names if not vault.get(name.entry)]
     except AppError as error:
         return [Finding(Level.WRONG, "Keyring", error.title, error.message)]
     findings = [
         Finding(
             Level.WRONG,
             "Keyring",
-            f"The key for {provider} is gone from the keyring",
-            "Calls to it are refused.",
-            f"bursar keys provider set {provider}",
+            f"The key for {name.words} is gone from the keyring",
+            "Calls that use it are refused.",
+            f"bursar keys provider set {name.arguments}",
         )
-        for provider in missing
+        for name in missing
     ]
-    if not providers:
+    if not names:
         fix = "bursar keys provider set anthropic"
         return [Finding(Level.NOTE, "Keyring", "No provider key is kept yet", "Agents cannot be metered without.", fix)]
-    kept = [provider for provider in providers if provider not in missing]
+    kept = [name.words for name in names if name not in missing]
     return findings + ([Finding(Level.FINE, "Keyring", f"Keys are kept for {', '.join(kept)}")] if kept else [])
 
 

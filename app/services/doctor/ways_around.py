@@ -116,7 +116,7 @@ def _covers_provider(entry: str) -> bool:
 
 def _key_finding(name: str) -> Finding:
     meaning = "An agent that is started without bursar run spends it unseen."
-    fix = f"Put it into the keyring with bursar keys provider set, then take {name} out of your shell's profile."
+    fix = "Move it into the keyring with: bursar keys provider adopt --remove-lines"
     return Finding(Level.WRONG, "Environment", f"{name} holds a provider's key", meaning, fix)
 
 
@@ -144,7 +144,7 @@ def _file_finding(kind: Kind, agent: str, where: str, of_repository: bool) -> Fi
     whose = "The repository’s" if of_repository else "The agent’s own"
     if kind is Kind.KEY:
         meaning = f"{where}. The agent can spend it unseen."
-        fix = "Put it into the keyring with bursar keys provider set, then take it out of this file."
+        fix = "Move it into the keyring with bursar keys provider adopt, then take it out of this file."
         return Finding(Level.WRONG, agent, f"{whose} settings hold a provider’s key", meaning, fix)
     meaning = f"{where}. The agent may follow it and not the environment that bursar run gives it."
     fix = "Take the line out of this file."

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import VaultError
+from app.core.errors import VaultError, VaultLocked
+from app.core.provider_keys import KeyName
 from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger, open_ledger
-from app.ledger.key_store import note_provider_key
 from app.ledger.meter_state import InstanceLock, register_meter
+from app.ledger.provider_key_store import note_provider_key
 from app.services.doctor.finding import Finding, Level, in_order
 from app.services.doctor.machine import key_findings, machine_findings, meter_findings, mode_findings, price_finding
 from app.services.settings import Settings
@@ -52,7 +53,7 @@ def test_a_port_that_somebody_else_has_is_wrong(ledger: Ledger) -> None:
 
 def test_a_key_that_is_gone_from_the_keyring_is_wrong(ledger: Ledger) -> None:
     for provider in ("anthropic", "openai"):
-        note_provider_key(ledger, provider, datetime.now(UTC))
+        note_provider_key(ledger, KeyName(provider), datetime.now(UTC))
     found = key_findings(ledger, FixedVault({"openai": "sk-real-key"}))
     assert titles(found, Level.WRONG) == ["The key for anthropic is gone from the keyring"]
     assert titles(found, Level.FINE) == ["Keys are kept for openai"]
@@ -63,10 +64,23 @@ def test_without_any_key_there_is_a_note(ledger: Ledger) -> None:
 
 
 def test_a_keyring_that_does_not_answer_is_wrong(ledger: Ledger) -> None:
-    class Locked(FixedVault):
-        def get(self, provider: str) -> str | None:
-            raise VaultError("The keyring is locked", "Unlock it.")
+    class Broken(FixedVault):
+        def get(self, entry: str) -> str | None:
+            raise VaultError("The keyring did not answer", "See that it runs.")
 
+    note_provider_key(ledger, KeyName("openai"), datetime.now(UTC))
+    assert titles(key_findings(ledger, Broken({})), Level.WRONG) == ["The keyring did not answer"]
+
+
+def test_a_locked_keyring_is_wrong_and_nobody_is_asked_to_open_it(ledger: Ledger) -> None:
+    class Locked(FixedVault):
+        def look(self) -> None:
+            raise VaultLocked("The keyring is locked", "Unlock it.")
+
+        def get(self, entry: str) -> str | None:
+            raise AssertionError("this would ask the person")
+
+    note_provider_key(ledger, KeyName("openai"), datetime.now(UTC))
     assert titles(key_findings(ledger, Locked({})), Level.WRONG) == ["The keyring is locked"]
 
 
@@ -89,7 +103,7 @@ def test_prices_that_are_old_or_of_unknown_age_are_a_note() -> None:
 
 
 def test_what_is_wrong_stands_first(ledger: Ledger) -> None:
-    note_provider_key(ledger, "anthropic", datetime.now(UTC))
+    note_provider_key(ledger, KeyName("anthropic"), datetime.now(UTC))
     found = in_order(machine_findings(ledger, FREE, FixedVault({}), [], datetime.now(UTC)))
     assert found[0].level is Level.WRONG
     assert {finding.subject for finding in found} == {"Meter", "Ledger", "Prices", "Keyring", "Agents"}
