@@ -4,7 +4,6 @@ It stops on SIGTERM or SIGINT, when the ledger says so, and, if asked at its sta
 tray's death does not touch it. Exit status 0 after a stop, 3 when it could not start; the reason is on standard output.
 """
 
-import argparse
 import asyncio
 import functools
 import json
@@ -16,7 +15,6 @@ import sys
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver
@@ -25,22 +23,25 @@ from mitmproxy.options import Options
 
 from app import paths
 from app.core.errors import AppError, InvalidInput, MeterError
+from app.core.network import NetworkPlace
 from app.keys.vault import FixedVault, KeyringVault, Vault
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import InstanceLock, mark_stopped, register_meter
 from app.ledger.recovery import recover_dead_instances
 from app.log import set_up_logging
 from proxy_addon.addon import MeterAddon
+from proxy_addon.arguments import Arguments, parse_arguments
 from proxy_addon.budget import Budget
 from proxy_addon.destinations import Destinations
 from proxy_addon.gate import Gate
 from proxy_addon.hardening import harden_process, refuse_exposed_files
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.meter import Meter
+from proxy_addon.network_door import NETWORK_TARGET, NetworkDoor
 from proxy_addon.orders import Orders
 from proxy_addon.own_tls import OwnTls
 from proxy_addon.recorder import Recorder
-from proxy_addon.routes import Routes, parse_place
+from proxy_addon.routes import Routes
 from proxy_addon.socket_addon import SocketAddon, send_messages_whole
 from proxy_addon.wire import answer_errors_in_json, closing
 
@@ -57,25 +58,18 @@ logger = logging.getLogger("proxy_addon")
 
 
 @dataclass(frozen=True, slots=True)
-class Arguments:
-    """What the meter was started with. Port 0 means any free one."""
-
-    ledger: Path
-    gateway_port: int
-    forward_port: int
-    upstreams: dict[str, str]
-    private_destinations: frozenset[tuple[str, int]]
-    keys_from_stdin: bool
-    stop_with_stdin: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Hooks:
     """mitmproxy's server, and ours that listen to it."""
 
     server: proxyserver.Proxyserver
     calls: MeterAddon
     sockets: SocketAddon
+    door: NetworkDoor | None
+
+    @property
+    def ours(self) -> list[object]:
+        """In the order in which they are called."""
+        return [*([self.door] if self.door else []), self.calls, self.sockets]
 
 
 def main() -> int:
@@ -83,7 +77,7 @@ def main() -> int:
     harden_process()
     sys.setswitchinterval(_SWITCH_S)
     try:
-        arguments = _arguments()
+        arguments = parse_arguments()
         refuse_exposed_files(arguments.ledger)
         set_up_logging(paths.log_folder() / "meter.log")
         logging.getLogger("mitmproxy").setLevel(logging.WARNING)
@@ -124,8 +118,10 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
     server = proxyserver.Proxyserver()
     budget = Budget(ledger)
-    calls = MeterAddon(Meter(recorder, gate, keys, budget), routes, destinations, budget, closing(server))
-    hooks = Hooks(server, calls, SocketAddon(server))
+    meter = Meter(recorder, gate, keys, budget)
+    calls = MeterAddon(meter, routes, destinations, budget, closing(server))
+    door = None if arguments.network is None else NetworkDoor(arguments.network, meter.check)
+    hooks = Hooks(server, calls, SocketAddon(server), door)
     orders.look()  # the prices in force, before the first call
     recorder.start()
     try:
@@ -147,17 +143,16 @@ async def _listen(
     forward_port = arguments.forward_port or _free_port()
     answer_errors_in_json(hooks.calls.sent_keys.masked)
     send_messages_whole()
-    master = Master(_options(routes, gateway_port, forward_port))
+    master = Master(_options(routes, gateway_port, forward_port, arguments.network))
     ready = asyncio.Event()
     # An explicit list: no scripts from a config folder, no web pages, no commands; and it is faster than the default.
     master.addons.add(
         core.Core(),
         hooks.server,
         next_layer.NextLayer(),
-        OwnTls(),
+        OwnTls(() if arguments.network is None else arguments.network.hosts),
         disable_h2c.DisableH2C(),
-        hooks.calls,
-        hooks.sockets,
+        *hooks.ours,
         _Running(ready),
     )
     running = asyncio.create_task(master.run())
@@ -192,16 +187,17 @@ class _Running:
         self._ready.set()
 
 
-def _options(routes: Routes, gateway_port: int, forward_port: int) -> Options:
-    """mitmproxy's options: loopback only, nothing opened but metered hosts, HTTP/1.1, upstream connected late."""
+def _options(routes: Routes, gateway_port: int, forward_port: int, network: NetworkPlace | None) -> Options:
+    """mitmproxy's options: loopback and where a person says, nothing opened but metered hosts, HTTP/1.1, upstream
+    connected late."""
+    modes = [f"reverse:http://{GATEWAY_TARGET}@{LOOPBACK}:{gateway_port}", f"regular@{LOOPBACK}:{forward_port}"]
+    if network is not None:
+        modes.append(f"reverse:http://{NETWORK_TARGET}@{network.address}:{network.port}")
     options = Options(
         confdir=str(paths.meter_folder()),
-        mode=[
-            f"reverse:http://{GATEWAY_TARGET}@{LOOPBACK}:{gateway_port}",
-            f"regular@{LOOPBACK}:{forward_port}",
-        ],
+        mode=modes,
         http2=False,
-        allow_hosts=[*routes.opened_hosts, rf"^{GATEWAY_TARGET}:80$"],
+        allow_hosts=[*routes.opened_hosts, rf"^(?:{GATEWAY_TARGET}|{NETWORK_TARGET}):80$"],
     )
     options.update_defer(connection_strategy="lazy", keep_host_header=True)
     return options
@@ -209,6 +205,10 @@ def _options(routes: Routes, gateway_port: int, forward_port: int) -> Options:
 
 def _check_ports(server: proxyserver.Proxyserver) -> None:
     for instance in server.servers:
+        if not instance.is_running and instance.mode.data.endswith(NETWORK_TARGET):
+            place = f"{instance.mode.listen_host()}:{instance.mode.listen_port()}"
+            message = "It must be an address of this machine, and no other program may listen there."
+            raise MeterError(f"The meter cannot listen at {place}", message)
         if not instance.is_running:
             port = instance.mode.listen_port()
             raise MeterError(
@@ -249,33 +249,6 @@ def _keys_from_stdin() -> dict[str, str]:
     if not isinstance(keys, dict) or not all(isinstance(value, str) for value in keys.values()):
         raise InvalidInput("No keys on standard input", 'Give one line of JSON, such as {"anthropic": "…"}.')
     return {str(name): value for name, value in keys.items()}
-
-
-def _arguments() -> Arguments:
-    parser = argparse.ArgumentParser(prog="python -m proxy_addon", description="Bursar's meter.")
-    parser.add_argument("--ledger", type=Path, required=True)
-    parser.add_argument("--gateway-port", type=int, default=8787)
-    parser.add_argument("--forward-port", type=int, default=8788)
-    parser.add_argument("--upstream", action="append", default=[], metavar="PROVIDER=URL")
-    parser.add_argument("--private-destination", action="append", default=[], metavar="HOST:PORT")
-    parser.add_argument("--keys-from-stdin", action="store_true")
-    parser.add_argument("--stop-with-stdin", action="store_true")
-    given = parser.parse_args()
-    upstreams = {}
-    for pair in given.upstream:
-        provider, sign, url = pair.partition("=")
-        if not sign:
-            raise InvalidInput("Not an upstream", f"“{pair[:80]}” must look like openai=https://llm.example.com")
-        upstreams[provider] = url
-    return Arguments(
-        given.ledger,
-        given.gateway_port,
-        given.forward_port,
-        upstreams,
-        frozenset(parse_place(text) for text in given.private_destination),
-        given.keys_from_stdin,
-        given.stop_with_stdin,
-    )
 
 
 def _free_port() -> int:

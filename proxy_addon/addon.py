@@ -24,13 +24,14 @@ from proxy_addon.identify import KEY_HEADER, Caller, caller_of, proxy_user
 from proxy_addon.include_usage import MAY_REFUSE_USAGE, is_about_usage
 from proxy_addon.masking import SentKeys
 from proxy_addon.meter import Cleared, Meter
+from proxy_addon.network_door import is_at_network_door
 from proxy_addon.peer import is_same_user
 from proxy_addon.refusals import Reason, Refusal, refusal, unreachable_body
 from proxy_addon.request import MAX_BODY_BYTES, Request
 from proxy_addon.resend import NotSentAgain, send_again
 from proxy_addon.routes import Route, Routes
 from proxy_addon.running import RunningCalls
-from proxy_addon.walls import is_from_web_page, is_local_name
+from proxy_addon.walls import is_let_in
 from proxy_addon.websocket import Socket, asks_for_socket, socket_reader
 from proxy_addon.wire import (
     SOCKET,
@@ -132,8 +133,9 @@ class MeterAddon:
         method = "POST" if is_socket else flow.request.method  # a path has one meaning, whatever is spoken there
         if flow.client_conn.proxy_mode.type_name == "reverse":
             port = flow.client_conn.sockname[1]
-            if is_from_web_page(headers) or not is_local_name(flow.request.host_header or "", port):
+            if not is_at_network_door(flow) and not is_let_in(headers, flow.request.host_header, port):
                 flow.response = http.Response.make(403)
+            if flow.response is not None:
                 return
             route = self._routes.by_prefix(method, _path(flow))
             if route is None:

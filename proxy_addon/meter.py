@@ -100,6 +100,10 @@ class Meter:
             more = error.headers if isinstance(error, _Turned) else {}
             return Refused(replace(answer, headers=answer.headers | more))
 
+    async def check(self, caller: Caller) -> None:
+        """Raises KeyRejected for a caller without a virtual key that is in force."""
+        await self._holder(caller)
+
     async def admit_turn(self, request: Request, facts: RequestFacts, message: bytes = b"") -> Exchange | Denied:
         """Hold the money of one turn, which `message` asks for, on a socket that `request` opened, waiting as long as a
         person may need."""

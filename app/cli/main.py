@@ -8,6 +8,7 @@ import typer
 from app.cli import (
     approvals,
     audit,
+    ca,
     caps,
     compare,
     connect,
@@ -43,6 +44,7 @@ app.callback(invoke_without_command=True)(tray.show_tray)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run_agent)
 app.command("env")(env.print_exports)
 app.command("proxy")(proxy.serve)
+app.command("ca")(ca.print_certificate)
 app.command("connect")(connect.connect)
 app.command("disconnect")(connect.disconnect)
 app.command("doctor")(doctor.examine)

@@ -35,6 +35,14 @@ def read_settings() -> Settings:
     return load_settings(file)
 
 
+def private_folders() -> list[Path]:
+    """Bursar's own folders: ledger, settings and the meter's CA, logs. Raises InvalidInput."""
+    try:
+        return [paths.data_folder(), paths.config_folder(), paths.log_folder()]
+    except OSError as error:
+        raise _no_folder(error) from None
+
+
 def keep_log(name: str) -> None:
     """Send this process's log to a file of that name. For commands that stay; short ones have nothing to log.
 

@@ -12,7 +12,8 @@ import typer
 
 from app.cli import console, places
 from app.core.errors import InvalidInput, MeterError
-from app.services.settings import MAX_PORT
+from app.core.network import NetworkPlace, parse_network_place
+from app.services.settings import MAX_PORT, Settings
 
 if TYPE_CHECKING:
     from app.ledger.engine import Ledger
@@ -26,6 +27,9 @@ def serve(
     forward_port: int | None = typer.Option(
         None, min=0, max=MAX_PORT, help="Port for HTTPS_PROXY; 0 takes a free one."
     ),
+    listen: str = typer.Option("", metavar="ADDRESS:PORT", help="Also for containers and other machines, with TLS."),
+    listen_name: list[str] = typer.Option([], metavar="NAME", help="What they call this machine; may be repeated."),
+    listen_anywhere: bool = typer.Option(False, "--listen-anywhere", help="Yes, on an address anybody may reach."),
     keys_from_stdin: bool = typer.Option(
         False,
         "--keys-from-stdin",
@@ -38,12 +42,8 @@ def serve(
 
     places.refuse_exposed()
     places.keep_log("proxy")
-    settings = places.read_settings()
-    settings = replace(
-        settings,
-        gateway_port=settings.gateway_port if gateway_port is None else gateway_port,
-        forward_port=settings.forward_port if forward_port is None else forward_port,
-    )
+    settings = _with_ports(places.read_settings(), gateway_port, forward_port)
+    settings, network = _with_network(settings, listen, tuple(listen_name), listen_anywhere)
     keys = _read_keys() if keys_from_stdin else None
     stop = _stop_on_signals()
     with places.opened_ledger() as ledger:
@@ -51,13 +51,21 @@ def serve(
         meter = KeptMeter(settings, ledger.path, keys)
         jobs = start_jobs(ledger)
         try:
-            _say_where(meter)
+            _say_where(meter, network)
             while not stop.is_set() and not meter.wait(_LOOK_S):
                 pass
         finally:
             jobs.stop()
             meter.stop()
     console.tell("The meter has stopped.")
+
+
+def _with_ports(settings: Settings, gateway_port: int | None, forward_port: int | None) -> Settings:
+    return replace(
+        settings,
+        gateway_port=settings.gateway_port if gateway_port is None else gateway_port,
+        forward_port=settings.forward_port if forward_port is None else forward_port,
+    )
 
 
 def _stop_on_signals() -> threading.Event:
@@ -93,7 +101,24 @@ def _read_keys() -> dict[str, str]:
     return keys
 
 
-def _say_where(meter: "KeptMeter") -> None:
+def _with_network(
+    settings: Settings, listen: str, names: tuple[str, ...], is_meant: bool
+) -> tuple[Settings, NetworkPlace | None]:
+    """The settings with what was said on the command line, and where agents elsewhere reach the meter; None for
+    nowhere. Raises InvalidInput."""
+    if listen:
+        settings = replace(settings, listen=listen, listen_names=names, listen_anywhere=is_meant)
+    elif names or is_meant:
+        raise InvalidInput("Nowhere to listen", "--listen-name and --listen-anywhere go with --listen ADDRESS:PORT.")
+    if not settings.listen:
+        return settings, None
+    return settings, parse_network_place(settings.listen, settings.listen_names, is_meant=settings.listen_anywhere)
+
+
+def _say_where(meter: "KeptMeter", network: NetworkPlace | None) -> None:
     console.say(f"The meter listens at {meter.gateway_url} (base URL) and {meter.forward_url} (HTTPS proxy).")
+    if network is not None:
+        console.say(f"Agents in containers and on other machines reach it at {network.url}, with a virtual key and")
+        console.say(f"its certificate: bursar env --at {network.url} --shell docker, bursar ca.")
     console.say("Set an agent up with: bursar env. Ctrl-C stops the meter.")
     sys.stdout.flush()

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from app.cli import console, places
+from app.core.assurance import Assurance
 from app.core.caps import Action
 from app.core.errors import InvalidInput
 from app.core.money import parse_usd
@@ -16,6 +18,7 @@ from app.core.tags import Tags, clean_label
 if TYPE_CHECKING:
     from app.services.agents.recipe import Recipe
     from app.services.run import Finished, RunLimit
+    from app.services.sandbox import Sandbox
 
 SHOWN_CAPS = 3
 
@@ -29,6 +32,8 @@ def run_agent(
     team: str = typer.Option("", help="The team to charge; .bursar.toml's if left out."),
     cap: str = typer.Option("", help="Dollars that this run may spend, like 2.50; .bursar.toml's if left out."),
     at_limit: Action = typer.Option(Action.PAUSE, help="What the next call meets when the run has spent its cap."),
+    sandbox: bool | None = typer.Option(None, help="Let it reach the meter only, or not; .bursar.toml's if left out."),
+    offline: bool = typer.Option(False, "--offline", help="In the sandbox, keep the internet from it too."),
     quiet: bool = typer.Option(False, "--quiet", help="Print no receipt; only what goes around the meter."),
     json_file: Path | None = typer.Option(None, "--json", metavar="FILE", help="Write the receipt there for a script."),
 ) -> None:
@@ -50,23 +55,51 @@ def run_agent(
     nano = parse_usd(cap) if cap else home.cap_nano_usd
     limit = None if nano is None else RunLimit(nano, at_limit)
     _check_folder(json_file)
-    _warn(recipe, quiet)
-    finished = _run(command, tags, limit)
+    is_wanted = offline or (home.asks_for_sandbox if sandbox is None else sandbox)
+    box = _sandbox(command[0], recipe, is_offline=offline) if is_wanted else None
+    _warn(recipe, box, quiet)
+    finished = _run(command, tags, limit, box)
+    _tell(finished, quiet, json_file)
+    raise typer.Exit(finished.exit_status)
+
+
+def _tell(finished: "Finished", quiet: bool, json_file: Path | None) -> None:
     if not quiet:
         _tell_receipt(finished)
     if json_file is not None:
         _write_receipt(json_file, finished)
-    raise typer.Exit(finished.exit_status)
 
 
-def _run(command: list[str], tags: Tags, limit: "RunLimit | None") -> "Finished":
+def _sandbox(program: str, recipe: "Recipe", *, is_offline: bool) -> "Sandbox":
+    from app.services.run import CommandMissing
+    from app.services.sandbox import made_sandbox
+    from app.services.sandbox_walls import walls_for
+
+    found = shutil.which(program)
+    if found is None:
+        console.show_error(CommandMissing("No such command", f"“{program}” is not on the PATH.", 127))
+        raise typer.Exit(127)
+    walls = walls_for(Path.cwd(), recipe, found, os.environ, places.private_folders())
+    return made_sandbox(walls, is_offline=is_offline)
+
+
+def _tell_assurance(box: "Sandbox | None") -> None:
+    if box is None:
+        console.tell(f"bursar: Assurance: {Assurance.COOPERATIVE}.")
+        return
+    reach = "the meter" if box.is_offline else "the meter, and the internet through it"
+    writes = ", ".join(str(place) for place in box.walls.writable)
+    console.tell(f"bursar: Assurance: {Assurance.SANDBOXED}. It reaches {reach}, and writes in {writes}.")
+
+
+def _run(command: list[str], tags: Tags, limit: "RunLimit | None", box: "Sandbox | None") -> "Finished":
     from app.services.run import CommandMissing, run_metered
 
     places.keep_log("run")
     settings = places.read_settings()
     with places.opened_ledger() as ledger:
         try:
-            return run_metered(ledger, settings, command, tags, limit)
+            return run_metered(ledger, settings, command, tags, limit, box)
         except CommandMissing as error:
             console.show_error(error)
             raise typer.Exit(error.exit_status) from None
@@ -78,9 +111,12 @@ def _check_folder(json_file: Path | None) -> None:
         raise InvalidInput("The receipt has no place", f"{json_file}: name a file in a folder that is there.")
 
 
-def _warn(recipe: "Recipe", quiet: bool) -> None:
-    """Say what of this agent is not seen, and what it still needs."""
+def _warn(recipe: "Recipe", box: "Sandbox | None", quiet: bool) -> None:
+    """Say how far the agent is held, what of it is not seen, and what it still needs."""
     from app.services.launch import bypasses
+
+    if not quiet:
+        _tell_assurance(box)
 
     if recipe.unmetered:
         console.tell(f"bursar: {recipe.unmetered}")

@@ -51,3 +51,7 @@ class FetchError(AppError):
 
 class MeterError(AppError):
     """The meter cannot start or cannot be reached: port in use, no such file, not running."""
+
+
+class SandboxError(AppError):
+    """A sandbox was asked for and cannot be had here."""

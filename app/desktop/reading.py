@@ -9,6 +9,7 @@ from app.desktop.models.chart_range import ChartRange, Series, add_up_days, char
 from app.desktop.models.snapshot import LATELY, Snapshot
 from app.ledger import (
     approval_store,
+    assurance_store,
     call_store,
     cap_store,
     key_store,
@@ -44,6 +45,7 @@ def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRa
         series=_read_series(ledger, now, zone, chosen),
         meter=meter_state.running_meter(ledger),
         is_paused=meter_state.is_paused(ledger),
+        assurance=assurance_store.level_in_force(ledger, now),
         stopped=frozenset(one.session for one in session_store.list_stopped_sessions(ledger)),
     )
 

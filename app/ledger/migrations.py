@@ -214,6 +214,11 @@ def m006_provider_keys(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def m007_key_levels(connection: Connection) -> None:
+    """What stands around the agents that were given keys."""
+    connection.exec_driver_sql("CREATE TABLE key_levels (key_id TEXT NOT NULL PRIMARY KEY, level TEXT NOT NULL)")
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
@@ -221,6 +226,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m004_imports,
     m005_keys,
     m006_provider_keys,
+    m007_key_levels,
 )
 
 

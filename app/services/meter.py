@@ -41,6 +41,10 @@ def meter_command(
         command += ["--upstream", f"{provider}={url}"]
     for place in settings.private_destinations:
         command += ["--private-destination", place]
+    if settings.listen:
+        command += ["--listen", settings.listen]
+        command += [word for name in settings.listen_names for word in ("--listen-name", name)]
+        command += ["--listen-anywhere"] if settings.listen_anywhere else []
     if keys_from_stdin:
         command.append("--keys-from-stdin")
     if stop_with_stdin:

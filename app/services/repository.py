@@ -3,9 +3,13 @@
     project = "billing-api"
     team = "payments"
     cap = "2.50"            # dollars that one `bursar run` here may spend, unless it says otherwise
+    sandbox = true          # run agents here in a sandbox
 
 The file is looked for from the folder upwards to the top of the Git repository; the nearest one counts. Git itself is
 not asked: reading its `HEAD` is enough, and it need not be installed.
+
+Whoever can write in the repository writes this file, an agent too. So it may ask for more care, never for less:
+`sandbox = false` takes no sandbox away.
 """
 
 import tomllib
@@ -25,13 +29,14 @@ _MAX_BYTES = 100_000
 class Repository:
     """Where a run is at home. `task` is the branch; empty outside a repository or on no branch.
 
-    `cap_nano_usd` is None when no cap is named.
+    `cap_nano_usd` is None when no cap is named. `asks_for_sandbox`: agents here are to run in one.
     """
 
     project: str
     task: str = ""
     team: str = ""
     cap_nano_usd: int | None = None
+    asks_for_sandbox: bool = False
 
 
 def repository_at(folder: Path) -> Repository:
@@ -43,7 +48,20 @@ def repository_at(folder: Path) -> Repository:
         task="" if top is None else clean_label(_branch(_git_folder(top))),
         team=clean_label(said.get("team", "")),
         cap_nano_usd=parse_usd(said["cap"]) if "cap" in said else None,
+        asks_for_sandbox=said.get("sandbox") == str(True),
     )
+
+
+def shared_git_folder(top: Path) -> Path | None:
+    """The Git folder that a worktree at `top` shares with its main checkout; None where it has its own, or none.
+
+    A file in the repository says where it is, and could name any folder. So the folder must know of the worktree too.
+    """
+    if not (top / ".git").is_file():
+        return None
+    git = _git_folder(top).resolve()
+    is_known = git.parent.name == "worktrees" and _read(git / "gitdir").strip() == str(top / ".git")
+    return git.parent.parent if is_known and (git.parent.parent / "objects").is_dir() else None
 
 
 def _top(folder: Path) -> Path | None:
@@ -103,13 +121,18 @@ def _settings(file: Path) -> dict[str, str]:
         if name not in _CHECKS:
             known = ", ".join(_CHECKS)
             raise _wrong(file, f"{_line(text, name)}“{clean_label(name)}” is not a setting; there are {known}.")
-        if not isinstance(value, _CHECKS[name]) or isinstance(value, bool) or not _is_amount_if_cap(name, value):
-            form = "an amount like 2.50" if name == "cap" else "a text"
-            raise _wrong(file, f"{_line(text, name)}“{name}” must be {form}.")
+        if type(value) not in _CHECKS[name] or not _is_amount_if_cap(name, value):
+            raise _wrong(file, f"{_line(text, name)}“{name}” must be {_FORMS.get(name, 'a text')}.")
     return {name: str(value) for name, value in values.items()}
 
 
-_CHECKS: dict[str, tuple[type, ...]] = {"project": (str,), "team": (str,), "cap": (str, int, Decimal)}
+_CHECKS: dict[str, tuple[type, ...]] = {
+    "project": (str,),
+    "team": (str,),
+    "cap": (str, int, Decimal),
+    "sandbox": (bool,),
+}
+_FORMS = {"cap": "an amount like 2.50", "sandbox": "true or false"}
 
 
 def _is_amount_if_cap(name: str, value: object) -> bool:

@@ -5,18 +5,20 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
+from app.core.assurance import Assurance
 from app.core.caps import Action, Payer
 from app.core.errors import InvalidInput
 from app.core.key_limits import KeyCap
 from app.core.tags import Scope, Tags, clean_label
 from app.core.windows import Window
 from app.keys.issue import issue_key
+from app.ledger.assurance_store import note_level
 from app.ledger.budget import budget_of
 from app.ledger.cap_store import CapStatus, list_caps, remove_cap
 from app.ledger.engine import Ledger
@@ -27,6 +29,7 @@ from app.services.agents.recipes import recipe_for
 from app.services.kept_meter import KeptMeter
 from app.services.launch import agent_command, agent_environment
 from app.services.receipt import Receipt, settled_receipt
+from app.services.sandbox import Sandbox, SandboxedAgent, Ways, sandboxed_agent
 from app.services.settings import Settings
 
 KEY_LIFE = timedelta(days=30)
@@ -63,7 +66,12 @@ class CommandMissing(InvalidInput):
 
 
 def run_metered(
-    ledger: Ledger, settings: Settings, command: Sequence[str], tags: Tags, limit: RunLimit | None = None
+    ledger: Ledger,
+    settings: Settings,
+    command: Sequence[str],
+    tags: Tags,
+    limit: RunLimit | None = None,
+    sandbox: Sandbox | None = None,
 ) -> Finished:
     """Run `command` with its calls charged to `tags` and wait for its end.
 
@@ -73,14 +81,20 @@ def run_metered(
     recipe, name = recipe_for(command[0]), f"run {tags.agent} {secrets.token_hex(4)}"
     if recipe.programs and not recipe.names_session:
         tags = replace(tags, session=clean_label(name))
-    with _metered(ledger, settings) as gateway_url:
+    with _metered(ledger, settings) as ways:
         key, token = issue_key(
             ledger, name=name, tags=tags, expires_at=datetime.now(UTC) + KEY_LIFE, cap=_key_cap(limit)
         )
+        if sandbox is not None:
+            note_level(ledger, key.key_id, Assurance.SANDBOXED)
         try:
-            connection = Connection(gateway_url, token)
+            connection = Connection(ways.gateway_url, token)
             environment = agent_environment(connection, os.environ, recipe)
-            exit_status = _run(agent_command(command, connection), environment)
+            line = agent_command(command, connection)
+            if sandbox is None:
+                exit_status = _wait_for(_started(line, environment), line)
+            else:
+                exit_status = _wait_for(sandboxed_agent(sandbox, line, environment, ways, token), line)
             receipt = settled_receipt(ledger, key.key_id)
             return Finished(exit_status, receipt, key.tags, _caps_of(ledger, key.tags))
         finally:
@@ -108,41 +122,46 @@ def _caps_of(ledger: Ledger, tags: Tags) -> tuple[CapStatus, ...]:
 
 
 @contextmanager
-def _metered(ledger: Ledger, settings: Settings) -> Iterator[str]:
-    """The gateway's URL of the running meter, or of one started for the time of the block on free ports.
+def _metered(ledger: Ledger, settings: Settings) -> Iterator[Ways]:
+    """Where the running meter is, or one started for the time of the block on free ports.
 
-    Free ports leave the usual ones to the tray, which may be started meanwhile.
+    Free ports leave the usual ones to the tray, which may be started meanwhile; so does keeping to loopback.
     """
     running = running_meter(ledger)
     if running is not None:
-        yield running.gateway_url
+        yield Ways(running.gateway_url, running.forward_url)
         return
     meter = KeptMeter(_on_free_ports(settings), ledger.path)
     try:
-        yield meter.gateway_url
+        yield Ways(meter.gateway_url, meter.forward_url)
     finally:
         meter.stop()
 
 
 def _on_free_ports(settings: Settings) -> Settings:
-    return replace(settings, gateway_port=0, forward_port=0)
+    return replace(settings, gateway_port=0, forward_port=0, listen="")
 
 
-def _run(command: Sequence[str], environment: dict[str, str]) -> int:
+@contextmanager
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    yield subprocess.Popen(command, env=environment)
+
+
+def _wait_for(started: AbstractContextManager[subprocess.Popen[bytes] | SandboxedAgent], command: Sequence[str]) -> int:
+    """The agent's exit status as a shell tells it. Raises CommandMissing."""
     try:
-        process = subprocess.Popen(command, env=environment)
+        with started as agent, _signals_passed_to(agent):
+            status = agent.wait()
     except FileNotFoundError:
         raise CommandMissing("No such command", f"“{command[0]}” is not on the PATH.", NOT_FOUND) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise CommandMissing("The command cannot be started", f"“{command[0]}”: {reason}.", NOT_EXECUTABLE) from None
-    with _signals_passed_to(process):
-        status = process.wait()
     return status if status >= 0 else SIGNAL_BASE - status
 
 
 @contextmanager
-def _signals_passed_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+def _signals_passed_to(agent: subprocess.Popen[bytes] | SandboxedAgent) -> Iterator[None]:
     """Outlive the agent whatever is sent, and hand it on.
 
     At a terminal Ctrl-C reaches the agent by itself, and a second one from here would mean something else to it.
@@ -150,7 +169,7 @@ def _signals_passed_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
     def hand_on(number: int, frame: FrameType | None) -> None:
         if number != signal.SIGINT or not sys.stdin.isatty():
-            process.send_signal(number)
+            agent.send_signal(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if sys.platform != "win32":

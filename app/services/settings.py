@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import InvalidInput
+from app.core.network import parse_network_place
 from app.core.windows import zone
 
 MAX_PORT = 65_535
@@ -35,8 +36,10 @@ class Settings:
 
     Ports: 0 means any free one. `time_zone` is an IANA name; empty means the machine's (see `settings_zone`).
     `upstreams` maps a provider to the base URL its calls go to instead of its own. `private_destinations` are places
-    (`gitlab.internal:443`) on this machine or its network that the forward proxy may reach. `unknown` holds keys of
-    the file that this version has no meaning for.
+    (`gitlab.internal:443`) on this machine or its network that the forward proxy may reach. `listen` is where agents of
+    containers and other machines reach the meter (`172.17.0.1:8443`; empty: nowhere), `listen_names` what they call it,
+    `listen_anywhere` that the whole network may (see `app.core.network`). `unknown` holds keys of the file that this
+    version has no meaning for.
     """
 
     gateway_port: int = 8787
@@ -46,6 +49,9 @@ class Settings:
     notifications: bool = True
     upstreams: Mapping[str, str] = field(default_factory=dict)
     private_destinations: tuple[str, ...] = ()
+    listen: str = ""
+    listen_names: tuple[str, ...] = ()
+    listen_anywhere: bool = False
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -117,8 +123,10 @@ def _from_values(values: Mapping[str, Any]) -> Settings:
         _CHECKS[name](name, value)
     if "theme" in known:
         known["theme"] = Theme(known["theme"])
-    if "private_destinations" in known:
-        known["private_destinations"] = tuple(known["private_destinations"])
+    for name in ("private_destinations", "listen_names"):
+        if name in known:
+            known[name] = tuple(known[name])
+    _check_listen(known)
     return Settings(**known, unknown={name: value for name, value in values.items() if name not in _known()})
 
 
@@ -162,6 +170,26 @@ def _check_places(name: str, value: object) -> None:
         raise InvalidInput(name, f"“{name}” must list hosts with their ports, like gitlab.internal:443.")
 
 
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidInput(name, f"“{name}” must be a text.")
+
+
+def _check_names(name: str, value: object) -> None:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise InvalidInput(name, f"“{name}” must list names, like host.docker.internal.")
+
+
+def _check_listen(values: Mapping[str, Any]) -> None:
+    if values.get("listen"):
+        try:
+            parse_network_place(
+                values["listen"], values.get("listen_names", ()), is_meant=values.get("listen_anywhere", False)
+            )
+        except InvalidInput as error:
+            raise InvalidInput("listen", f"{error.title}. {error.message}") from None
+
+
 def _is_base_url(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("http://", "https://"))
 
@@ -174,6 +202,9 @@ _CHECKS = {
     "notifications": _check_switch,
     "upstreams": _check_upstreams,
     "private_destinations": _check_places,
+    "listen": _check_text,
+    "listen_names": _check_names,
+    "listen_anywhere": _check_switch,
 }
 
 

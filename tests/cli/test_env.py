@@ -3,7 +3,9 @@ import subprocess
 import pytest
 
 from app.cli.env import Shell, export_line, removal_line
+from app.core.assurance import Assurance
 from app.keys.virtual_keys import looks_like_virtual_key
+from app.ledger.assurance_store import level_of
 from app.ledger.engine import Ledger
 from app.ledger.key_store import list_keys
 from tests.cli.conftest import Bursar
@@ -35,8 +37,22 @@ def test_each_call_makes_a_key_of_its_own(bursar: Bursar, ledger: Ledger) -> Non
 @pytest.mark.parametrize("shell", list(Shell))
 def test_every_shell_has_its_own_words(bursar: Bursar, shell: Shell) -> None:
     out = bursar("env", "--shell", shell).out
-    start = {"sh": "export ", "fish": "set -gx ", "powershell": "$env:"}[shell]
+    start = {"sh": "export ", "fish": "set -gx ", "powershell": "$env:", "docker": ""}[shell]
     assert f"{start}OPENAI_BASE_URL" in out
+
+
+def test_an_agent_elsewhere_is_given_the_address_it_reaches(
+    bursar: Bursar, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "only.here")
+    ran = bursar("env", "--at", "https://host.docker.internal:8443/", "--shell", "docker")
+    given = dict(line.split("=", 1) for line in ran.out.splitlines())
+    assert given["ANTHROPIC_BASE_URL"] == "https://host.docker.internal:8443/anthropic"
+    assert looks_like_virtual_key(given["ANTHROPIC_API_KEY"])
+    assert "only.here" not in ran.out
+    [key] = list_keys(ledger)
+    assert level_of(ledger, key.key_id) is Assurance.SEPARATED
+    assert bursar("env", "--at", "http://10.0.0.1:8443").status == 1
 
 
 def test_nothing_in_a_value_is_taken_as_a_command() -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -102,3 +103,30 @@ def test_a_port_in_use_is_told(bursar: Bursar) -> None:
 def test_keys_that_cannot_be_read_are_told_and_not_repeated(bursar: Bursar, text: str) -> None:
     ran = bursar("proxy", "--keys-from-stdin", stdin=text)
     assert (ran.status, ran.err.splitlines()[0]) == (1, "No keys on standard input")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title"),
+    [
+        (("--listen", "0.0.0.0:8443"), "“0.0.0.0:8443” is no place to listen"),
+        (("--listen-name", "host.docker.internal"), "Nowhere to listen"),
+        (("--listen", "198.18.77.9:8443"), "The meter cannot listen at 198.18.77.9:8443"),
+    ],
+)
+def test_a_place_on_the_network_that_cannot_be_had_is_told(
+    bursar: Bursar, arguments: tuple[str, ...], title: str
+) -> None:
+    ran = bursar("proxy", "--gateway-port", "0", "--forward-port", "0", *arguments)
+    assert (ran.status, ran.err.splitlines()[0]) == (1, title)
+
+
+def test_it_listens_for_agents_elsewhere_and_its_certificate_is_told(bursar: Bursar) -> None:
+    assert bursar("ca").err.splitlines()[0] == "There is no certificate yet"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{probe.getsockname()[1]}"
+    with _proxy("--listen", place, "--listen-name", "meter.test"):
+        context = ssl.create_default_context(cadata=bursar("ca").out)
+        host, _, port = place.partition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as plain:
+            context.wrap_socket(plain, server_hostname="meter.test").close()

@@ -113,13 +113,13 @@ def test_without_a_meter_a_run_has_one_of_its_own_and_ends_it(bursar: Bursar, le
 class TestCommandsThatDoNotRun:
     def test_a_missing_command_has_status_127(self, bursar: Bursar, ledger: Ledger) -> None:
         ran = bursar("run", "--", "no-such-agent-anywhere")
-        assert (ran.status, ran.err.splitlines()[0]) == (127, "No such command")
+        assert (ran.status, ran.err.splitlines()[1]) == (127, "No such command")
         assert list_keys(ledger) == []
 
     def test_one_that_is_not_a_program_has_status_126(self, bursar: Bursar, tmp_path: Path) -> None:
         (tmp_path / "notes.txt").write_text("not a program")
         ran = bursar("run", "--", str(tmp_path / "notes.txt"))
-        assert (ran.status, ran.err.splitlines()[0]) == (126, "The command cannot be started")
+        assert (ran.status, ran.err.splitlines()[1]) == (126, "The command cannot be started")
 
     def test_an_agent_killed_by_a_signal_has_the_shells_status(self, bursar: Bursar) -> None:
         assert bursar("run", "--", "sh", "-c", "kill -9 $$").status == 137

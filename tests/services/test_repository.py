@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import InvalidInput
-from app.services.repository import Repository, repository_at
+from app.services.repository import Repository, repository_at, shared_git_folder
 
 
 @pytest.fixture
@@ -59,12 +59,14 @@ def test_a_file_above_the_repository_says_nothing(checkout: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('project = "x"\nteams = "y"\n', "Line 2: “teams” is not a setting; there are project, team, cap."),
+        ('project = "x"\nteams = "y"\n', "Line 2: “teams” is not a setting; there are project, team, cap, sandbox."),
         ('project = "x"\n\ncap = "2,50"\n', "Line 3: “cap” must be an amount like 2.50."),
         ("cap = true\n", "Line 1: “cap” must be an amount like 2.50."),
         ("cap = -1\n", "Line 1: “cap” must be an amount like 2.50."),
         ("cap = nan\n", "Line 1: “cap” must be an amount like 2.50."),
         ("project = 7\n", "Line 1: “project” must be a text."),
+        ('sandbox = "no"\n', "Line 1: “sandbox” must be true or false."),
+        ("sandbox = 1\n", "Line 1: “sandbox” must be true or false."),
         ("[project]\nname = 1\n", "Line 1: “project” must be a text."),
         ('project = "x"\nteam = \n', "line 2"),
     ],
@@ -81,3 +83,22 @@ def test_a_file_that_is_no_text_is_told(checkout: Path) -> None:
     (checkout / ".bursar.toml").write_bytes(b"project = '\xff'")
     with pytest.raises(InvalidInput, match="UnicodeDecodeError"):
         repository_at(checkout)
+
+
+@pytest.mark.parametrize(("said", "asks"), [("sandbox = true\n", True), ("sandbox = false\n", False), ("", False)])
+def test_a_repository_may_ask_for_a_sandbox(checkout: Path, said: str, asks: bool) -> None:
+    (checkout / ".bursar.toml").write_text(said)
+    assert repository_at(checkout).asks_for_sandbox is asks
+
+
+def test_a_worktree_shares_the_git_folder_that_knows_of_it_and_no_other(checkout: Path, tmp_path: Path) -> None:
+    git, worktree, victim = checkout / ".git", tmp_path / "second", tmp_path / "victim"
+    kept = git / "worktrees" / "second"
+    for folder in (kept, git / "objects", worktree, victim / "worktrees" / "second", victim / "objects"):
+        folder.mkdir(parents=True)
+    (kept / "gitdir").write_text(f"{worktree / '.git'}\n")
+    (worktree / ".git").write_text(f"gitdir: {kept}\n")
+    assert shared_git_folder(worktree) == git
+    (worktree / ".git").write_text(f"gitdir: {victim / 'worktrees' / 'second'}\n")
+    assert shared_git_folder(worktree) is None
+    assert shared_git_folder(checkout) is None

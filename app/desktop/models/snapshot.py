@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from app.core.assurance import Assurance
 from app.core.call import Call
 from app.core.provider_keys import ProviderKey
 from app.desktop.models.chart_range import Series
@@ -23,7 +24,7 @@ class Snapshot:
 
     `caps` are tightest first, `waiting` oldest first, `calls` newest first, `sessions` busiest first (those of the last
     ten minutes). `meter` is None when none runs; `trouble` then says why, once it has been gone for two seconds.
-    `stopped` are the sessions that a person stopped.
+    `stopped` are the sessions that a person stopped, `assurance` is the level of the weakest key in force.
     """
 
     read_at: datetime
@@ -43,6 +44,7 @@ class Snapshot:
     is_paused: bool
     trouble: str = ""
     stopped: frozenset[str] = frozenset()
+    assurance: Assurance = Assurance.COOPERATIVE
 
     @property
     def rate_nano_usd(self) -> int:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from app.core.assurance import Assurance
 from app.core.errors import AppError
 from app.keys.vault import Vault
+from app.ledger.assurance_store import level_in_force
 from app.ledger.database_version import is_mended, sqlite_version
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import running_meter
@@ -31,6 +33,7 @@ def machine_findings(
         price_finding(prices_as_of(ledger), now),
         *key_findings(ledger, vault),
         *mode_findings(files),
+        assurance_finding(level_in_force(ledger, now)),
     ]
 
 
@@ -69,6 +72,14 @@ def price_finding(as_of: datetime | None, now: datetime) -> Finding:
     if notice:
         return Finding(Level.NOTE, "Prices", "The prices may be out of date", notice)
     return Finding(Level.FINE, "Prices", f"The prices are {age_days(as_of, now)} days old")
+
+
+def assurance_finding(level: Assurance) -> Finding:
+    """How far agents are held back."""
+    title = f"Assurance: {level}"
+    if level is not Assurance.COOPERATIVE:
+        return Finding(Level.FINE, "Agents", title, level.meaning)
+    return Finding(Level.NOTE, "Agents", title, level.meaning, "On Linux: bursar run --sandbox -- COMMAND")
 
 
 def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:

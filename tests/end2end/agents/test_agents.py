@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -98,5 +99,42 @@ def test_claude_code_over_sse_is_metered_exactly(home: Path, folder: Path) -> No
     model = MessagesModel()
     with Provider(model.answer).running() as provider, meter(home, {"anthropic": provider.url}) as running:
         assert "all done" in run(running, "claude", CLAUDE, folder)
+        check_exact(running.calls(len(model.bill.lines)), model.bill)
+    check_tool_ran(folder, model.bill)
+
+
+def run_sandboxed(program: str, arguments: Sequence[str], folder: Path, person: Path, home: Path) -> str:
+    """Run an agent with `bursar run --sandbox`, in a repository of its own. Returns what it printed."""
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    (person / ".ssh").mkdir(parents=True)
+    keep = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")}
+    own = {
+        "HOME": str(person),
+        "BURSAR_HOME": str(home),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "run", "--sandbox", "--", agent(program), *arguments],
+        env=keep | own, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=AGENT_TIMEOUT_S,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Assurance: sandboxed" in ended.stderr
+    return ended.stdout
+
+
+def test_claude_code_works_in_the_sandbox(home: Path, folder: Path, tmp_path: Path) -> None:
+    model = MessagesModel()
+    with Provider(model.answer).running() as provider, meter(home, {"anthropic": provider.url}) as running:
+        assert "all done" in run_sandboxed("claude", CLAUDE, folder, tmp_path / "person", home)
+        check_exact(running.calls(len(model.bill.lines)), model.bill)
+    check_tool_ran(folder, model.bill)
+    assert len((tmp_path / "person" / ".claude" / ".claude.json").read_text()) > 10, "its own notes are kept"
+
+
+def test_codex_works_in_the_sandbox(home: Path, folder: Path, tmp_path: Path) -> None:
+    model = ResponsesModel()
+    with SocketProvider(model.reply).running() as provider, meter(home, {"openai": provider.url}) as running:
+        assert "all done" in run_sandboxed("codex", CODEX, folder, tmp_path / "person", home)
         check_exact(running.calls(len(model.bill.lines)), model.bill)
     check_tool_ran(folder, model.bill)

@@ -106,4 +106,4 @@ def test_what_is_wrong_stands_first(ledger: Ledger) -> None:
     note_provider_key(ledger, KeyName("anthropic"), datetime.now(UTC))
     found = in_order(machine_findings(ledger, FREE, FixedVault({}), [], datetime.now(UTC)))
     assert found[0].level is Level.WRONG
-    assert {finding.subject for finding in found} == {"Meter", "Ledger", "Prices", "Keyring"}
+    assert {finding.subject for finding in found} == {"Meter", "Ledger", "Prices", "Keyring", "Agents"}

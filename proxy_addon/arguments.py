@@ -1,0 +1,58 @@
+"""What the meter's process is started with."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.errors import InvalidInput
+from app.core.network import NetworkPlace, parse_network_place
+from proxy_addon.routes import parse_place
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What the meter was started with. Port 0 means any free one."""
+
+    ledger: Path
+    gateway_port: int
+    forward_port: int
+    upstreams: dict[str, str]
+    private_destinations: frozenset[tuple[str, int]]
+    network: NetworkPlace | None
+    keys_from_stdin: bool
+    stop_with_stdin: bool
+
+
+def parse_arguments() -> Arguments:
+    """Those of this process. Raises InvalidInput; leaves with status 2 for unknown ones, as programs do."""
+    parser = argparse.ArgumentParser(prog="python -m proxy_addon", description="Bursar's meter.")
+    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--gateway-port", type=int, default=8787)
+    parser.add_argument("--forward-port", type=int, default=8788)
+    parser.add_argument("--upstream", action="append", default=[], metavar="PROVIDER=URL")
+    parser.add_argument("--private-destination", action="append", default=[], metavar="HOST:PORT")
+    parser.add_argument("--listen", default="", metavar="ADDRESS:PORT")
+    parser.add_argument("--listen-name", action="append", default=[], metavar="NAME")
+    parser.add_argument("--listen-anywhere", action="store_true")
+    parser.add_argument("--keys-from-stdin", action="store_true")
+    parser.add_argument("--stop-with-stdin", action="store_true")
+    given = parser.parse_args()
+    upstreams = {}
+    for pair in given.upstream:
+        provider, sign, url = pair.partition("=")
+        if not sign:
+            raise InvalidInput("Not an upstream", f"“{pair[:80]}” must look like openai=https://llm.example.com")
+        upstreams[provider] = url
+    network = None
+    if given.listen:
+        network = parse_network_place(given.listen, given.listen_name, is_meant=given.listen_anywhere)
+    return Arguments(
+        given.ledger,
+        given.gateway_port,
+        given.forward_port,
+        upstreams,
+        frozenset(parse_place(text) for text in given.private_destination),
+        network,
+        given.keys_from_stdin,
+        given.stop_with_stdin,
+    )
