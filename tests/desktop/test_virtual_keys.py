@@ -5,6 +5,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.core.assurance import Assurance
 from app.core.key_limits import KeyLimits
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope, Tags
@@ -15,6 +16,7 @@ from app.desktop.window import Window
 from app.keys.issue import issue_key
 from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
 from app.ledger import cap_store, key_store
+from app.ledger.assurance_store import note_level
 from app.ledger.engine import Ledger
 from tests.desktop.conftest import Scribe
 
@@ -118,3 +120,10 @@ def test_a_key_without_limits_may_use_all_and_an_expired_one_nothing(
     page.key_table.selectRow(1)
     assert page.revoke_button.isVisible()
     assert not page.rotate_button.isVisible()
+
+
+def test_the_head_says_how_far_agents_are_held_back(qtbot: QtBot, page: KeysPage, ledger: Ledger) -> None:
+    assert page.assurance.link.text() == "Assurance: cooperative"
+    key, _token = issue_key(ledger, name="boxed", tags=Tags(project="p"))
+    note_level(ledger, key.key_id, Assurance.SANDBOXED)
+    qtbot.waitUntil(lambda: page.assurance.link.text() == "Assurance: sandboxed")

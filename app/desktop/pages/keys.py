@@ -19,6 +19,7 @@ from app.desktop.pages.page import MARGIN, Page
 from app.desktop.pages.provider_keys import ProviderKeysSection
 from app.desktop.pages.section import caption, empty_words, section_head
 from app.desktop.pages.virtual_key_dialogs import NewKeyDialog, RotateKeyDialog, ShowKeyDialog
+from app.desktop.widgets.assurance import AssuranceLink
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.ground import scrolling
 from app.desktop.widgets.table import CELL_PAD, Table
@@ -42,6 +43,8 @@ class KeysPage(Page):
         self.revoke_button = button("Revoke", self.ask_revoke, kind="destructive")
         self.rotate_button = button("New token…", self.ask_rotate)
         self.new_button = button("New virtual key…", self.create_new, kind="primary")
+        self.assurance = AssuranceLink()
+        self.head.addWidget(self.assurance)
         self.dialog: NewKeyDialog | RotateKeyDialog | ShowKeyDialog | ConfirmDialog | None = None
         self._no_key = empty_words("No virtual key yet. “bursar run” makes one for each run by itself.")
         self._lay_out()
@@ -50,6 +53,7 @@ class KeysPage(Page):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Render this reading."""
         self._clock.now = snapshot.read_at
+        self.assurance.show_level(snapshot.assurance)
         self.providers.show_keys(snapshot.provider_keys)
         caps = (status.cap for status in snapshot.caps)
         self._caps = {cap.scope_key: cap for cap in caps if cap.scope is Scope.VIRTUAL_KEY}
