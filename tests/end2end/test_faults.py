@@ -120,7 +120,7 @@ def test_port_in_use_is_told_before_anything_starts(home: Path) -> None:
 def test_no_provider_key_is_told_with_the_way_to_add_one(home: Path, provider: Provider) -> None:
     with meter(home, {"openai": provider.url}, keys={}) as running:
         status, _headers, answer = post(running, CHAT, BODY)
-    assert status == 503
+    assert status == 401
     assert "bursar keys provider set openai" in json.loads(answer)["error"]["message"]
     assert provider.seen == []
 
