@@ -131,16 +131,24 @@ def become_bursar(arguments: list[str]) -> int:
 def run_tests(arguments: list[str]) -> int:
     """Every check in order, each run even when one before it failed; with arguments only pytest with these."""
     provide(system_libraries.needs_of_screen(headless=True), "the tests")
-    tools = system_libraries.KEYRING_TOOLS if sys.platform.startswith("linux") else ()
-    absent = system_libraries.install(system_libraries.missing(tools), say)
-    if absent:
-        say("the tests of the OS keyring are skipped, " + system_libraries.advice(absent))
+    has_keyring = gets_tools(system_libraries.KEYRING_TOOLS, "the OS keyring")
+    gets_tools(system_libraries.WALL_TOOLS, "sandboxes and networks")
     ready_environment("dev")
     failed = [] if arguments else [name for name, command in checks() if not passes(name, command)]
-    code = run_pytest(arguments, with_keyring=bool(tools) and not absent)
+    code = run_pytest(arguments, has_keyring)
     if failed:
         say("failed: " + ", ".join(failed) + (", pytest" if code else ""))
     return code or bool(failed)
+
+
+def gets_tools(tools: tuple[system_libraries.Need, ...], subject: str) -> bool:
+    """Whether the tools that tests of a subject need on Linux are there, installed if need be."""
+    if not sys.platform.startswith("linux"):
+        return False
+    absent = system_libraries.install(system_libraries.missing(tools), say)
+    if absent:
+        say("tests of %s are skipped, %s" % (subject, system_libraries.advice(absent)))
+    return not absent
 
 
 def checks() -> list[tuple[str, list[str]]]:

@@ -55,6 +55,10 @@ KEYRING_TOOLS = (  # the tests of the OS keyring run in a session of their own
     Need("dbus-run-session", "dbus", "dbus-daemon", "dbus", "dbus-1"),
     Need("gnome-keyring-daemon", "gnome-keyring", "gnome-keyring", "gnome-keyring", "gnome-keyring"),
 )
+WALL_TOOLS = (  # the tests of the sandbox, and of agents in a network of their own
+    Need("bwrap", "bubblewrap", "bubblewrap", "bubblewrap", "bubblewrap"),
+    Need("ip", "iproute2", "iproute", "iproute2", "iproute2"),
+)
 INSTALLERS = {
     "apt": "apt-get install --no-install-recommends",
     "dnf": "dnf install",
