@@ -55,6 +55,7 @@ def run_agent(
     nano = parse_usd(cap) if cap else home.cap_nano_usd
     limit = None if nano is None else RunLimit(nano, at_limit)
     _check_folder(json_file)
+    places.keep_log("run")  # where Bursar cannot start, that is all there is to say
     is_wanted = offline or (home.asks_for_sandbox if sandbox is None else sandbox)
     box = _sandbox(command[0], recipe, is_offline=offline) if is_wanted else None
     _warn(recipe, box, quiet)
@@ -95,7 +96,6 @@ def _tell_assurance(box: "Sandbox | None") -> None:
 def _run(command: list[str], tags: Tags, limit: "RunLimit | None", box: "Sandbox | None") -> "Finished":
     from app.services.run import CommandMissing, run_metered
 
-    places.keep_log("run")
     settings = places.read_settings()
     with places.opened_ledger() as ledger:
         try:
@@ -117,7 +117,6 @@ def _warn(recipe: "Recipe", box: "Sandbox | None", quiet: bool) -> None:
 
     if not quiet:
         _tell_assurance(box)
-
     if recipe.unmetered:
         console.tell(f"bursar: {recipe.unmetered}")
     for name in bypasses(os.environ):
