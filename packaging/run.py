@@ -30,6 +30,9 @@ KEYRING_SESSION = (
     'exec "$@"'
 )
 
+# Two at a time, or as many as there are cores up to four: most tests wait for processes, and more would starve them.
+SIDE_BY_SIDE = ["-n", str(max(2, min(4, os.cpu_count() or 2))), "--dist", "worksteal"]
+
 
 class CannotStart(Exception):
     """Bursar cannot be started; the text says what to do."""
@@ -135,7 +138,7 @@ def run_tests(arguments: list[str]) -> int:
     gets_tools(system_libraries.WALL_TOOLS, "sandboxes and networks")
     ready_environment("dev")
     failed = [] if arguments else [name for name, command in checks() if not passes(name, command)]
-    code = run_pytest(arguments, has_keyring)
+    code = run_pytest(arguments or SIDE_BY_SIDE, has_keyring)
     if failed:
         say("failed: " + ", ".join(failed) + (", pytest" if code else ""))
     return code or bool(failed)
@@ -192,7 +195,9 @@ def test_variables(home: Path) -> dict[str, str]:
     """The variables for the tests: the person's, with every one that leads to a home, a session or a proxy replaced."""
     led = ("XDG_", "DBUS_", "GNOME_KEYRING", "BURSAR_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     variables = {
-        name: value for name, value in environment.child_environment().items() if not name.upper().startswith(led)
+        name: value
+        for name, value in environment.child_environment().items()
+        if not name.upper().startswith(led) or name == "BURSAR_RECORDINGS"
     }
     runtime = home / "runtime"
     runtime.mkdir(mode=0o700)

@@ -138,8 +138,10 @@ def test_tests_meet_neither_home_nor_session_nor_proxy_of_the_person(
     for name in ("XDG_DATA_HOME", "DBUS_SESSION_BUS_ADDRESS", "BURSAR_HEADLESS", "https_proxy"):
         monkeypatch.setenv(name, "the person's own")
 
+    monkeypatch.setenv("BURSAR_RECORDINGS", "recordings elsewhere")
     variables = run.test_variables(tmp_path)
 
+    assert variables["BURSAR_RECORDINGS"] == "recordings elsewhere"
     assert "the person's own" not in variables.values()
     assert variables["HOME"] == str(tmp_path)
     assert variables["QT_QPA_PLATFORM"] == "offscreen"
