@@ -175,6 +175,7 @@ class Exchange:
             duration_ms=duration_ms,
             time_to_first_chunk_ms=None if first_chunk is None else _milliseconds(self.started, first_chunk),
             billing=self.draft.billing,
+            origin=self.draft.origin,
         )
 
 
@@ -215,6 +216,7 @@ def _unsent(draft: Draft, error_type: str) -> Call:
         is_stream=draft.is_stream,
         error_type=error_type,
         billing=draft.billing,
+        origin=draft.origin,
     )
 
 

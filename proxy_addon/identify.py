@@ -26,8 +26,10 @@ _CLAUDE_LOGIN = "sk-ant-oat"
 Google's logins go to hosts of their own, which tell as much."""
 KEY_HEADERS = ("x-api-key", "authorization", "x-goog-api-key", "api-key")
 
+_OPENCODE = ("x-parent-session-id", "x-session-id")
+"""A sub-agent of opencode has a session of its own, and names the one it was started from: that is where it belongs."""
 # Measured on the wire: Claude Code, Codex (two spellings over time), opencode; wire-formats notes, section 3.
-_SESSION_HEADERS = (SESSION_HEADER, "x-claude-code-session-id", "session-id", "session_id", "x-session-id")
+_SESSION_HEADERS = (SESSION_HEADER, "x-claude-code-session-id", "session-id", "session_id", *_OPENCODE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.tags import Tags, clean_label
 from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
 from app.ledger.key_store import KeyHolder, holder_of
+from proxy_addon.attribution import origin_of
 from proxy_addon.budget import Budget
 from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
@@ -109,6 +110,7 @@ class Meter:
         person may need."""
         try:
             holder = await self._holder(request.caller)
+            request = replace(request, origin=origin_of(request.headers, request.route.path, message))
             self._check(request, facts, holder, forbidden_model(holder.limits, facts.model))
             return await self._admit(request, facts, holder.tags, message)
         except _Left:
@@ -144,6 +146,7 @@ class Meter:
         if route.kind is Kind.FREE or request.is_socket:
             return Cleared(await self._real_key(request, holder.tags), holder)
         facts, body = _read(request)
+        request = replace(request, origin=origin_of(request.headers, route.path, body))
         self._check(request, facts, holder, _forbidden(holder, request, facts, body))
         real_key = await self._real_key(request, holder.tags)
         exchange = await self._admit(request, facts, holder.tags, request.body, body)

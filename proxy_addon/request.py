@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from app.core.exchange import RequestFacts
+from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.reservations import Draft, Quote
 from app.core.tags import Tags
 from app.ledger.identifiers import new_id
@@ -21,7 +22,7 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class Request:
     """What came in. `headers` are lower-case; `body` is as it came off the wire. `is_socket`: it asks for one, whose
-    turns are judged one by one."""
+    turns are judged one by one. `origin` is which part of the agent asks, once the body was looked at."""
 
     route: Route
     headers: Mapping[str, str]
@@ -29,6 +30,7 @@ class Request:
     caller: Caller
     is_client_gone: Callable[[], bool]
     is_socket: bool = False
+    origin: Origin = MAIN_ORIGIN
 
 
 def draft_of(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput | None = None) -> Draft:
@@ -44,6 +46,7 @@ def draft_of(request: Request, facts: RequestFacts, tags: Tags, known: KnownInpu
         is_stream=facts.is_stream,
         tags=tags.labelled(request.caller.task, request.caller.session or facts.session),
         billing=billing_of(request.caller, route),
+        origin=request.origin,
         worst_nano_usd=worst_case(
             provider=route.provider, facts=facts, started_at=now, host=route.upstream.host, known=known
         ),

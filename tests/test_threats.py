@@ -114,6 +114,7 @@ THREATS = {
             "end2end/test_attribution.py::test_no_header_and_no_field_charges_somebody_else",
             "core/test_tags.py::test_an_agent_adds_labels_but_changes_none",
             "proxy_addon/test_identify.py::test_key_in_the_request_goes_before_the_one_in_the_proxy_address",
+            "proxy_addon/test_attribution.py::test_nothing_odd_raises_nor_changes_who_pays",
         ),
     ),
     "T11": Threat(

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.core.money import MAX_CALL_NANO_USD
+from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.tags import Billing, Tags, clean_name
 from app.core.usage import Usage
 
@@ -79,6 +80,7 @@ class Call:
     duration_ms: int | None = None
     time_to_first_chunk_ms: int | None = None
     billing: Billing = Billing.API
+    origin: Origin = MAIN_ORIGIN
 
     def __post_init__(self) -> None:
         if (self.cost_nano_usd is None) != (self.cost_basis is Basis.UNPRICED):

@@ -12,6 +12,7 @@ from enum import StrEnum
 from app.core.call import ApiShape
 from app.core.caps import Answer, Payer
 from app.core.money import MAX_CALL_NANO_USD
+from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.tags import Billing, Tags, clean_name
 
 CapWindow = tuple[str, str]
@@ -75,6 +76,7 @@ class Draft:
     worst_nano_usd: int | None
     held_nano_usd: int | None = None
     billing: Billing = Billing.API
+    origin: Origin = MAIN_ORIGIN
 
     def __post_init__(self) -> None:
         if self.worst_nano_usd is not None:

@@ -19,7 +19,7 @@ from app.ledger.meter_state import paused
 from app.ledger.observation_store import observe
 from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to
 from app.ledger.raise_store import end_raises
-from app.ledger.rows import payer_columns
+from app.ledger.rows import origin_columns, payer_columns
 from app.ledger.session_store import forget_cut, is_stopped, was_cut
 from app.ledger.tables import holds, reservations
 from app.ledger.waiting_line import join_line, leave_line, windows_ahead
@@ -163,7 +163,7 @@ def _write_reservation(connection: Connection, draft: Draft, holding: Holding) -
         "is_stream": draft.is_stream,
         "billing": draft.billing,
     }
-    connection.execute(_RESERVE, row | payer_columns(draft.tags))
+    connection.execute(_RESERVE, row | payer_columns(draft.tags) | origin_columns(draft.origin))
     if holding.windows:
         connection.execute(
             _NOTE_HOLDS,

@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, text
 from sqlmodel import Field, SQLModel
 
-from app.ledger.tables import Instant, PayerColumns, calls
+from app.ledger.tables import Instant, OriginColumns, PayerColumns, calls
 
 
 def _count() -> Any:
     return Field(default=None, sa_type=BigInteger)
 
 
-class ImportedCallRow(PayerColumns, table=True):
+class ImportedCallRow(PayerColumns, OriginColumns, table=True):
     """A call out of an agent's log. `wire_call_id` names the metered call that it is, empty where there is none."""
 
     __tablename__ = "imported_calls"

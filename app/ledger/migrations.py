@@ -219,6 +219,24 @@ def m007_key_levels(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE TABLE key_levels (key_id TEXT NOT NULL PRIMARY KEY, level TEXT NOT NULL)")
 
 
+_ORIGINS = tuple(
+    f"ALTER TABLE {table} ADD COLUMN {column}"
+    for table in ("calls", "reservations", "imported_calls")
+    for column in (
+        "request_class TEXT NOT NULL DEFAULT 'main'",
+        "agent_id TEXT NOT NULL DEFAULT ''",
+        "parent_agent_id TEXT NOT NULL DEFAULT ''",
+        "agent_kind TEXT NOT NULL DEFAULT ''",
+    )
+)
+
+
+def m008_origins(connection: Connection) -> None:
+    """What each call was for, and which sub-agent made it."""
+    for statement in _ORIGINS:
+        connection.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
@@ -227,6 +245,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m005_keys,
     m006_provider_keys,
     m007_key_levels,
+    m008_origins,
 )
 
 

@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.origin import Origin, RequestClass
 from app.core.tags import Billing, Tags
 from app.core.usage import Usage
 
@@ -36,6 +37,21 @@ def tags_of(row: Any) -> Tags:
     )
 
 
+def origin_columns(origin: Origin) -> dict[str, str]:
+    """The columns that say which part of an agent asked."""
+    return {
+        "request_class": origin.request_class,
+        "agent_id": origin.agent_id,
+        "parent_agent_id": origin.parent_id,
+        "agent_kind": origin.kind,
+    }
+
+
+def origin_of(row: Any) -> Origin:
+    """Which part of an agent asked, read back."""
+    return Origin(RequestClass(row["request_class"]), row["agent_id"], row["parent_agent_id"], row["agent_kind"])
+
+
 def call_columns(call: Call, charged_nano_usd: int) -> dict[str, Any]:
     """A call as a row. `charged_nano_usd` is what its caps carry for it."""
     return {
@@ -60,6 +76,7 @@ def call_columns(call: Call, charged_nano_usd: int) -> dict[str, Any]:
         "billing": call.billing,
         **{name: getattr(call.usage, name) for name in _USAGE_FIELDS},
         **payer_columns(call.tags),
+        **origin_columns(call.origin),
     }
 
 
@@ -86,4 +103,5 @@ def call_of(row: Any) -> Call:
         duration_ms=row["duration_ms"],
         time_to_first_chunk_ms=row["time_to_first_chunk_ms"],
         billing=Billing(row["billing"]),
+        origin=origin_of(row),
     )

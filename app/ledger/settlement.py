@@ -15,7 +15,7 @@ from app.core.caps import Cap, cap_name
 from app.core.reservations import ReservationState
 from app.core.tags import Billing
 from app.core.usage import Usage
-from app.ledger.rows import call_columns, tags_of
+from app.ledger.rows import call_columns, origin_of, tags_of
 from app.ledger.tables import alerts, calls, holds, reservations, totals
 
 # Built once: to build a statement takes longer than to run it.
@@ -110,6 +110,7 @@ def _lost_call(row: Any) -> Call:
         is_stream=row["is_stream"],
         error_type="meter_died",
         billing=Billing(row["billing"]),
+        origin=origin_of(row),
     )
 
 

@@ -54,7 +54,16 @@ class PayerColumns(SQLModel):
     virtual_key_id: str = ""
 
 
-class CallRow(PayerColumns, table=True):
+class OriginColumns(SQLModel):
+    """Which part of an agent asked, wherever a row says it."""
+
+    request_class: str = "main"
+    agent_id: str = ""
+    parent_agent_id: str = ""
+    agent_kind: str = ""
+
+
+class CallRow(PayerColumns, OriginColumns, table=True):
     """One call. `charged_nano_usd` is what caps carry: its cost, or the worst case while the truth is unknown."""
 
     __tablename__ = "calls"
@@ -134,7 +143,7 @@ class TotalRow(SQLModel, table=True):
     unpriced_calls: int = 0
 
 
-class ReservationRow(PayerColumns, table=True):
+class ReservationRow(PayerColumns, OriginColumns, table=True):
     """Money held for one call, with all that is needed to write the call should the meter die before its answer.
 
     `held_nano_usd` is what its windows hold; `worst_nano_usd` is the most it can cost, which may be more.

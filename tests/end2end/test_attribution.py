@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 
 from app.core.call import ApiShape
+from app.core.key_limits import KeyLimits
+from app.core.origin import Origin, RequestClass
 from app.core.tags import Tags
 from app.keys.issue import issue_key
 from tests.end2end.bare_http import post
@@ -39,6 +41,8 @@ OTHERS = (
     *("helicone-user-id", "helicone-session-id", "helicone-property-project", "x-portkey-metadata", "x-bf-vk"),
     *("x-portkey-virtual-key", "openai-organization", "openai-project", "x-goog-user-project", "x-openrouter-title"),
     *("x-title", "http-referer", "baggage", "traceparent", "x-app", "x-claude-code-agent-id", "originator", "from"),
+    *("x-claude-code-parent-agent-id", "x-claude-code-request-class", "x-claude-code-agent-type", "x-openai-subagent"),
+    *("x-codex-parent-thread-id", "thread-id", "session-id", "x-parent-session-id", "x-interaction-type"),
     *("x-codex-turn-metadata", "x-amzn-bedrock-trace", "cf-aig-metadata", "x-vercel-ai-project", "user-agent", "via"),
 )
 """Headers by which gateways, agents and providers are told who calls."""
@@ -115,3 +119,26 @@ def test_another_keys_token_in_a_second_place_is_not_mixed_with_the_first(
     both = {"x-api-key": running.token, "authorization": f"Bearer {running.token}", "x-bursar-key": token}
     post(running, path, json.dumps(body).encode(), headers=both)
     assert new_calls(1)[0].tags == key.tags
+
+
+def test_a_sub_agent_and_a_title_are_told_apart_in_one_session(running: RunningMeter, new_calls: NewCalls) -> None:
+    path, body = DIALECTS[ApiShape.ANTHROPIC_MESSAGES]("some-model")
+    opencode = {"user-agent": "opencode/1.18.33", "x-session-id": "ses_a"}
+    title = body | {"system": "You are a title generator. You output ONLY a thread title."}
+    child = {"x-session-id": "ses_b", "x-parent-session-id": "ses_a"}
+    for sent, more in ((title, {}), (body, {}), (body, child)):
+        post(running, path, json.dumps(sent).encode(), headers=opencode | more)
+    calls = new_calls(3)
+    assert {call.tags.session for call in calls} == {"ses_a"}
+    found = {(call.origin.request_class, call.origin.agent_id) for call in calls}
+    assert found == {(RequestClass.TITLE, ""), (RequestClass.MAIN, ""), (RequestClass.SUB_AGENT, "ses_b")}
+
+
+def test_a_refused_call_is_known_as_its_sub_agents(running: RunningMeter, new_calls: NewCalls) -> None:
+    key, token = issue_key(running.ledger, name="nothing but x", tags=PAYER, limits=KeyLimits(models=("x",)))
+    path, body = DIALECTS[ApiShape.ANTHROPIC_MESSAGES]("some-model")
+    named = {"x-api-key": token, "x-claude-code-agent-id": "b", "x-claude-code-parent-agent-id": "a"}
+    post(running, path, json.dumps(body).encode(), headers=named)
+    [call] = new_calls(1)
+    assert (call.tags, call.error_type) == (key.tags, "not_allowed")
+    assert call.origin == Origin(RequestClass.SUB_AGENT, "b", "a")

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Action, Cap, Payer
+from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.reservations import CapWindow, Draft, ReservationState, Verdict
 from app.core.tags import Billing, Scope, Tags
 from app.core.usage import Usage
@@ -42,6 +43,7 @@ def make_draft(
     model: str = "opus",
     tags: Tags | None = None,
     billing: Billing = Billing.API,
+    origin: Origin = MAIN_ORIGIN,
     **labels: str,
 ) -> Draft:
     return Draft(
@@ -55,6 +57,7 @@ def make_draft(
         tags=tags or Tags(**labels),
         worst_nano_usd=worst,
         billing=billing,
+        origin=origin,
     )
 
 
@@ -72,6 +75,7 @@ def make_call(draft: Draft, cost: int | None, **values: Any) -> Call:
         cost_nano_usd=cost,
         cost_basis=Basis.UNPRICED if cost is None else Basis.TABLE,
         billing=draft.billing,
+        origin=draft.origin,
     )
     return replace(call, **values)
 

@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import Connection, create_engine
 
 from app.core.errors import LedgerError
+from app.core.origin import MAIN_ORIGIN
 from app.core.provider_keys import KeyName
 from app.ledger import assurance_store, key_tables, limit_tables, migrations, tables
+from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.import_tables import billed_amounts, imported_calls
 from app.ledger.provider_key_store import list_provider_keys
@@ -129,3 +131,25 @@ def test_a_key_of_an_older_ledger_is_the_default_of_its_provider(
     ledger.close()
     assert (key.name, key.is_default, key.tested_at) == (KeyName("openai"), True, None)
     assert key.added_at.year == 2025
+
+
+def test_calls_of_an_older_ledger_are_of_the_main_conversation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "ledger.sqlite"
+    older = migrations.MIGRATIONS[: migrations.MIGRATIONS.index(migrations.m008_origins)]
+    with monkeypatch.context() as patched:
+        patched.setattr(migrations, "MIGRATIONS", older)
+        open_ledger(file, checkpoints=True).close()
+    texts = ("call_id", "provider", "operation", "request_model", "response_model", "response_id", "error_type")
+    payer = ("price_version", "project", "agent", "user_name", "team", "task", "session", "virtual_key_id")
+    row = dict.fromkeys(texts + payer, "x") | {
+        "started_at": 1763800000000000, "api_shape": "anthropic.messages", "is_stream": 0, "outcome": "completed",
+        "charged_nano_usd": 5, "cost_nano_usd": 5, "cost_basis": "table",
+    }  # fmt: skip
+    with sqlite3.connect(file) as connection:
+        marks = ", ".join("?" * len(row))
+        connection.execute(f"INSERT INTO calls ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+    connection.close()
+
+    ledger = open_ledger(file)
+    assert [call.origin for call in recent_calls(ledger)] == [MAIN_ORIGIN]
+    ledger.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.core.call import Outcome
+from app.core.origin import Origin, RequestClass
 from app.ledger.approval_store import ApprovalState, answered, waiting
 from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
@@ -83,6 +84,14 @@ def test_a_late_settle_of_a_recovered_call_changes_nothing(ledger: Ledger) -> No
     assert recover_dead_instances(ledger, now()) == 1
     assert not end(ledger, draft, 10)
     assert money_in(ledger, cap) == (60, 0)
+
+
+def test_a_lost_call_is_still_known_as_its_sub_agents(ledger: Ledger) -> None:
+    lock, origin = start_meter(ledger), Origin(RequestClass.SUB_AGENT, "b", "a", "Explore")
+    reserve(ledger, make_draft(60, origin=origin), instance=lock.instance_id)
+    lock.release()
+    assert recover_dead_instances(ledger, now()) == 1
+    assert [call.origin for call in recent_calls(ledger)] == [origin]
 
 
 def test_the_running_meter_is_the_newest_that_lives(ledger: Ledger) -> None:

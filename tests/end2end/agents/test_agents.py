@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.core.call import Basis, Call, Outcome
+from app.core.origin import RequestClass
 from app.services.agents.recipe import Connection
 from app.services.agents.recipes import recipe_for
 from app.services.launch import agent_command, agent_environment
@@ -82,6 +83,9 @@ def test_codex_over_a_socket_is_metered_exactly(home: Path, folder: Path) -> Non
     with SocketProvider(model.reply).running() as provider, meter(home, {"openai": provider.url}) as running:
         assert "all done" in run(running, "codex", CODEX, folder)
         check_exact(running.calls(len(model.bill.lines)), model.bill)
+        classes = [call.origin.request_class for call in running.calls(len(model.bill.lines))]
+        assert classes.count(RequestClass.SIDE) <= 1, "opening its socket may warm the model up, which costs nothing"
+        assert {*classes} <= {RequestClass.MAIN, RequestClass.SIDE}
     check_tool_ran(folder, model.bill)
     assert provider.paths == ["/v1/responses"]
 
