@@ -1,5 +1,6 @@
 """`bursar explain`: why a task cost what it did."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from app.core.wording import counted
 if TYPE_CHECKING:
     from app.core.call_sum import CallSum
     from app.insight.explain import Explanation
+    from app.insight.family import Line
     from app.ledger.engine import Ledger
 
 TYPICAL = "typical"
@@ -36,17 +38,22 @@ def explain_cost(
 ) -> None:
     """Take the difference between two tasks' costs apart: the parts sum to it, to the nano-dollar."""
     from app.insight.explain import explain, side_of
+    from app.insight.family import family_of
     from app.insight.rates import rate_card
+    from app.ledger.origin_sums import task_origins
 
     with places.opened_history() as ledger:
         mine = _task(ledger, name)
         other = _typical(ledger, mine) if against == TYPICAL else _Other(_task(ledger, against), 1, against)
+        family = family_of(task_origins(ledger, name))
     card = rate_card([*mine, *other.sums], _last(mine))
     found = explain(side_of(mine, card), side_of(other.sums, card, tasks=other.tasks))
     if as_json:
-        console.print_json(_as_values(name, other, found))
-    else:
-        _tell(name, other, found)
+        console.print_json(_as_values(name, other, found) | {"family": [asdict(line) for line in family]})
+        return
+    _tell(name, other, found)
+    if family:
+        _tell_family(name, family)
 
 
 def _task(ledger: "Ledger", name: str) -> "list[CallSum]":
@@ -93,6 +100,14 @@ def _tell(name: str, other: _Other, found: "Explanation") -> None:
     rows.append(["difference", format_exact_usd(found.difference_nano_usd)])
     console.say("")
     console.print_table(["Part", "Dollars, exactly"], rows, numbers=(1,))
+
+
+def _tell_family(name: str, family: "Sequence[Line]") -> None:
+    from app.insight.family import line_cost, line_name
+
+    console.say("")
+    rows = [[line_name(line), f"{line.calls:,}", line_cost(line)] for line in family]
+    console.print_table([f"What {name} was made of", "Calls", "Cost"], rows, numbers=(1, 2))
 
 
 def _as_values(name: str, other: _Other, found: "Explanation") -> dict[str, Any]:

@@ -66,6 +66,7 @@ def _reviewed(monday: date, local: ZoneInfo) -> "Review":
     from app.insight.rates import rate_card
     from app.insight.review import review
     from app.ledger.call_sums import call_sums
+    from app.ledger.origin_sums import purposes_between
 
     def noon(days: int) -> datetime:
         return datetime(monday.year, monday.month, monday.day, 12, tzinfo=local) + timedelta(days=days)
@@ -75,4 +76,6 @@ def _reviewed(monday: date, local: ZoneInfo) -> "Review":
         now, before = (
             call_sums(ledger, span.starts_at, span.ends_at) if span.starts_at and span.ends_at else [] for span in spans
         )
-    return review(now, before, rate_card(now, noon(0)))
+        week = spans[0]
+        purposes = purposes_between(ledger, week.starts_at, week.ends_at) if week.starts_at and week.ends_at else []
+    return review(now, before, rate_card(now, noon(0)), purposes)

@@ -46,14 +46,20 @@ class Origin:
         for name in ("agent_id", "parent_id", "kind"):
             object.__setattr__(self, name, clean_label(getattr(self, name)))
 
+    @property
+    def word(self) -> str:
+        """What to call it beside the agent's name; empty for the main conversation."""
+        if self.request_class in IS_WORK and self.agent_id:
+            return self.kind or RequestClass.SUB_AGENT
+        return "" if self.request_class is RequestClass.MAIN else self.request_class
+
 
 MAIN_ORIGIN = Origin()
 
 
 @dataclass(frozen=True, slots=True)
 class OriginSum:
-    """What the calls of one origin in one session came to. Costs are those that are known and are money; list prices
-    that a subscription covers are not."""
+    """What the calls of one origin in one session came to. Costs are those that are known."""
 
     session: str
     origin: Origin

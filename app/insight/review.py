@@ -13,6 +13,7 @@ from fractions import Fraction
 from math import floor
 
 from app.core.call_sum import CallSum, RateCard, TaskId
+from app.core.origin import OriginSum
 from app.insight.explain import Part, explain, side_of
 
 TOP = 3
@@ -106,6 +107,7 @@ class Review:
     agents: tuple[AgentWeek, ...]
     top: tuple[Costly, ...]
     suggestions: tuple[Suggestion, ...]
+    purposes: tuple[OriginSum, ...] = ()
 
 
 _CLASSES: tuple[tuple[int, int | None], ...] = ((1, 1), (2, 5), (6, 20), (21, 100), (101, None))
@@ -113,8 +115,11 @@ _CLASSES: tuple[tuple[int, int | None], ...] = ((1, 1), (2, 5), (6, 20), (21, 10
 type Tasks = dict[TaskId, list[CallSum]]
 
 
-def review(now: Sequence[CallSum], before: Sequence[CallSum], card: RateCard) -> Review:
-    """A week's sums and those of the week before, looked at. `card` holds the list rates of this week's models."""
+def review(
+    now: Sequence[CallSum], before: Sequence[CallSum], card: RateCard, purposes: Sequence[OriginSum] = ()
+) -> Review:
+    """A week's sums and those of the week before, looked at. `card` holds the list rates of this week's models, and
+    `purposes` are the week's calls by what they were for."""
     tasks = _by_task(now)
     told = {task: sums for task, sums in tasks.items() if task.is_told}
     agents = sorted({one.task.agent for one in (*now, *before)})
@@ -125,6 +130,7 @@ def review(now: Sequence[CallSum], before: Sequence[CallSum], card: RateCard) ->
         agents=tuple(sorted(weeks, key=lambda week: (-week.now.cost_nano_usd, week.agent))),
         top=tuple(_costly(task, told, card) for task in _dearest(told)),
         suggestions=_suggestions(told, now, card),
+        purposes=tuple(purposes),
     )
 
 

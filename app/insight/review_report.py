@@ -3,6 +3,7 @@
 from app.core.money import format_usd
 from app.core.wording import counted
 from app.insight.explain import Part
+from app.insight.family import purposes_sentence
 from app.insight.report import Block, Grid, Heading, Sentences
 from app.insight.review import AgentWeek, Costly, Review, TaskClass, Totals
 from app.insight.wording import suggestion_sentence
@@ -32,6 +33,8 @@ def _summary(review: Review) -> tuple[str, ...]:
     if now.tasks:
         each = f"{format_usd(now.per_task_nano_usd)} and {_tenths(now.task_calls, now.tasks)} calls"
         said.append(f"On average a task took {each}.")
+    if by_purpose := purposes_sentence(review.purposes):
+        said.append(by_purpose)
     if now.calls > now.task_calls:
         said.append(f"Outside of any task or session: {counted(now.calls - now.task_calls, 'call')}.")
     if now.cached_percent is not None:

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app.core.call import Basis, Call, Outcome
 from app.core.caps import cap_name
 from app.core.money import format_call_usd, format_exact_usd, format_usd
+from app.core.origin import OriginSum
 from app.core.tags import Billing
+from app.insight.family import Line, family_of, line_cost, line_name, shortened
 from app.ledger.call_store import calls_of_key
 from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
@@ -16,6 +18,7 @@ from app.ledger.engine import Ledger
 QUIET_S = 0.3
 SETTLE_LIMIT_S = 3.0
 _POLL_S = 0.05
+SHOWN_CONVERSATIONS = 8
 _TOKEN_CLASSES = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 
 
@@ -23,7 +26,8 @@ _TOKEN_CLASSES = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "ou
 class Receipt:
     """Sums over calls. `calls` were sent, `failed_calls` among them were answered with an error; `refused_calls` were
     not sent. Tokens that no provider told count as nothing; cache reads and writes are parts of the input, reasoning of
-    the output. `subscription_nano_usd` is the list price of what subscriptions paid for; it is in no other sum."""
+    the output. `subscription_nano_usd` is the list price of what subscriptions paid for; it is in no other sum.
+    `family` are the parts that the calls were made by, where there is more than the main conversation."""
 
     calls: int = 0
     failed_calls: int = 0
@@ -37,6 +41,7 @@ class Receipt:
     unpriced_calls: int = 0
     estimated_calls: int = 0
     subscription_nano_usd: int = 0
+    family: tuple[Line, ...] = ()
 
     @property
     def cache_hit_percent(self) -> int | None:
@@ -62,7 +67,14 @@ def receipt_of(calls: Iterable[Call]) -> Receipt:
         unpriced_calls=sum(call.cost_basis is Basis.UNPRICED for call in paid),
         estimated_calls=sum(call.cost_basis is Basis.ESTIMATED for call in paid),
         subscription_nano_usd=sum(call.cost_nano_usd or 0 for call in sent if call.billing is Billing.SUBSCRIPTION),
+        family=family_of(_origin_sum(call) for call in sent),
     )
+
+
+def _origin_sum(call: Call) -> OriginSum:
+    is_money = call.billing is Billing.API
+    cost = (call.cost_nano_usd or 0) if is_money else 0
+    return OriginSum(call.tags.session, call.origin, 1, cost, int(is_money and call.cost_basis is Basis.UNPRICED))
 
 
 def settled_receipt(ledger: Ledger, key_id: str) -> Receipt:
@@ -123,6 +135,13 @@ def format_receipt(receipt: Receipt) -> str:
     return ", ".join(parts)
 
 
+def format_family(receipt: Receipt) -> list[str]:
+    """A line for each part: `├ Explore …a7d03  3 calls, $0.12`; no more than eight conversations."""
+    lines = shortened(receipt.family, SHOWN_CONVERSATIONS)
+    width = max((len(line_name(line)) for line in lines), default=0)
+    return [f"{line_name(line).ljust(width)}  {_counted(line.calls, 'call')}, {line_cost(line)}" for line in lines]
+
+
 def format_left(cap: CapStatus) -> str:
     """What a cap has left: `$3.76 of $10.00 left of billing-api, today`."""
     left, limit = format_usd(cap.remaining_nano_usd), format_usd(cap.limit_nano_usd)
@@ -131,13 +150,14 @@ def format_left(cap: CapStatus) -> str:
 
 def receipt_values(receipt: Receipt, caps: Iterable[CapStatus]) -> dict[str, Any]:
     """The receipt and the caps it counted in, for scripts: exact amounts in dollars as texts."""
-    counts = asdict(receipt)
+    counts = asdict(replace(receipt, family=()))
     cost = format_exact_usd(counts.pop("cost_nano_usd"))
     covered = format_exact_usd(counts.pop("subscription_nano_usd"))
     return counts | {
         "cache_hit_percent": receipt.cache_hit_percent,
         "cost_usd": cost,
         "subscription_usd": covered,
+        "family": [_line_values(line) for line in receipt.family],
         "caps": [
             {
                 "name": cap_name(cap.cap),
@@ -150,6 +170,12 @@ def receipt_values(receipt: Receipt, caps: Iterable[CapStatus]) -> dict[str, Any
             for cap in caps
         ],
     }
+
+
+def _line_values(line: Line) -> dict[str, Any]:
+    values = asdict(line)
+    cost = format_exact_usd(values.pop("cost_nano_usd"))
+    return values | {"cost_usd": cost}
 
 
 def _counted(count: int, noun: str) -> str:

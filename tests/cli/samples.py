@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Cap
+from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.reservations import Draft, Obstacle, Refusal
 from app.core.tags import Billing, Tags
 from app.core.usage import Usage
@@ -38,9 +39,10 @@ def book_call(
     *,
     model: str = "claude-opus-4-8",
     billing: Billing = Billing.API,
+    origin: Origin = MAIN_ORIGIN,
 ) -> None:
     """Reserve and settle one call of 1,000 tokens in and 200 out."""
-    asked = replace(draft(tags), billing=billing)
+    asked = replace(draft(tags), billing=billing, origin=origin)
     call = Call(
         call_id=asked.call_id,
         started_at=asked.at,
@@ -54,6 +56,7 @@ def book_call(
         cost_nano_usd=cost_nano_usd,
         cost_basis=Basis.UNPRICED if cost_nano_usd is None else Basis.TABLE,
         billing=billing,
+        origin=origin,
     )
     with ledger.write() as connection:
         caps = read_caps(connection)

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.core.origin import Origin, RequestClass
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from tests.cli.conftest import Bursar
@@ -44,6 +45,26 @@ def test_a_session_can_be_named_and_what_has_no_price_is_told_beside(bursar: Bur
     assert "Without a price, so in no part: 1 of its calls, against 0." in out
     assert "difference" in out
     assert "0.000000001" in out
+
+
+@pytest.mark.usefixtures("_two_tasks")
+def test_sub_agents_stand_under_their_session_and_titles_on_a_line_of_their_own(bursar: Bursar, ledger: Ledger) -> None:
+    assert "made of" not in bursar("explain", "slow", "--against", "quick").out
+    explore = Origin(RequestClass.SUB_AGENT, "b7", "", "Explore")
+    for origin in (explore, explore, Origin(RequestClass.SUB_AGENT, "c8", "b7"), Origin(RequestClass.TITLE)):
+        book_call(ledger, TAGS, 10**9, origin=origin)
+    out = bursar("explain", "slow", "--against", "quick").out
+    rows = out[out.index("What slow was made of") :].splitlines()[1:]
+    found = [row for row in rows if row.strip(" ─")]
+    assert [row.split() for row in found] == [
+        ["main", "3", "$0.03"], ["├", "Explore", "b7", "2", "$2.00"],
+        ["│", "├", "sub-agent", "c8", "1", "$1.00"],
+        ["titles", "1", "$1.00"],
+    ]  # fmt: skip
+    family = json.loads(bursar("explain", "slow", "--against", "quick", "--json").out)["family"]
+    assert [(line["name"], line["depth"]) for line in family] == [
+        ("main", 0), ("Explore b7", 1), ("sub-agent c8", 2), ("titles", None),
+    ]  # fmt: skip
 
 
 def test_what_cannot_be_explained_says_why(bursar: Bursar, ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from app.cli.review import chosen_monday
 from app.core.errors import InvalidInput
+from app.core.origin import Origin, RequestClass
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from tests.cli.conftest import Bursar
@@ -28,6 +29,17 @@ def test_a_week_is_told_in_each_format(bursar: Bursar, ledger: Ledger) -> None:
     assert bursar("review", "--format", "md").out.startswith("# Week ")
     told = json.loads(bursar("review", "--format", "json").out)
     assert (told["now"]["tasks"], told["top"][0]["cost_nano_usd"], told["week"][4:6]) == (2, 1_500_000_000, "-W")
+
+
+def test_what_went_to_sub_agents_and_titles_is_told(bursar: Bursar, ledger: Ledger) -> None:
+    tags = Tags(agent="claude", task="t")
+    book_call(ledger, tags, 10**9)
+    assert "Of it" not in bursar("review").out
+    for agent_id in ("a", "b"):
+        book_call(ledger, tags, 250_000_000, origin=Origin(RequestClass.SUB_AGENT, agent_id))
+    book_call(ledger, tags, 4_200_000, origin=Origin(RequestClass.TITLE))
+    out = bursar("review").out
+    assert "Of it: $0.50 for sub-agents (2 calls), $0.0042 for titles (1 call)." in out
 
 
 def test_a_week_without_calls_says_so(bursar: Bursar) -> None:

@@ -5,12 +5,14 @@ import pytest
 
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Cap
+from app.core.origin import MAIN_ORIGIN, Origin, RequestClass
 from app.core.tags import Billing, Scope, Tags
 from app.core.usage import Usage
 from app.core.windows import Window
 from app.ledger.cap_store import CapStatus
 from app.services.receipt import (
     Receipt,
+    format_family,
     format_left,
     format_receipt,
     format_sum,
@@ -101,3 +103,29 @@ def test_a_receipt_for_scripts_is_exact() -> None:
             "resets_at": None,
         }
     ]
+
+
+def test_a_receipt_tells_sub_agents_and_titles_apart() -> None:
+    def called(origin: Origin, cost: int | None = 2 * 10**9, billing: Billing = Billing.API) -> Call:
+        basis = Basis.UNPRICED if cost is None else Basis.TABLE
+        tags = Tags(session="s1")
+        return Call(
+            "c", datetime(2026, 11, 22, tzinfo=UTC), "anthropic", ApiShape.ANTHROPIC_MESSAGES, "chat", "m", tags,
+            Outcome.COMPLETED, Usage(), cost, basis, billing=billing, origin=origin,
+        )  # fmt: skip
+
+    explore = Origin(RequestClass.SUB_AGENT, "aeaaa9d6a6eaa7d03", "", "Explore")
+    covered = called(explore, billing=Billing.SUBSCRIPTION)
+    receipt = receipt_of([called(MAIN_ORIGIN), called(explore), covered, called(Origin(RequestClass.TITLE), 4_200_000)])
+    assert format_family(receipt) == [
+        "main               1 call, $2.00",
+        "├ Explore …aa7d03  2 calls, $2.00",
+        "titles             1 call, $0.0042",
+    ]
+    values = receipt_values(receipt, ())["family"]
+    assert [(line["name"], line["depth"], line["calls"], line["cost_usd"]) for line in values] == [
+        ("main", 0, 1, "2.00"), ("Explore …aa7d03", 1, 2, "2.00"), ("titles", None, 1, "0.0042"),
+    ]  # fmt: skip
+    assert format_family(receipt_of([called(MAIN_ORIGIN)])) == []
+    unpriced = receipt_of([called(MAIN_ORIGIN), called(explore, None)])
+    assert format_family(unpriced)[1].endswith("1 call, —")

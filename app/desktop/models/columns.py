@@ -57,7 +57,7 @@ def call_columns(clock: Clock) -> list[Column[Call]]:
     """Calls, newest first."""
     return [
         Column("Time", lambda call: clock.ago(call.started_at), hint=lambda call: clock.exactly(call.started_at)),
-        Column("Agent", lambda call: call.tags.agent or UNKNOWN, ink="text", is_strong=True, hint=_agent),
+        Column("Agent", _agent_part, ink="text", is_strong=True, hint=_agent),
         Column("Project", lambda call: call.tags.project or UNKNOWN, gives_way=True, hint=_project),
         Column("Task", lambda call: call.tags.task or UNKNOWN, grows=True, gives_way=True, hint=_task),
         Column("Model", lambda call: call.model, gives_way=True, hint=lambda call: f"{call.model}, {call.provider}"),
@@ -83,8 +83,15 @@ def waiting_columns(clock: Clock) -> list[Column[Approval]]:
     ]
 
 
+def _agent_part(call: Call) -> str:
+    """The agent, and which part of it where that is not its main conversation."""
+    name, part = call.tags.agent or UNKNOWN, call.origin.word
+    return f"{name} › {part}" if part else name
+
+
 def _agent(call: Call) -> str:
-    return call.tags.agent
+    told = (call.origin.agent_id, call.origin.parent_id and f"started by {call.origin.parent_id}")
+    return ", ".join(part for part in (_agent_part(call), *told) if part)
 
 
 def _project(call: Call) -> str:

@@ -34,7 +34,8 @@ CLAUDE_CODE = Recipe(
     title="Claude Code",
     programs=("claude",),
     # It asks before it uses an API key of the environment, but not before it uses a bearer token.
-    variables={"ANTHROPIC_AUTH_TOKEN": "$token"},
+    # With the hints it says what each request is for, as it does by itself when it calls Anthropic directly.
+    variables={"ANTHROPIC_AUTH_TOKEN": "$token", "CLAUDE_CODE_GATEWAY_HINT_HEADERS": "1"},
     removed=("ANTHROPIC_API_KEY",),
     names_session=True,
     bypasses=(
