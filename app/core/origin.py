@@ -48,10 +48,10 @@ class Origin:
 
     @property
     def word(self) -> str:
-        """What to call it beside the agent's name; empty for the main conversation."""
-        if self.request_class in IS_WORK and self.agent_id:
-            return self.kind or RequestClass.SUB_AGENT
-        return "" if self.request_class is RequestClass.MAIN else self.request_class
+        """What to call it beside the agent's name, in a word; empty for the main conversation."""
+        if self.request_class is RequestClass.MAIN:
+            return RequestClass.SUB_AGENT if self.agent_id else ""
+        return self.request_class
 
 
 MAIN_ORIGIN = Origin()

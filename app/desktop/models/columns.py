@@ -57,7 +57,8 @@ def call_columns(clock: Clock) -> list[Column[Call]]:
     """Calls, newest first."""
     return [
         Column("Time", lambda call: clock.ago(call.started_at), hint=lambda call: clock.exactly(call.started_at)),
-        Column("Agent", _agent_part, ink="text", is_strong=True, hint=_agent),
+        Column("Agent", lambda call: call.tags.agent or UNKNOWN, ink="text", is_strong=True, hint=_agent),
+        Column("Part", lambda call: call.origin.word, hint=_part),
         Column("Project", lambda call: call.tags.project or UNKNOWN, gives_way=True, hint=_project),
         Column("Task", lambda call: call.tags.task or UNKNOWN, grows=True, gives_way=True, hint=_task),
         Column("Model", lambda call: call.model, gives_way=True, hint=lambda call: f"{call.model}, {call.provider}"),
@@ -83,15 +84,15 @@ def waiting_columns(clock: Clock) -> list[Column[Approval]]:
     ]
 
 
-def _agent_part(call: Call) -> str:
-    """The agent, and which part of it where that is not its main conversation."""
-    name, part = call.tags.agent or UNKNOWN, call.origin.word
-    return f"{name} › {part}" if part else name
-
-
 def _agent(call: Call) -> str:
-    told = (call.origin.agent_id, call.origin.parent_id and f"started by {call.origin.parent_id}")
-    return ", ".join(part for part in (_agent_part(call), *told) if part)
+    return call.tags.agent
+
+
+def _part(call: Call) -> str:
+    """Which part of the agent made the call; empty for its main conversation."""
+    origin = call.origin
+    told = (origin.word, origin.kind, origin.agent_id, origin.parent_id and f"started by {origin.parent_id}")
+    return ", ".join(part for part in dict.fromkeys(told) if part)
 
 
 def _project(call: Call) -> str:
