@@ -58,7 +58,7 @@ def call_columns(clock: Clock) -> list[Column[Call]]:
     return [
         Column("Time", lambda call: clock.ago(call.started_at), hint=lambda call: clock.exactly(call.started_at)),
         Column("Agent", lambda call: call.tags.agent or UNKNOWN, ink="text", is_strong=True, hint=_agent),
-        Column("Part", lambda call: call.origin.word, hint=_part),
+        Column("Part", lambda call: call.origin.word, may_vanish=True, hint=_part),
         Column("Project", lambda call: call.tags.project or UNKNOWN, gives_way=True, hint=_project),
         Column("Task", lambda call: call.tags.task or UNKNOWN, grows=True, gives_way=True, hint=_task),
         Column("Model", lambda call: call.model, gives_way=True, hint=lambda call: f"{call.model}, {call.provider}"),

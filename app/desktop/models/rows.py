@@ -15,7 +15,7 @@ type Index = QModelIndex | QPersistentModelIndex
 class Column[T]:
     """How one column writes a value. `ink` names a token, `hint` is its tooltip, `grows` takes the room left over,
     and where room is short those that give way do so first. `mark` names an icon before the text, empty for none, and
-    `ink_of` the token of one value where they differ."""
+    `ink_of` the token of one value where they differ. One that `may_vanish` is not shown while no value has a text."""
 
     title: str
     text: Callable[[T], str]
@@ -25,6 +25,7 @@ class Column[T]:
     is_code: bool = False
     grows: bool = False
     gives_way: bool = False
+    may_vanish: bool = False
     hint: Callable[[T], str] | None = None
     spoken: Callable[[T], str] | None = None
     mark: Callable[[T], str] | None = None
@@ -47,6 +48,10 @@ class Rows[T](QAbstractTableModel):
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         """How many columns there are."""
         return 0 if parent.isValid() else len(self.columns)
+
+    def says(self, column: Column[T]) -> bool:
+        """Whether any value has a text in this column."""
+        return any(column.text(value) for value in self._values)
 
     def value(self, row: int) -> T:
         """The value of a row."""

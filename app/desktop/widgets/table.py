@@ -136,17 +136,21 @@ class Table(QTableView):
         """Amounts and marked texts as wide as their widest, texts up to a limit, the growing one with the rest; or
         texts give way."""
         columns = self._rows.columns
-        widths = [self._wanted_width(number) for number in range(len(columns))]
+        gone = {number for number, column in enumerate(columns) if column.may_vanish and not self._rows.says(column)}
+        widths = [0 if number in gone else self._wanted_width(number) for number in range(len(columns))]
         growing = next((number for number, column in enumerate(columns) if column.grows), 0)
         spare = self.viewport().width() - sum(widths)
         widths[growing] += max(0, spare)
         missing = sum(widths) - self.viewport().width()
         soft = [number for number, column in enumerate(columns) if column.gives_way]
-        hard = [number for number, column in enumerate(columns) if not column.is_amount and not column.gives_way]
+        hard = [
+            number for number, column in enumerate(columns) if not column.is_amount and number not in (*soft, *gone)
+        ]
         missing = narrow(widths, soft, missing, _LEAST_SOFT_WIDTH)
         narrow(widths, hard, missing, _LEAST_TEXT_WIDTH)
         for number, width in enumerate(widths):
-            if self.columnWidth(number) != width:
+            self.setColumnHidden(number, number in gone)
+            if width and self.columnWidth(number) != width:
                 self.setColumnWidth(number, width)
         if self._fits_content:
             self.setFixedHeight(HEADER_HEIGHT + ROW_HEIGHT * self._rows.rowCount() + 2)
