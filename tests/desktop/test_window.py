@@ -45,7 +45,7 @@ def test_a_call_shows_within_a_second_of_its_end(qtbot: QtBot, window: Window, s
     assert time.monotonic() - began < 1
     row = [window.overview.rows.index(0, column).data() for column in range(window.overview.rows.columnCount())]
     assert row == [
-        "now", "Claude Code", "billing-api", "migrate invoices", "claude-sonnet-4-5",
+        "now", "Claude Code", "", "billing-api", "migrate invoices", "claude-sonnet-4-5",
         "1.2k", "—", "30", "$0.0042", "900", "Done",
     ]  # fmt: skip
     assert window.overview.rows.value(0) == call
@@ -190,7 +190,7 @@ def test_pages_open_by_key_and_names_of_agents_stay_plain(qtbot: QtBot, window: 
     scribe.write_call(999_999 * NANO_PER_USD, tags=Tags(agent="<b>bold</b> " + "x" * 90, project="p" * 100))
     window.activateWindow()
     qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 1)
-    assert window.overview.rows.index(0, 8).data() == "$999,999"
+    assert window.overview.rows.index(0, 9).data() == "$999,999"
     tooltip = window.overview.rows.index(0, 1).data(Qt.ItemDataRole.ToolTipRole)
     assert "<b>" not in tooltip
     QTest.keyClick(window, Qt.Key.Key_4, Qt.KeyboardModifier.ControlModifier)
@@ -201,7 +201,7 @@ def test_a_call_without_a_price_is_a_dash_and_its_sum_a_floor(qtbot: QtBot, wind
     scribe.write_call(NANO_PER_USD, at=datetime.now(UTC))
     scribe.write_call(None)
     qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 2)
-    assert window.overview.rows.index(0, 8).data() == "? —"
+    assert window.overview.rows.index(0, 9).data() == "? —"
     qtbot.waitUntil(lambda: window.overview._today.amount == "$1.00+")
 
 
