@@ -394,8 +394,8 @@ time.sleep(60)
 import os, sys, time
 assert os.isatty(0) and open("/dev/tty").isatty()
 for round in range(2):
-    open(f"ready{round}", "w").close()
     try:
+        open(f"ready{round}", "w").close()
         time.sleep(60)
     except KeyboardInterrupt:
         print("interrupted", round, flush=True)
