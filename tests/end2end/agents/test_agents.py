@@ -1,63 +1,33 @@
-"""Real agents work through a real meter, tool calls and all, and the ledger equals the provider's own bill."""
+"""Real agents work through a real meter, tool calls and all, and the ledger equals the provider's own bill; at a cap
+they wait and go on, or stop and say why; a meter that is killed under them is back before they give up."""
 
 import os
-import subprocess
-import sys
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from app.core.call import Basis, Call, Outcome
-from app.core.origin import RequestClass
-from app.services.agents.recipe import Connection
-from app.services.agents.recipes import recipe_for
-from app.services.launch import agent_command, agent_environment
-from tests.end2end.agents.installed import agent
-from tests.end2end.agents.models import PROOF, Bill, MessagesModel, ResponsesModel
-from tests.end2end.meter_process import RunningMeter, meter
-from tests.end2end.provider import Provider
-from tests.end2end.socket_provider import SocketProvider
+from app.core.money import NANO_PER_CENT
+from app.core.tags import Scope
+from app.core.windows import Window
+from app.ledger.approval_store import ApprovalState, answered, approve, refuse, waiting
+from app.ledger.call_store import recent_calls
+from app.ledger.cap_store import add_cap
+from app.ledger.engine import Ledger, open_ledger
+from app.ledger.meter_state import running_meter
+from app.services.kept_meter import KeptMeter
+from app.services.settings import Settings
+from tests.end2end.agents.jobs import JOBS, PROJECT, USER, Ended, Job, finish, make_place, played, start
+from tests.end2end.agents.script import SAID_AT_THE_END, Bill
+from tests.end2end.meter_process import KEYS, RunningMeter, meter, wait_until
 
 pytestmark = [pytest.mark.agents, pytest.mark.end2end, pytest.mark.timeout(1200)]
 
-AGENT_TIMEOUT_S = 120
-PROMPT = "Leave a proof, then stop."
-CODEX = ("exec", "--skip-git-repo-check", "--sandbox", "danger-full-access", PROMPT)
-CLAUDE = ("-p", PROMPT, "--model", "claude-haiku-4-5", "--allowedTools", "Bash")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the agent works."""
-    place = tmp_path / "work"
-    place.mkdir()
-    return place
-
-
-def run(running: RunningMeter, program: str, arguments: Sequence[str], folder: Path) -> str:
-    """Run an agent in an empty home that is its folder too, as `bursar run` would. Returns what it printed."""
-    (folder / "of-codex").mkdir()
-    own = {
-        "HOME": str(folder),
-        "CODEX_HOME": str(folder / "of-codex"),
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-    }
-    keep = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TMPDIR")}
-    connection = Connection(running.gateway, running.token)
-    environment = agent_environment(connection, keep | own, recipe_for(program))
-    command = agent_command([agent(program), *arguments], connection)
-    ended = subprocess.run(
-        command,
-        env=environment,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=AGENT_TIMEOUT_S,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+each_agent = pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
 
 
 def check_exact(calls: list[Call], bill: Bill) -> None:
@@ -69,76 +39,178 @@ def check_exact(calls: list[Call], bill: Bill) -> None:
     assert sorted(bill.lines) == sorted(metered)
     assert sum(call.cost_nano_usd or 0 for call in calls) == bill.nano_usd > 0
     assert {(call.outcome, call.cost_basis) for call in calls} == {(Outcome.COMPLETED, Basis.TABLE)}
-    assert all(call.is_stream and call.tags.session for call in calls)
 
 
-def check_tool_ran(folder: Path, bill: Bill) -> None:
-    """The tool call reached the agent, and its result the provider."""
-    assert (folder / PROOF).read_text().strip() == "bursar was here"
-    assert bill.tool_results >= 1
+def check_labels(calls: list[Call], job: Job) -> None:
+    """Each call is booked to whom it belongs to, and to a session."""
+    payers = {(call.tags.project, call.tags.agent, call.tags.task, call.tags.user) for call in calls}
+    assert payers == {(PROJECT, job.agent, job.task, USER)}
+    sessions = {call.tags.session for call in calls}
+    assert "" not in sessions
+    assert len(sessions) == (2 if job.helpers_session else 1)
 
 
-def test_codex_over_a_socket_is_metered_exactly(home: Path, folder: Path) -> None:
-    model = ResponsesModel()
-    with SocketProvider(model.reply).running() as provider, meter(home, {"openai": provider.url}) as running:
-        assert "all done" in run(running, "codex", CODEX, folder)
+@each_agent
+def test_a_job_is_metered_exactly_and_booked_to_whom_it_belongs_to(job: Job, home: Path, tmp_path: Path) -> None:
+    model, place = job.model(), make_place(tmp_path, job)
+    with played(job, model) as provider, meter(home, {job.provider: provider.url}) as running:
+        ended = finish(start(job, place, home))
+        assert ended.status == 0, ended.shown
+        calls = running.calls(len(model.bill.lines))
+    assert place.parts == job.parts
+    check_exact(calls, model.bill)
+    check_labels(calls, job)
+    assert f"bursar: {len(calls)} calls, " in ended.shown
+
+
+Answering = Callable[[Ledger, str], None]
+
+
+def _approve(ledger: Ledger, question: str) -> None:
+    approve(ledger, question, by="test")
+
+
+def _refuse(ledger: Ledger, question: str) -> None:
+    refuse(ledger, question, by="test")
+
+
+def run_at_a_cap(job: Job, running: RunningMeter, home: Path, tmp_path: Path, answer: Answering) -> Ended:
+    """Run a job whose every question is answered so."""
+    process = start(job, make_place(tmp_path, job), home)
+    over = threading.Event()
+
+    def answer_all() -> None:
+        while not over.wait(0.02):
+            for question in waiting(running.ledger):
+                answer(running.ledger, question.approval_id)
+
+    person = threading.Thread(target=answer_all)
+    person.start()
+    try:
+        return finish(process)
+    finally:
+        over.set()
+        person.join()
+
+
+class CapOnFirstAnswer:
+    """A cap that is full from the provider's first answer on: the agent meets it in the middle of its job."""
+
+    def __init__(self) -> None:
+        self.ledger: Ledger | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            if self.ledger is not None:
+                add_cap(
+                    self.ledger, scope=Scope.PROJECT, scope_key=PROJECT, window=Window.TOTAL,
+                    limit_nano_usd=NANO_PER_CENT // 100, time_zone="UTC",
+                )  # fmt: skip
+                self.ledger = None
+
+
+@each_agent
+def test_at_a_cap_an_agent_whose_calls_are_approved_finishes_its_job(job: Job, home: Path, tmp_path: Path) -> None:
+    model, cap = job.model(), CapOnFirstAnswer()
+    with played(job, model, cap) as provider, meter(home, {job.provider: provider.url}) as running:
+        cap.ledger = running.ledger
+        ended = run_at_a_cap(job, running, home, tmp_path, _approve)
+        assert ended.status == 0, ended.shown
         check_exact(running.calls(len(model.bill.lines)), model.bill)
-        classes = [call.origin.request_class for call in running.calls(len(model.bill.lines))]
-        assert classes.count(RequestClass.SIDE) <= 1, "opening its socket may warm the model up, which costs nothing"
-        assert {*classes} <= {RequestClass.MAIN, RequestClass.SIDE}
-    check_tool_ran(folder, model.bill)
-    assert provider.paths == ["/v1/responses"]
+        assert {question.state for question in answered(running.ledger)} == {ApprovalState.APPROVED}
 
 
-def test_codex_over_http_after_a_426_is_metered_exactly(home: Path, folder: Path) -> None:
-    model = ResponsesModel()
-    with Provider(model.answer).running() as provider, meter(home, {"openai": provider.url}) as running:
-        assert "all done" in run(running, "codex", CODEX, folder)
+@each_agent
+def test_at_a_cap_a_refused_agent_says_why_and_asks_at_most_once_more(job: Job, home: Path, tmp_path: Path) -> None:
+    model, cap = job.model(), CapOnFirstAnswer()
+    with played(job, model, cap) as provider, meter(home, {job.provider: provider.url}) as running:
+        cap.ledger = running.ledger
+        ended = run_at_a_cap(job, running, home, tmp_path, _refuse)
+        calls = recent_calls(running.ledger, 100)
+        first_no = min(question.answered_at for question in answered(running.ledger) if question.answered_at)
+    assert "Refused in Bursar: the cap is reached" in ended.shown, ended.shown
+    later = [call for call in calls if call.started_at > first_no]
+    assert len(later) <= 1, [(call.outcome, call.request_model, call.started_at) for call in calls]
+    check_exact([call for call in calls if call.outcome is not Outcome.REFUSED], model.bill)
+
+
+@contextmanager
+def kept_meter(home: Path, job: Job, url: str) -> Iterator[Ledger]:
+    """A meter that is started again when it dies, as the tray and `bursar proxy` keep theirs."""
+    ledger = open_ledger(home / "ledger.sqlite")
+    try:
+        running = KeptMeter(Settings(gateway_port=0, forward_port=0, upstreams={job.provider: url}), ledger.path, KEYS)
+        try:
+            yield ledger
+        finally:
+            running.stop()
+    finally:
+        ledger.close()
+
+
+class KillOnAnswer:
+    """Kills the meter, once, while the provider has the second request: its answer will find nobody."""
+
+    def __init__(self) -> None:
+        self.ledger: Ledger | None = None
+        self.killed = 0
+        self._answers = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self._answers += 1
+            if self._answers == 2 and self.ledger is not None:
+                found = running_meter(self.ledger)
+                assert found is not None
+                os.kill(found.pid, signal.SIGKILL)
+                self.killed = found.pid
+
+
+@each_agent
+def test_a_meter_that_is_killed_in_the_middle_of_a_job_is_back_and_the_job_finishes(
+    job: Job, home: Path, tmp_path: Path
+) -> None:
+    model, kill, place = job.model(), KillOnAnswer(), make_place(tmp_path, job)
+    with played(job, model, kill) as provider, kept_meter(home, job, provider.url) as ledger:
+        kill.ledger = ledger
+        ended = finish(start(job, place, home))
+        assert ended.status == 0, ended.shown
+        wait_until(lambda: len(recent_calls(ledger, 100)) >= len(model.bill.lines), "each answer to be in the ledger")
+        calls = recent_calls(ledger, 100)
+        after = running_meter(ledger)
+    assert kill.killed
+    assert after is not None
+    assert after.pid != kill.killed
+    assert place.parts == job.parts
+    assert {call.outcome for call in calls} == {Outcome.COMPLETED, Outcome.INTERRUPTED}
+    check_labels(calls, job)
+
+
+def run_sandboxed(job: Job, home: Path, tmp_path: Path) -> Ended:
+    """Run a job with `bursar run --sandbox`."""
+    place = make_place(tmp_path, job)
+    (place.home / ".ssh").mkdir()
+    ended = finish(start(job, place, home, "--sandbox"))
+    assert ended.status == 0, ended.shown
+    assert "Assurance: sandboxed" in ended.shown
+    assert place.parts == job.parts
+    return ended
+
+
+def test_claude_code_works_in_the_sandbox(home: Path, tmp_path: Path) -> None:
+    job = JOBS["claude"]
+    model = job.model()
+    with played(job, model) as provider, meter(home, {"anthropic": provider.url}) as running:
+        assert SAID_AT_THE_END in run_sandboxed(job, home, tmp_path).shown
         check_exact(running.calls(len(model.bill.lines)), model.bill)
-    check_tool_ran(folder, model.bill)
-    assert [seen.path for seen in provider.seen if "upgrade" in seen.headers] == ["/v1/responses"]
-
-
-def test_claude_code_over_sse_is_metered_exactly(home: Path, folder: Path) -> None:
-    model = MessagesModel()
-    with Provider(model.answer).running() as provider, meter(home, {"anthropic": provider.url}) as running:
-        assert "all done" in run(running, "claude", CLAUDE, folder)
-        check_exact(running.calls(len(model.bill.lines)), model.bill)
-    check_tool_ran(folder, model.bill)
-
-
-def run_sandboxed(program: str, arguments: Sequence[str], folder: Path, person: Path, home: Path) -> str:
-    """Run an agent with `bursar run --sandbox`, in a repository of its own. Returns what it printed."""
-    subprocess.run(["git", "init", "-q", str(folder)], check=True)
-    (person / ".ssh").mkdir(parents=True)
-    keep = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")}
-    own = {
-        "HOME": str(person),
-        "BURSAR_HOME": str(home),
-        "PYTHONPATH": str(Path(__file__).parents[3]),
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-    }
-    ended = subprocess.run(
-        [sys.executable, "-m", "app", "run", "--sandbox", "--", agent(program), *arguments],
-        env=keep | own, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=AGENT_TIMEOUT_S,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "Assurance: sandboxed" in ended.stderr
-    return ended.stdout
-
-
-def test_claude_code_works_in_the_sandbox(home: Path, folder: Path, tmp_path: Path) -> None:
-    model = MessagesModel()
-    with Provider(model.answer).running() as provider, meter(home, {"anthropic": provider.url}) as running:
-        assert "all done" in run_sandboxed("claude", CLAUDE, folder, tmp_path / "person", home)
-        check_exact(running.calls(len(model.bill.lines)), model.bill)
-    check_tool_ran(folder, model.bill)
     assert len((tmp_path / "person" / ".claude" / ".claude.json").read_text()) > 10, "its own notes are kept"
 
 
-def test_codex_works_in_the_sandbox(home: Path, folder: Path, tmp_path: Path) -> None:
-    model = ResponsesModel()
-    with SocketProvider(model.reply).running() as provider, meter(home, {"openai": provider.url}) as running:
-        assert "all done" in run_sandboxed("codex", CODEX, folder, tmp_path / "person", home)
+def test_codex_works_in_the_sandbox(home: Path, tmp_path: Path) -> None:
+    job = JOBS["codex-socket"]
+    model = job.model()
+    with played(job, model) as provider, meter(home, {"openai": provider.url}) as running:
+        assert SAID_AT_THE_END in run_sandboxed(job, home, tmp_path).shown
         check_exact(running.calls(len(model.bill.lines)), model.bill)
-    check_tool_ran(folder, model.bill)
