@@ -57,7 +57,14 @@ GEMINI_CLI = Recipe(
     name="gemini",
     title="Gemini CLI",
     programs=("gemini",),
+    removed=("GOOGLE_API_KEY",),  # beside the other one it is warned of at every start
     bypasses=("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"),
+    # With a base URL and no choice in its settings, `gemini -p` ends with "Invalid auth method selected"; no variable
+    # makes that choice, and a file of system settings has to be root's.
+    note=(
+        "Gemini CLI wants to be told once how to sign in, or ends with “Invalid auth method selected”: choose “Use "
+        "Gemini API Key” in it. With a Google login its calls go around the meter."
+    ),
 )
 OPENCODE = Recipe(
     name="opencode",

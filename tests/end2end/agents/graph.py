@@ -1,6 +1,7 @@
 """A program on LangGraph as somebody might write it, knowing nothing of Bursar: run by the tests, never imported.
 
-Its session is its thread's id, told in a header as any program may.
+Its session is its thread's id, told in a header as any program may. It tries more often than the SDK by itself, which
+gives up within one and a half seconds: a meter that was killed takes about two to be back.
 """
 
 import subprocess
@@ -21,7 +22,8 @@ def shell(command: str) -> str:
     return subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
 
 
-model = ChatOpenAI(model="gpt-5-mini", default_headers={"x-bursar-session": THREAD}).bind_tools([shell])
+headers = {"x-bursar-session": THREAD}
+model = ChatOpenAI(model="gpt-5-mini", default_headers=headers, max_retries=6).bind_tools([shell])
 
 
 def think(state: MessagesState) -> dict[str, Any]:

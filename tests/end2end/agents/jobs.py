@@ -22,6 +22,7 @@ from tests.end2end.socket_provider import SocketProvider
 AGENT_TIMEOUT_S = 180
 PROJECT, BRANCH, USER = "billing-api", "fix-retry", "ada"
 GRAPH = Path(__file__).parent / "graph.py"
+LOOP = Path(__file__).parent / "sdk_loop.py"
 
 Model = ChatModel | GeminiModel | MessagesModel | ResponsesModel
 
@@ -30,7 +31,7 @@ Model = ChatModel | GeminiModel | MessagesModel | ResponsesModel
 class Job:
     """One agent and what it is told. `program` installs it and gives its path. `helpers_session`: its helper has a
     session of its own. `agent`, `task`: what its calls are to be booked to. `files` stand in its home, as a person who
-    uses the agent has them."""
+    uses the agent has them. `after_a_refusal`: calls that it may still make once one was refused."""
 
     agent: str
     program: Callable[[], str]
@@ -42,6 +43,7 @@ class Job:
     has_helper: bool = False
     helpers_session: bool = False
     is_over_socket: bool = False
+    after_a_refusal: int = 1
     variables: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -58,6 +60,19 @@ CODEX = Job(
     "openai",
     ResponsesModel,
 )
+SDK_JOBS = {
+    f"{sdk}-sdk": Job(
+        "loop",
+        lambda: sys.executable,
+        (str(LOOP), sdk, PROMPT),
+        sdk,
+        model,
+        options=("--agent", "loop", "--task", "nightly"),
+        task="nightly",
+    )
+    for sdk, model in (("openai", ChatModel), ("anthropic", MessagesModel))
+}
+"""Nothing has to be installed for these."""
 JOBS = {
     "claude": Job(
         "claude",
@@ -97,6 +112,9 @@ JOBS = {
         ),
         "openai",
         ChatModel,
+        # It asks its small model and then its main one for the subject of each of two commits, whatever either said,
+        # and makes its next turn; it sends none of them twice.
+        after_a_refusal=4,
     ),
     "langgraph": Job(
         "graph",
@@ -119,23 +137,25 @@ class Ended:
 
 
 @contextmanager
-def played(job: Job, model: Model, before: Callable[[], None] = lambda: None) -> Iterator[Provider | SocketProvider]:
-    """The job's provider. `before` is called before each answer."""
+def played(job: Job, model: Model, then: Callable[[], None] = lambda: None) -> Iterator[Provider | SocketProvider]:
+    """The job's provider. `then` is called when an answer is on the bill and before it is sent."""
     if job.is_over_socket:
         assert isinstance(model, ResponsesModel)
         reply = model.reply
 
         def say(request: dict[str, object]) -> list[str | bytes]:
-            before()
-            return reply(request)
+            said = reply(request)
+            then()
+            return said
 
         with SocketProvider(say).running() as sockets:
             yield sockets
         return
 
     def answer(seen: Seen) -> Answer:
-        before()
-        return model.answer(seen)
+        said = model.answer(seen)
+        then()
+        return said
 
     with Provider(answer).running() as provider:
         yield provider
