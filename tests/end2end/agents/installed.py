@@ -32,7 +32,7 @@ class PythonAgent:
 
 NODE_AGENTS = {
     "codex": NodeAgent("@openai/codex", "0.169.0"),
-    "claude": NodeAgent("@anthropic-ai/claude-code", "2.1.330"),
+    "claude": NodeAgent("@anthropic-ai/claude-code", "2.1.330", is_built=True),
     "gemini": NodeAgent("@google/gemini-cli", "0.61.0"),
     "opencode": NodeAgent("opencode-ai", "1.18.33", is_built=True),
 }
