@@ -29,9 +29,9 @@ Model = ChatModel | GeminiModel | MessagesModel | ResponsesModel
 
 @dataclass(frozen=True)
 class Job:
-    """One agent and what it is told. `program` installs it and gives its path. `helpers_session`: its helper has a
-    session of its own. `agent`, `task`: what its calls are to be booked to. `files` stand in its home, as a person who
-    uses the agent has them. `after_a_refusal`: calls that it may still make once one was refused."""
+    """An agent and what it is told. `program` installs it and gives its path. `agent`, `task`: what its calls are to be
+    booked to. `files` stand in its home, as a person who uses the agent has them. `after_a_refusal`: calls that it may
+    still make once one was refused."""
 
     agent: str
     program: Callable[[], str]
@@ -41,7 +41,6 @@ class Job:
     options: tuple[str, ...] = ()
     task: str = BRANCH
     has_helper: bool = False
-    helpers_session: bool = False
     is_over_socket: bool = False
     after_a_refusal: int = 1
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -100,7 +99,6 @@ JOBS = {
         "anthropic",
         MessagesModel,
         has_helper=True,
-        helpers_session=True,
     ),
     "aider": Job(
         "aider",

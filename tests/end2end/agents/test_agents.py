@@ -12,6 +12,7 @@ import pytest
 
 from app.core.call import Basis, Call, Outcome
 from app.core.money import NANO_PER_CENT
+from app.core.origin import RequestClass
 from app.core.tags import Scope
 from app.core.windows import Window
 from app.ledger.approval_store import ApprovalState, answered, approve, refuse, waiting
@@ -55,7 +56,8 @@ def check_labels(calls: list[Call], job: Job) -> None:
     assert payers == {(PROJECT, job.agent, job.task, USER)}
     sessions = {call.tags.session for call in calls}
     assert "" not in sessions
-    assert len(sessions) == (2 if job.helpers_session else 1)
+    assert len(sessions) == 1, "a helper's calls too"
+    assert any(call.origin.request_class is RequestClass.SUB_AGENT for call in calls) == job.has_helper
 
 
 @each_agent("openai-sdk", "anthropic-sdk")

@@ -12,7 +12,7 @@ from app.core.origin import Origin, RequestClass
 from app.services.agents.recipe import Connection
 from app.services.agents.recipes import recipe_for
 from app.services.launch import agent_environment
-from tests.end2end.agents.installed import agent
+from tests.end2end.agents.installed import node_agent
 from tests.end2end.meter_process import RunningMeter, meter
 from tests.end2end.provider import Answer, Provider, Seen
 
@@ -60,7 +60,7 @@ def run_claude(running: RunningMeter, home: Path, hints: str, *arguments: str) -
     own = {"HOME": str(home), "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
     environment = agent_environment(connection, keep | own, recipe_for("claude")) | {HINTS: hints}
     subprocess.run(
-        [agent("claude"), *arguments, "--model", "claude-haiku-4-5"],
+        [node_agent("claude"), *arguments, "--model", "claude-haiku-4-5"],
         env=environment, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=True,
     )  # fmt: skip
 
