@@ -57,7 +57,11 @@ def check_labels(calls: list[Call], job: Job) -> None:
     sessions = {call.tags.session for call in calls}
     assert "" not in sessions
     assert len(sessions) == 1, "a helper's calls too"
-    assert any(call.origin.request_class is RequestClass.SUB_AGENT for call in calls) == job.has_helper
+    purposes = [call.origin.request_class for call in calls]
+    assert (RequestClass.SUB_AGENT in purposes) == job.has_helper
+    if job.agent == "codex":
+        assert {*purposes} <= {RequestClass.MAIN, RequestClass.SIDE}
+        assert purposes.count(RequestClass.SIDE) <= 1, "opening its socket may warm the model up, which costs nothing"
 
 
 @each_agent("openai-sdk", "anthropic-sdk")
