@@ -133,12 +133,18 @@ def _needed(program: str, home: Path) -> Iterator[Path]:
     """What would vanish with the private folders although it is needed: the home, this Python, Bursar, the agent."""
     wanted = [home, Path(sys.base_prefix), Path(sys.prefix), interpreter().parent, Path(app.__file__).parent.parent]
     if os.sep in program:
-        wanted += [Path(program).parent, Path(program).resolve().parent]
+        wanted += [Path(program).parent, _package_of(Path(program).resolve())]
     for place in dict.fromkeys(place.resolve() for place in wanted):
         if place not in PRIVATE_ROOTS and _is_in(place, PRIVATE_ROOTS):
             yield place
     if _SYSTEM_IN_RUN.exists():
         yield _SYSTEM_IN_RUN
+
+
+def _package_of(program: Path) -> Path:
+    """The folder of a program, or of all it was installed with: npm puts what a package needs beside it."""
+    modules = [folder for folder in program.parents if folder.name == "node_modules"]
+    return modules[-1] if modules else program.parent
 
 
 def interpreter() -> Path:

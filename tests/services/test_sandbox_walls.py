@@ -99,3 +99,14 @@ def test_an_agents_folder_that_cannot_be_made_is_told(home: Path, project: Path)
     (home / ".codex").write_text("in the way")
     with pytest.raises(SandboxError, match="cannot be made"):
         walls_for(project, CODEX, "/bin/sh", {"HOME": str(home)}, ())
+
+
+def test_what_npm_installed_a_program_with_is_shown_with_it(home: Path, project: Path) -> None:
+    modules = home.parent / "agents" / "node_modules"
+    program, beside = modules / "@openai" / "codex" / "bin" / "codex.js", modules / ".bin" / "codex"
+    for file in (program, beside):
+        file.parent.mkdir(parents=True)
+    program.touch()
+    beside.symlink_to(program)
+    built = walls_for(project, ANY_PROGRAM, str(beside), {"HOME": str(home)}, ())
+    assert modules in built.shown
