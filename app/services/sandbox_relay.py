@@ -22,18 +22,25 @@ HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT) if sy
 type Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 type Connect = Callable[[], Awaitable[Stream]]
 
+_carrying: set[asyncio.Task[None]] = set()
+"""Once its near side has ended, nothing else holds a task that waits for the far one: it would be collected (seen)."""
+
 
 async def carry(near_reader: asyncio.StreamReader, near_writer: asyncio.StreamWriter, connect: Connect) -> None:
     """Carry bytes between a connection and the one that `connect` makes, until the far side has ended.
 
     The near side may end first: that is passed on, and the rest of the answer still comes.
     """
+    task = asyncio.current_task()
+    assert task is not None
+    _carrying.add(task)
     try:
         with contextlib.suppress(OSError):
             far_reader, far_writer = await connect()
             await _carry_both(near_reader, near_writer, far_reader, far_writer)
     finally:
         near_writer.close()
+        _carrying.discard(task)
 
 
 async def _carry_both(

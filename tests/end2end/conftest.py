@@ -1,6 +1,7 @@
 """Shared by the tests that run real processes."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -40,5 +41,5 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def new_calls(running: RunningMeter) -> NewCalls:
     """The calls of one test where its file shares a meter, which it has as `running`."""
-    before = running.count()
-    return lambda count: running.calls(before + count)[before:]
+    start = datetime.now(UTC)
+    return lambda count: running.calls_since(start, count)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from app.core.call import Call
@@ -37,6 +38,16 @@ class RunningMeter:
     def count(self) -> int:
         """How many calls have ended so far."""
         return len(recent_calls(self.ledger, 1000))
+
+    def calls_since(self, start: datetime, count: int) -> list[Call]:
+        """The calls that began at `start` or later, oldest first, once there are that many. For tests that share a
+        meter: an earlier test's call may end during this one."""
+
+        def began() -> list[Call]:
+            return [call for call in recent_calls(self.ledger, 1000) if call.started_at >= start]
+
+        wait_until(lambda: len(began()) >= count, f"{count} calls in the ledger")
+        return began()[::-1]
 
     def calls(self, count: int) -> list[Call]:
         """The newest `count` calls, oldest first, once there are that many."""

@@ -96,12 +96,12 @@ def test_path_that_cannot_be_metered_is_not_sent_under_a_hard_cap(
 def test_path_that_cannot_be_metered_is_sent_and_flagged_where_no_hard_cap_is(
     running: RunningMeter, provider: Provider, path: str
 ) -> None:
-    before = running.count()
+    start = datetime.now(UTC)
     with cap_on_everything(running, Action.ALERT):
         assert post(running, path, b'{"a": 1}')[0] == 200
     [seen] = provider.seen
     assert seen.body == b'{"a": 1}'
-    call = running.calls(before + 1)[-1]
+    [call] = running.calls_since(start, 1)
     assert (call.operation, call.api_shape, call.cost_basis) == ("unmetered", ApiShape.UNMETERED, Basis.UNPRICED)
     assert (call.cost_nano_usd, call.usage) == (None, Usage())
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -74,14 +75,14 @@ def test_there_is_an_example_for_each_sdk() -> None:
 def test_an_example_of_the_readme_is_metered_as_it_stands(running: RunningMeter, example: str) -> None:
     if find_spec(package(example)) is None:
         pytest.skip(f"{package(example)} is not installed")
-    before = running.count()
+    start = datetime.now(UTC)
     environment = agent_environment(Connection(running.gateway, running.token), os.environ)
     code = f"{example}\nimport os; os._exit(0)"  # nothing is waited for that an SDK leaves open
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False
     )
     assert done.returncode == 0, done.stderr
-    [call] = running.calls(before + 1)[before:]
+    [call] = running.calls_since(start, 1)
     assert (call.usage.input_tokens, call.usage.output_tokens) == (10, 5)
     assert call.cost_nano_usd is not None
     assert call.tags.project == "billing-api"

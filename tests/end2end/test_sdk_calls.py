@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -71,13 +72,13 @@ def running_meter(replay: Provider, tmp_path_factory: pytest.TempPathFactory) ->
 def test_client_gets_every_byte_and_the_ledger_every_token(
     recording: Recording, replay: Provider, running_meter: RunningMeter
 ) -> None:
-    before = running_meter.count()
+    start = datetime.now(UTC)
     sent = _sent_body(recording)
     replay.answer = lambda _seen: Answer(in_pieces(sent), headers=_headers(recording))
     ear = Ear()
     _call(recording, running_meter, ear)
     assert ear.heard == sent
-    call = running_meter.calls(before + 1)[-1]
+    [call] = running_meter.calls_since(start, 1)
     assert call.outcome is Outcome.COMPLETED
     assert call.is_stream == recording.is_stream
     assert _counts(call.usage, recording.expected or {}) == _expected(recording.expected or {})

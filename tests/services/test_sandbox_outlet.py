@@ -1,5 +1,6 @@
 """The relay between a sandbox and the meter: bytes, ends and breaks go through it as they come."""
 
+import gc
 import socket
 import struct
 import sys
@@ -62,6 +63,18 @@ def test_bytes_go_both_ways_and_an_end_on_one_side_leaves_the_other_open(server:
             meter.sendall(sent[::-1])
         assert _read_all(client) == sent[::-1]
         writing.join()
+
+
+def test_a_client_that_has_said_all_it_will_still_gets_its_answer(server: socket.socket, file: str) -> None:
+    with _connected(file) as client:
+        client.sendall(b"asked")
+        client.shutdown(socket.SHUT_WR)
+        meter, _ = server.accept()
+        with meter:
+            assert _read_all(meter) == b"asked"
+            gc.collect()
+            meter.sendall(b"answered")
+        assert _read_all(client) == b"answered"
 
 
 def test_a_client_that_leaves_is_gone_for_the_meter_too(server: socket.socket, file: str) -> None:
