@@ -30,6 +30,7 @@ KEYRING_SESSION = (
     'exec "$@"'
 )
 
+TESTS_FAILED = 1  # pytest's exit code
 # Two at a time, or as many as there are cores up to four: most tests wait for processes, and more would starve them.
 SIDE_BY_SIDE = ["-n", str(max(2, min(4, os.cpu_count() or 2))), "--dist", "worksteal"]
 
@@ -139,6 +140,9 @@ def run_tests(arguments: list[str]) -> int:
     ready_environment("dev")
     failed = [] if arguments else [name for name, command in checks() if not passes(name, command)]
     code = run_pytest(arguments or SIDE_BY_SIDE, has_keyring)
+    if code == TESTS_FAILED and not arguments:
+        say("what failed side by side is run again alone; what passes now depends on the load and wants a look")
+        code = run_pytest(["--last-failed", "-v"], has_keyring)
     if failed:
         say("failed: " + ", ".join(failed) + (", pytest" if code else ""))
     return code or bool(failed)

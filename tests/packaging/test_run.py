@@ -148,6 +148,24 @@ def test_tests_meet_neither_home_nor_session_nor_proxy_of_the_person(
     assert Path(variables["XDG_RUNTIME_DIR"]).stat().st_mode & 0o777 == 0o700 or os.name == "nt"
 
 
+@pytest.mark.parametrize(("codes", "code"), [([0], 0), ([1, 0], 0), ([1, 1], 1), ([2], 2)])
+def test_what_fails_side_by_side_is_run_again_alone(
+    monkeypatch: pytest.MonkeyPatch, codes: list[int], code: int
+) -> None:
+    monkeypatch.setattr(environment, "is_ready", lambda *place: True)
+    monkeypatch.setattr(system_libraries, "missing", lambda needs: [])
+    monkeypatch.setattr(run, "checks", list)
+    asked: list[list[str]] = []
+
+    def run_pytest(arguments: list[str], with_keyring: bool) -> int:
+        asked.append(arguments)
+        return codes[len(asked) - 1]
+
+    monkeypatch.setattr(run, "run_pytest", run_pytest)
+    assert run.main(["test"]) == code
+    assert asked == [run.SIDE_BY_SIDE, ["--last-failed", "-v"]][: len(codes)]
+
+
 def test_checks_fail_together_and_are_named(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(environment, "is_ready", lambda *place: True)
     monkeypatch.setattr(system_libraries, "missing", lambda needs: [])
