@@ -22,7 +22,7 @@ The floors of this package, imports going down only:
 - `ledger`: the only SQL. Values leave it as frozen dataclasses.
 - `pricing`: what a call costs and the most it can cost; the only door to the price data.
 - `core`: values and rules, standard library only. Money is a whole number of nano-dollars; unknown is None, never 0.
-- `paths`, `log`: the ground. Where files are, and a log without keys in it.
+- `paths`, `whole_file`, `log`: the ground. Where files are, files written whole or not, and a log without keys in it.
 
 `proxy_addon` stands on the same ground, but on nothing from `services` upwards; this package never imports it, it
 starts it. `lint-imports` holds both to that. No prompt, answer or key is ever written to the ledger or to a log.

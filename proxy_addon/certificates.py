@@ -9,7 +9,6 @@ import ipaddress
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from app.whole_file import write_whole
 from proxy_addon.certified_names import covers
 
 _log = logging.getLogger(__name__)
@@ -163,24 +163,10 @@ def _write(folder: Path, made: Authority) -> None:
     pem = serialization.Encoding.PEM
     private, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     certificate = made.certificate.public_bytes(pem)
-    _put(folder / CA_FILE, made.key.private_bytes(pem, private, plain) + certificate)
-    _put(folder / CERTIFICATE_FILE, certificate)
+    write_whole(folder / CA_FILE, made.key.private_bytes(pem, private, plain) + certificate)
+    write_whole(folder / CERTIFICATE_FILE, certificate)
     for name in _OF_MITMPROXY:
         (folder / name).unlink(missing_ok=True)
-
-
-def _put(file: Path, content: bytes) -> None:
-    """Write beside the file (mkstemp: mode 0600) and move it over."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

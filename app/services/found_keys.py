@@ -17,8 +17,8 @@ from app.core.provider_keys import KeyName, clean_key_label
 from app.ledger.provider_key_store import list_provider_keys
 from app.services.agents.settings_scan import Kind, kind_of, pairs_in
 from app.services.provider_keys import KeyRing, check_key, keep_key
+from app.whole_file import write_whole
 
-_PRIVATE_MODE = 0o600
 _PROFILES = (
     *(".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".pam_environment"),
     ".config/fish/config.fish",
@@ -178,21 +178,19 @@ def _without_line(found: FoundKey, file: Path) -> Path:
         before = file.read_bytes()
         lines = before.splitlines(keepends=True)
         after = b"".join(lines[: found.line - 1] + lines[found.line :])
-        new = _written_beside(file, after, file.stat().st_mode & 0o777)
-        backup = _written_beside(file, before, _PRIVATE_MODE)
-        new.replace(file)
+        backup = _copied_beside(file, before)
+        write_whole(file, after, file.stat().st_mode & 0o777)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise InvalidInput("The key is in the keyring, and in its file still", f"{file}: {why}.") from None
     return backup
 
 
-def _written_beside(file: Path, content: bytes, mode: int) -> Path:
-    """A file beside this one, under a name that is free; nobody else can read it while it is written."""
+def _copied_beside(file: Path, content: bytes) -> Path:
+    """A file beside this one, under a name that is free, which nobody else can read."""
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.before-bursar-")
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-    Path(name).chmod(mode)
     return Path(name)

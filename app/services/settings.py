@@ -5,9 +5,7 @@ file is told about and never overwritten.
 """
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -17,6 +15,7 @@ from typing import Any
 from app.core.errors import InvalidInput
 from app.core.network import parse_network_place
 from app.core.windows import zone
+from app.whole_file import write_whole
 
 MAX_PORT = 65_535
 _PLACE = re.compile(r"\S+:[1-9]\d{0,4}")
@@ -85,7 +84,7 @@ def save_settings(file: Path, settings: Settings) -> None:
     values.update((name, getattr(settings, name)) for name in _known())
     values["upstreams"] = dict(settings.upstreams)
     try:
-        _write_whole(file, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        write_whole(file, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise InvalidInput(
             "The settings cannot be saved", f"{error.strerror or error}. See the folder’s rights."
@@ -220,17 +219,3 @@ def _damaged(file: Path, reason: str) -> InvalidInput:
     return InvalidInput(
         "The settings cannot be read", f"{file}: {reason} Mend the file, or move it away to start from the defaults."
     )
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Write beside the file (mkstemp: mode 0600) and move it over: a crash leaves the old one or the new one."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

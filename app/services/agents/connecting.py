@@ -8,18 +8,16 @@ somebody's, nothing is touched and the person is told.
 import difflib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.core.errors import InvalidInput
+from app.paths import PRIVATE_FILE_MODE
 from app.services.agents.own_settings import OWN_SETTINGS
 from app.services.agents.recipe import Connection
 from app.services.agents.settings_scan import without_keys
-
-PRIVATE_MODE = 0o600
+from app.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +76,12 @@ def make_connection(folder: Path, plan: Plan, key_id: str) -> None:
         made = [str(parent) for parent in plan.file.parents if not parent.exists()]
         kept = _Kept(str(plan.file), plan.before is not None, key_id, _digest(plan.after), tuple(made))
         folder.mkdir(mode=0o700, exist_ok=True)
-        _write(_original_file(folder, plan.agent), plan.before or b"", PRIVATE_MODE)
-        _write(_written_file(folder, plan.agent), plan.after, PRIVATE_MODE)
-        _write(_kept_file(folder, plan.agent), json.dumps(asdict(kept)).encode(), PRIVATE_MODE)
+        write_whole(_original_file(folder, plan.agent), plan.before or b"")
+        write_whole(_written_file(folder, plan.agent), plan.after)
+        write_whole(_kept_file(folder, plan.agent), json.dumps(asdict(kept)).encode())
         plan.file.parent.mkdir(parents=True, exist_ok=True)
-        mode = plan.file.stat().st_mode & 0o777 if plan.before is not None else PRIVATE_MODE
-        _write(plan.file, plan.after, mode)
+        mode = plan.file.stat().st_mode & 0o777 if plan.before is not None else PRIVATE_FILE_MODE
+        write_whole(plan.file, plan.after, mode)
     except OSError as error:
         _forget(folder, plan.agent)
         raise _unwritable(error) from None
@@ -99,7 +97,7 @@ def undo_connection(folder: Path, agent: str) -> tuple[Path, str]:
             _put_back(file, original if kept.existed else None, kept.made)
         elif current is not None and current != original:
             written = _read(_written_file(folder, agent)) or b""
-            _write(file, _without(current, written, original, file), file.stat().st_mode & 0o777)
+            write_whole(file, _without(current, written, original, file), file.stat().st_mode & 0o777)
         _forget(folder, agent)
     except OSError as error:
         raise _unwritable(error) from None
@@ -113,7 +111,7 @@ def _forget(folder: Path, agent: str) -> None:
 
 def _put_back(file: Path, original: bytes | None, made: tuple[str, ...]) -> None:
     if original is not None:
-        _write(file, original, file.stat().st_mode & 0o777)
+        write_whole(file, original, file.stat().st_mode & 0o777)
         return
     file.unlink()
     for parent in made:
@@ -165,21 +163,6 @@ def _read(file: Path) -> bytes | None:
         return None
     except OSError as error:
         raise InvalidInput("The settings cannot be read", f"{file}: {error.strerror or error}.") from None
-
-
-def _write(file: Path, content: bytes, mode: int) -> None:
-    """In one step: a crash leaves the old file or the new one."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _digest(content: bytes) -> str:
