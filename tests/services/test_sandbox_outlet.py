@@ -4,8 +4,8 @@ import gc
 import socket
 import struct
 import sys
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,20 +49,20 @@ def _read_all(connection: socket.socket) -> bytes:
 
 def test_bytes_go_both_ways_and_an_end_on_one_side_leaves_the_other_open(server: socket.socket, file: str) -> None:
     sent = bytes(range(256)) * 20_000
-    with _connected(file) as client:
 
-        def write() -> None:
-            client.sendall(sent)
-            client.shutdown(socket.SHUT_WR)
+    def write(side: socket.socket, content: bytes) -> None:
+        side.sendall(content)
+        side.shutdown(socket.SHUT_WR)
 
-        writing = threading.Thread(target=write)
-        writing.start()
+    with _connected(file) as client, ThreadPoolExecutor() as pool:  # more is written than fits before it is read
+        asking = pool.submit(write, client, sent)
         meter, _ = server.accept()
         with meter:
             assert _read_all(meter) == sent
-            meter.sendall(sent[::-1])
-        assert _read_all(client) == sent[::-1]
-        writing.join()
+            answering = pool.submit(write, meter, sent[::-1])
+            assert _read_all(client) == sent[::-1]
+            asking.result()
+            answering.result()
 
 
 def test_a_client_that_has_said_all_it_will_still_gets_its_answer(server: socket.socket, file: str) -> None:
