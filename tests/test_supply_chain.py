@@ -94,25 +94,6 @@ def test_data_is_never_run(module: str) -> None:
             assert not {name.partition(".")[0] for name in names} & _UNPACKS_CODE, f"{module}:{node.lineno}"
 
 
-_SPEAKS_SQL = {"text", "exec_driver_sql", "execute", "executescript"}
-_FIXED = {
-    "app/ledger/engine.py": "settings of the module's own",
-    "app/ledger/migrations.py": "a number of the module's own",
-    "app/ledger/foreign.py": "names that an importer's code asks for, quoted",
-}
-"""Modules that put a text together for SQL, each with what goes into it."""
-
-
-@pytest.mark.parametrize("module", [module for module in modules() if module.startswith("app/ledger/")])
-def test_no_sql_is_put_together_from_what_somebody_said(module: str) -> None:
-    for node in ast.walk(tree_of(module)):
-        if not isinstance(node, ast.Call) or not node.args:
-            continue
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        is_built = isinstance(node.args[0], ast.JoinedStr | ast.BinOp)
-        assert not (name in _SPEAKS_SQL and is_built and module not in _FIXED), f"{module}:{node.lineno}"
-
-
 def test_shells_are_not_asked() -> None:
     for module in modules():
         for node in ast.walk(tree_of(module)):

@@ -188,7 +188,7 @@ THREATS = {
         "a text becomes a statement of SQL",
         (
             "end2end/test_hostile_texts.py::test_no_text_is_taken_for_a_statement",
-            "test_supply_chain.py::test_no_sql_is_put_together_from_what_somebody_said",
+            "ledger/test_statements.py::test_statements_are_never_put_together_from_texts",
         ),
     ),
     "T20": Threat(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "app" / "ledger"
-RAW = {"text", "exec_driver_sql", "literal_column", "execute"}
+RAW = {"text", "exec_driver_sql", "literal_column", "execute", "executescript"}
 WRITTEN_OUT = {
     ("engine.py", 'f"PRAGMA {pragma}"'),
     ("engine.py", "connection.get_execution_options().get('bursar_begin', 'BEGIN IMMEDIATE')"),
@@ -39,6 +39,12 @@ def test_statements_are_never_put_together_from_texts(file: Path) -> None:
 
 
 def test_the_check_sees_what_it_looks_for() -> None:
-    for source in ('c.execute(f"DELETE {x}")', 'text("a" + x)', 'c.exec_driver_sql(f"{x}")', "literal_column(x)"):
+    for source in (
+        'c.execute(f"DELETE {x}")',
+        "c.executescript(x)",
+        'text("a" + x)',
+        'c.exec_driver_sql(f"{x}")',
+        "literal_column(x)",
+    ):
         assert len(raw_statements(ast.parse(source))) == 1
     assert raw_statements(ast.parse('c.execute(select(calls)); text("a"); c.execute("PRAGMA x")')) == []
