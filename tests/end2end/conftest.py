@@ -38,6 +38,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A throw-away home for the meter that a module's tests share."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BURSAR_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def new_calls(running: RunningMeter) -> NewCalls:
     """The calls of one test where its file shares a meter, which it has as `running`."""

@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -60,12 +61,9 @@ def played() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def running(played: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, dict.fromkeys(PROVIDERS, played.url), keys=KEYS, tags=PAYER) as started:
-            yield started
+def running(played: Provider, module_home: Path) -> Iterator[RunningMeter]:
+    with meter(module_home, dict.fromkeys(PROVIDERS, played.url), keys=KEYS, tags=PAYER) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

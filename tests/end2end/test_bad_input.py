@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import openai
 import pytest
@@ -34,13 +35,10 @@ def one_provider() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def running(one_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
+def running(one_provider: Provider, module_home: Path) -> Iterator[RunningMeter]:
     """One meter for all of these: bad input must leave it as it was."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, dict.fromkeys(("anthropic", "openai", "google"), one_provider.url)) as started:
-            yield started
+    with meter(module_home, dict.fromkeys(("anthropic", "openai", "google"), one_provider.url)) as started:
+        yield started
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,12 +39,9 @@ def unasked() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def running(unasked: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, {"openai": unasked.url}) as served:
-            yield served
+def running(unasked: Provider, module_home: Path) -> Iterator[RunningMeter]:
+    with meter(module_home, {"openai": unasked.url}) as served:
+        yield served
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -57,12 +58,9 @@ def played() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def running(played: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, dict.fromkeys(("openai", "anthropic"), played.url)) as started:
-            yield started
+def running(played: Provider, module_home: Path) -> Iterator[RunningMeter]:
+    with meter(module_home, dict.fromkeys(("openai", "anthropic"), played.url)) as started:
+        yield started
 
 
 def structure(running: RunningMeter) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Never
 
 import anthropic
@@ -53,21 +54,16 @@ def played_sockets() -> Iterator[SocketProvider]:
 
 
 @pytest.fixture(scope="module")
-def running(
-    played: Provider, played_sockets: SocketProvider, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        upstreams = {
-            "openai": played.url,
-            "anthropic": played.url,
-            "google": played_sockets.url,
-            "xai": played_sockets.url,
-        }
-        keys = {"openai": "sk-real", "anthropic": "sk-ant-real", "google": "AIza-real", "x-ai": "xai-real"}
-        with meter(home, upstreams, keys=keys) as started:
-            yield started
+def running(played: Provider, played_sockets: SocketProvider, module_home: Path) -> Iterator[RunningMeter]:
+    upstreams = {
+        "openai": played.url,
+        "anthropic": played.url,
+        "google": played_sockets.url,
+        "xai": played_sockets.url,
+    }
+    keys = {"openai": "sk-real", "anthropic": "sk-ant-real", "google": "AIza-real", "x-ai": "xai-real"}
+    with meter(module_home, upstreams, keys=keys) as started:
+        yield started
 
 
 @pytest.fixture

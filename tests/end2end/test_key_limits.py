@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -44,12 +45,9 @@ def played() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def running(played: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, dict.fromkeys(PROVIDERS, played.url), keys=KEYS) as started:
-            yield started
+def running(played: Provider, module_home: Path) -> Iterator[RunningMeter]:
+    with meter(module_home, dict.fromkeys(PROVIDERS, played.url), keys=KEYS) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

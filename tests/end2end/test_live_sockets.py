@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,12 +41,9 @@ def provider_of_sockets() -> Iterator[SocketProvider]:
 
 
 @pytest.fixture(scope="module")
-def running(provider_of_sockets: SocketProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, dict.fromkeys(("openai", "google"), provider_of_sockets.url)) as started:
-            yield started
+def running(provider_of_sockets: SocketProvider, module_home: Path) -> Iterator[RunningMeter]:
+    with meter(module_home, dict.fromkeys(("openai", "google"), provider_of_sockets.url)) as started:
+        yield started
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -58,13 +59,10 @@ def raw() -> Iterator[Raw]:
 
 
 @pytest.fixture(scope="module")
-def running(served: Provider, raw: Raw, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
+def running(served: Provider, raw: Raw, module_home: Path) -> Iterator[RunningMeter]:
     upstreams = {"openai": served.url, "anthropic": f"http://127.0.0.1:{raw.server_address[1]}"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, upstreams, keys=dict.fromkeys(upstreams, KEY)) as started:
-            yield started
+    with meter(module_home, upstreams, keys=dict.fromkeys(upstreams, KEY)) as started:
+        yield started
 
 
 def echo(seen: Seen) -> bytes:

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -50,13 +51,10 @@ def played() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def running(played: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        services = ("anthropic", "openai", "chatgpt", "codeassist")
-        with meter(home, dict.fromkeys(services, played.url)) as started:
-            yield started
+def running(played: Provider, module_home: Path) -> Iterator[RunningMeter]:
+    services = ("anthropic", "openai", "chatgpt", "codeassist")
+    with meter(module_home, dict.fromkeys(services, played.url)) as started:
+        yield started
 
 
 @pytest.fixture

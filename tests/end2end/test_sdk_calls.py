@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,12 +60,9 @@ def replay() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def running_meter(replay: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, dict.fromkeys(("anthropic", "openai", "google"), replay.url)) as running:
-            yield running
+def running_meter(replay: Provider, module_home: Path) -> Iterator[RunningMeter]:
+    with meter(module_home, dict.fromkeys(("anthropic", "openai", "google"), replay.url)) as running:
+        yield running
 
 
 @pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning")  # recorded models grow old

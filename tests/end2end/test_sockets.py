@@ -64,12 +64,9 @@ def served() -> Iterator[SocketProvider]:
 
 
 @pytest.fixture(scope="module")
-def running(served: SocketProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, dict.fromkeys(("openai", "anthropic"), served.url)) as started:
-            yield started
+def running(served: SocketProvider, module_home: Path) -> Iterator[RunningMeter]:
+    with meter(module_home, dict.fromkeys(("openai", "anthropic"), served.url)) as started:
+        yield started
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Each shape is one that a page can make a browser send: the headers that give it 
 
 import http.client
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -70,12 +71,9 @@ def provider_seen() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def running(provider_seen: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMeter]:
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BURSAR_HOME", str(home))
-        with meter(home, {"openai": provider_seen.url}) as started:
-            yield started
+def running(provider_seen: Provider, module_home: Path) -> Iterator[RunningMeter]:
+    with meter(module_home, {"openai": provider_seen.url}) as started:
+        yield started
 
 
 def test_there_are_enough_shapes_to_mean_something() -> None:
