@@ -50,7 +50,7 @@ def test_a_failed_change_leaves_no_key(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "settings.json")
 
-    monkeypatch.setattr("app.services.agents.connecting._write", full)
+    monkeypatch.setattr("app.services.agents.connecting.write_whole", full)
     assert bursar("connect", "claude-code", "--yes").status == 1
     assert list_keys(ledger) == []
     monkeypatch.undo()
