@@ -69,7 +69,7 @@ def meter_folder() -> Path:
 def private_files(ledger: Path) -> list[Path]:
     """All there is that only its owner may open: folders, ledger, logs, locks, the CA."""
     folders = [_data_place(), _config_place(), _log_place(), _config_place() / "meter"]
-    beside = [ledger, *(ledger.with_name(ledger.name + ending) for ending in ("-wal", "-shm", ".meters"))]
+    beside = [ledger, *(ledger.with_name(ledger.name + ending) for ending in ("-wal", "-shm", ".meters", ".key"))]
     inside = [*folders[2].glob("*.log*"), *folders[3].glob("*-ca.*")]
     return [path for path in (*folders, *beside, *inside) if path.exists()]
 

@@ -9,70 +9,12 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from app.core.errors import LedgerError
-
-_PAYER = """
-    project TEXT NOT NULL, agent TEXT NOT NULL, user_name TEXT NOT NULL, team TEXT NOT NULL,
-    task TEXT NOT NULL, session TEXT NOT NULL, virtual_key_id TEXT NOT NULL
-"""
-
-_INITIAL = (
-    f"""CREATE TABLE calls (
-        row_id INTEGER PRIMARY KEY AUTOINCREMENT, call_id TEXT NOT NULL UNIQUE, started_at BIGINT NOT NULL,
-        provider TEXT NOT NULL, api_shape TEXT NOT NULL, operation TEXT NOT NULL, request_model TEXT NOT NULL,
-        response_model TEXT NOT NULL, response_id TEXT NOT NULL, is_stream BOOLEAN NOT NULL, outcome TEXT NOT NULL,
-        status_code INTEGER, error_type TEXT NOT NULL, duration_ms INTEGER, time_to_first_chunk_ms INTEGER,
-        input_tokens BIGINT, output_tokens BIGINT, cache_read_tokens BIGINT, cache_write_tokens BIGINT,
-        cache_write_1h_tokens BIGINT, reasoning_tokens BIGINT, input_audio_tokens BIGINT,
-        cache_audio_read_tokens BIGINT, output_audio_tokens BIGINT, web_searches BIGINT, reported_cost_nano_usd BIGINT,
-        cost_nano_usd BIGINT, charged_nano_usd BIGINT NOT NULL, cost_basis TEXT NOT NULL, price_version TEXT NOT NULL,
-        {_PAYER})""",
-    "CREATE INDEX ix_calls_started_at ON calls (started_at)",
-    "CREATE INDEX calls_by_session ON calls (session, started_at)",
-    """CREATE TABLE caps (
-        cap_id TEXT NOT NULL PRIMARY KEY, scope TEXT NOT NULL, scope_key TEXT NOT NULL, window_kind TEXT NOT NULL,
-        limit_nano_usd BIGINT NOT NULL, action TEXT NOT NULL, alert_percents TEXT NOT NULL, time_zone TEXT NOT NULL,
-        week_start INTEGER NOT NULL, created_at BIGINT NOT NULL, removed_at BIGINT)""",
-    """CREATE TABLE totals (
-        cap_id TEXT NOT NULL, window_key TEXT NOT NULL, starts_at BIGINT, ends_at BIGINT,
-        limit_nano_usd BIGINT NOT NULL, posted_nano_usd BIGINT NOT NULL, held_nano_usd BIGINT NOT NULL,
-        unpriced_calls INTEGER NOT NULL, PRIMARY KEY (cap_id, window_key),
-        CONSTRAINT totals_not_negative CHECK (posted_nano_usd >= 0 AND held_nano_usd >= 0))""",
-    f"""CREATE TABLE reservations (
-        call_id TEXT NOT NULL PRIMARY KEY, instance_id TEXT NOT NULL, state TEXT NOT NULL, worst_nano_usd BIGINT,
-        reserved_at BIGINT NOT NULL, provider TEXT NOT NULL, api_shape TEXT NOT NULL, operation TEXT NOT NULL,
-        request_model TEXT NOT NULL, is_stream BOOLEAN NOT NULL, {_PAYER})""",
-    "CREATE INDEX reservations_held ON reservations (state, instance_id)",
-    """CREATE TABLE holds (
-        call_id TEXT NOT NULL, cap_id TEXT NOT NULL, window_key TEXT NOT NULL,
-        PRIMARY KEY (call_id, cap_id, window_key))""",
-    f"""CREATE TABLE approvals (
-        approval_id TEXT NOT NULL PRIMARY KEY, call_id TEXT NOT NULL, instance_id TEXT NOT NULL,
-        provider TEXT NOT NULL, model TEXT NOT NULL, cap_id TEXT NOT NULL, cap_name TEXT NOT NULL,
-        window_key TEXT NOT NULL, worst_nano_usd BIGINT, spent_nano_usd BIGINT NOT NULL,
-        limit_nano_usd BIGINT NOT NULL, asked_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, state TEXT NOT NULL,
-        answered_at BIGINT, answered_by TEXT NOT NULL, {_PAYER})""",
-    "CREATE INDEX ix_approvals_state ON approvals (state)",
-    f"""CREATE TABLE virtual_keys (
-        key_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, prefix TEXT NOT NULL, fingerprint TEXT NOT NULL UNIQUE,
-        created_at BIGINT NOT NULL, expires_at BIGINT, revoked_at BIGINT, {_PAYER})""",
-    "CREATE TABLE provider_keys (provider TEXT NOT NULL PRIMARY KEY, added_at BIGINT NOT NULL)",
-    """CREATE TABLE alerts (
-        alert_id INTEGER PRIMARY KEY AUTOINCREMENT, cap_id TEXT NOT NULL, cap_name TEXT NOT NULL,
-        window_key TEXT NOT NULL, percent INTEGER NOT NULL, spent_nano_usd BIGINT NOT NULL,
-        limit_nano_usd BIGINT NOT NULL, told_at BIGINT NOT NULL,
-        CONSTRAINT alerts_told_once UNIQUE (cap_id, window_key, percent))""",
-    """CREATE TABLE instances (
-        instance_id TEXT NOT NULL PRIMARY KEY, pid INTEGER NOT NULL, gateway_url TEXT NOT NULL,
-        forward_url TEXT NOT NULL, started_at BIGINT NOT NULL, stop_requested_at BIGINT, stopped_at BIGINT)""",
-    """CREATE TABLE switches (
-        name TEXT NOT NULL PRIMARY KEY, is_on BOOLEAN NOT NULL, changed_at BIGINT NOT NULL,
-        changed_by TEXT NOT NULL)""",
-)
+from app.ledger.initial_schema import INITIAL, PAYER
 
 
 def m001_initial(connection: Connection) -> None:
     """Calls, caps and their totals, reservations, approvals, keys, alerts, meters."""
-    for statement in _INITIAL:
+    for statement in INITIAL:
         connection.exec_driver_sql(statement)
 
 
@@ -129,7 +71,7 @@ _FAIR_CAPS = (
         observation_id INTEGER PRIMARY KEY AUTOINCREMENT, cap_id TEXT NOT NULL, cap_name TEXT NOT NULL,
         window_key TEXT NOT NULL, call_id TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
         refusal TEXT NOT NULL, worst_nano_usd BIGINT, spent_nano_usd BIGINT NOT NULL, limit_nano_usd BIGINT NOT NULL,
-        seen_at BIGINT NOT NULL, {_PAYER})""",
+        seen_at BIGINT NOT NULL, {PAYER})""",
     "CREATE INDEX observations_of_cap ON observations (cap_id, observation_id)",
     """CREATE TABLE line (
         ticket INTEGER PRIMARY KEY AUTOINCREMENT, call_id TEXT NOT NULL UNIQUE, instance_id TEXT NOT NULL,
@@ -156,7 +98,7 @@ _IMPORTS = (
         input_tokens BIGINT, output_tokens BIGINT, cache_read_tokens BIGINT, cache_write_tokens BIGINT,
         cache_write_1h_tokens BIGINT, reasoning_tokens BIGINT, input_audio_tokens BIGINT,
         cache_audio_read_tokens BIGINT, output_audio_tokens BIGINT, web_searches BIGINT, reported_cost_nano_usd BIGINT,
-        cost_nano_usd BIGINT, cost_basis TEXT NOT NULL, price_version TEXT NOT NULL, {_PAYER})""",
+        cost_nano_usd BIGINT, cost_basis TEXT NOT NULL, price_version TEXT NOT NULL, {PAYER})""",
     "CREATE INDEX imported_calls_by_time ON imported_calls (started_at)",
     "CREATE INDEX imported_calls_by_session ON imported_calls (session)",
     "CREATE INDEX imported_calls_unlinked ON imported_calls (response_id) WHERE wire_call_id = ''",
@@ -237,6 +179,28 @@ def m008_origins(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+_TOOL_CALLS = (
+    f"""CREATE TABLE tool_calls (
+        row_id INTEGER PRIMARY KEY AUTOINCREMENT, call_id TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL,
+        server TEXT NOT NULL, provider_id TEXT NOT NULL, fingerprint TEXT NOT NULL, argument_bytes BIGINT NOT NULL,
+        asked_at BIGINT NOT NULL, is_hosted BOOLEAN NOT NULL, is_retry BOOLEAN NOT NULL, outcome TEXT NOT NULL,
+        result_call_id TEXT NOT NULL, result_bytes BIGINT, latency_ms BIGINT, {PAYER},
+        CONSTRAINT tool_calls_once UNIQUE (call_id, position))""",
+    "CREATE INDEX tool_calls_by_time ON tool_calls (asked_at)",
+    "CREATE INDEX tool_calls_by_name ON tool_calls (name, asked_at)",
+    "CREATE INDEX tool_calls_by_session ON tool_calls (session, name, fingerprint)",
+    "CREATE INDEX tool_calls_by_task ON tool_calls (task) WHERE task <> ''",
+    "CREATE INDEX tool_calls_by_key ON tool_calls (virtual_key_id)",
+    "CREATE INDEX tool_calls_open ON tool_calls (virtual_key_id, provider_id, session) WHERE result_call_id = ''",
+)
+
+
+def m009_tool_calls(connection: Connection) -> None:
+    """The tools that calls asked for, and what became of them."""
+    for statement in _TOOL_CALLS:
+        connection.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
@@ -246,6 +210,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m006_provider_keys,
     m007_key_levels,
     m008_origins,
+    m009_tool_calls,
 )
 
 

@@ -1,0 +1,40 @@
+"""The key that fingerprints of tool arguments are made with.
+
+Arguments are often short (`git status`), so a plain hash of them could be guessed back. The key lies in a file of its
+own beside the ledger, with the same rights: whoever has a copy of the ledger alone can compare fingerprints, and learn
+nothing from them. A ledger that lost its key goes on with a new one; what came before is then equal to nothing.
+"""
+
+import hashlib
+import secrets
+from pathlib import Path
+
+from app.ledger.engine import Ledger
+from app.whole_file import write_whole
+
+KEY_BYTES = 32
+_DIGEST_BYTES = 16
+
+
+def fingerprint_key(ledger: Ledger) -> bytes:
+    """The ledger's key, made where there is none. To be called within a write transaction, so that two meters never
+    make two. Raises OSError."""
+    file = key_file(ledger)
+    try:
+        key = file.read_bytes()
+    except FileNotFoundError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        key = secrets.token_bytes(KEY_BYTES)
+        write_whole(file, key)
+    return key
+
+
+def key_file(ledger: Ledger) -> Path:
+    """Where a ledger's key lies."""
+    return ledger.path.with_name(f"{ledger.path.name}.key")
+
+
+def keyed(key: bytes, digest: bytes) -> str:
+    """A fingerprint that can be stored: 32 hexadecimal digits."""
+    return hashlib.blake2b(digest, key=key, digest_size=_DIGEST_BYTES).hexdigest()

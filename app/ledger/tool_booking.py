@@ -1,0 +1,162 @@
+"""Writing down the tools that a call asked for, and the results that it carried.
+
+A result is tied to its tool call by the provider's id of it, within the same virtual key; where a dialect has no ids,
+or an agent makes its own up, by name and order to the newest answer of the same session that waits for such a result.
+Each is booked once: an agent that sends its whole history brings the same result with every request, and only the first
+finds a tool call that waits. Whatever the meter remembered is gone when it is started again, so all of this is asked of
+the ledger.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from app.core.call import Call
+from app.core.tool_call import ToolOutcome, ToolResult, ToolUse, clean_tool_name, is_plain_identifier
+from app.ledger.fingerprint_key import keyed
+from app.ledger.rows import payer_columns
+from app.ledger.tool_tables import tool_calls
+
+MAX_OF_A_CALL = 256
+"""Tool calls and results of one call beyond these are not booked: no model measured comes near."""
+
+_T = tool_calls.c
+_WAITING = select(_T.row_id, _T.call_id, _T.provider_id, _T.name, _T.asked_at, _T.is_hosted).where(
+    _T.virtual_key_id == bindparam("of_key"), _T.result_call_id == ""
+)
+_BY_ID = _WAITING.where(_T.provider_id.in_(bindparam("ids", expanding=True)))
+_BY_NAME = (
+    _WAITING.where(_T.session == bindparam("of_session"), _T.name == bindparam("of_name"))
+    .order_by(_T.row_id.desc())
+    .limit(MAX_OF_A_CALL)
+)
+_ANSWER = (
+    update(tool_calls)
+    .where(_T.row_id == bindparam("of_row"), _T.result_call_id == "")
+    .values(
+        outcome=bindparam("as_outcome"),
+        result_call_id=bindparam("by_call"),
+        result_bytes=bindparam("of_bytes"),
+        latency_ms=bindparam("after_ms"),
+    )
+)
+_SAME_BEFORE = (
+    select(_T.outcome)
+    .where(
+        _T.session == bindparam("of_session"),
+        _T.name == bindparam("of_name"),
+        _T.fingerprint == bindparam("of_arguments"),
+        _T.virtual_key_id == bindparam("of_key"),
+    )
+    .order_by(_T.row_id.desc())
+    .limit(1)
+)
+_WRITE = insert(tool_calls)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolNews:
+    """What one exchange told of tools: `results` that its request carried, `uses` that its answer asked for, and
+    `hosted_results` that stood in the answer. `ended_at` is when the answer had ended."""
+
+    results: tuple[ToolResult, ...]
+    uses: tuple[ToolUse, ...]
+    hosted_results: tuple[ToolResult, ...]
+    ended_at: datetime
+
+    def __bool__(self) -> bool:
+        return bool(self.results or self.uses or self.hosted_results)
+
+
+def book_tools(connection: Connection, key: bytes, call: Call, news: ToolNews) -> None:
+    """Write down what a call told of tools. `key` is the ledger's, for fingerprints; `call` is the call as written."""
+    _book_results(connection, key, call, news.results)
+    _write_uses(connection, key, call, news)
+    _book_results(connection, key, call, news.hosted_results, is_within=True)
+
+
+def _write_uses(connection: Connection, key: bytes, call: Call, news: ToolNews) -> None:
+    rows = [_row(key, call, position, use, news.ended_at) for position, use in enumerate(news.uses[:MAX_OF_A_CALL])]
+    for row in rows:
+        asked = {"of_session": row["session"], "of_name": row["name"], "of_key": row["virtual_key_id"]}
+        before = connection.execute(_SAME_BEFORE, asked | {"of_arguments": row["fingerprint"]}).scalar_one_or_none()
+        row["is_retry"] = before == ToolOutcome.FAILED
+    if rows:
+        connection.execute(_WRITE, rows)
+
+
+def _row(key: bytes, call: Call, position: int, use: ToolUse, ended_at: datetime) -> dict[str, Any]:
+    return {
+        "call_id": call.call_id,
+        "position": position,
+        "name": clean_tool_name(use.name),
+        "server": clean_tool_name(use.server),
+        "provider_id": _stored_id(key, use.provider_id),
+        "fingerprint": keyed(key, use.digest),
+        "argument_bytes": use.argument_bytes,
+        "asked_at": ended_at,
+        "is_hosted": use.is_hosted,
+        "outcome": ToolOutcome.UNKNOWN,
+        "result_call_id": "",
+        "result_bytes": None,
+        "latency_ms": None,
+        **payer_columns(call.tags),
+    }
+
+
+def _book_results(
+    connection: Connection, key: bytes, call: Call, results: Sequence[ToolResult], *, is_within: bool = False
+) -> None:
+    """Tie results to the tool calls that wait for them. `is_within`: they stood in the answer of `call`."""
+    results = results[:MAX_OF_A_CALL]
+    ids = {_stored_id(key, result.provider_id) for result in results} - {""}
+    by_id = _waiting(connection, call, _BY_ID, ids=sorted(ids)) if ids else []
+    waiting = {row["provider_id"]: row for row in by_id}
+    nameless: list[ToolResult] = []
+    for result in results:
+        row = waiting.pop(_stored_id(key, result.provider_id), None) if result.provider_id else None
+        if row is None:
+            nameless.append(result)
+        else:
+            _answer(connection, call, row, result, is_within=is_within)
+    for result in nameless:
+        if (row := _next_by_name(connection, call, result)) is not None:
+            _answer(connection, call, row, result, is_within=is_within)
+
+
+def _next_by_name(connection: Connection, call: Call, result: ToolResult) -> Any:
+    """The first that waits for a result of this name in the newest answer that asked for it. A result with an id goes
+    to none that has another."""
+    name = clean_tool_name(result.name)
+    if not name:
+        return None
+    rows = _waiting(connection, call, _BY_NAME, of_session=call.tags.session, of_name=name)
+    fitting = [row for row in rows if not (result.provider_id and row["provider_id"])]
+    newest = [row for row in fitting if row["call_id"] == fitting[0]["call_id"]]
+    return newest[-1] if newest else None
+
+
+def _waiting(connection: Connection, call: Call, statement: Any, **values: Any) -> Sequence[Any]:
+    return connection.execute(statement, {"of_key": call.tags.virtual_key_id} | values).mappings().all()
+
+
+def _answer(connection: Connection, call: Call, row: Any, result: ToolResult, *, is_within: bool) -> None:
+    passed = (call.started_at - row["asked_at"]) // timedelta(milliseconds=1)
+    values = {
+        "of_row": row["row_id"],
+        "as_outcome": result.outcome,
+        "by_call": call.call_id,
+        "of_bytes": result.result_bytes,
+        "after_ms": None if is_within or row["is_hosted"] else max(0, passed),
+    }
+    connection.execute(_ANSWER, values)
+
+
+def _stored_id(key: bytes, provider_id: str) -> str:
+    """The provider's id as it came; hashed where it is none and could be any text."""
+    if not provider_id or is_plain_identifier(provider_id):
+        return provider_id
+    return "#" + keyed(key, provider_id.encode("utf-8", "surrogatepass"))
