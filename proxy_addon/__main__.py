@@ -41,6 +41,7 @@ from proxy_addon.network_door import NETWORK_TARGET, NetworkDoor
 from proxy_addon.orders import Orders
 from proxy_addon.own_tls import OwnTls
 from proxy_addon.recorder import Recorder
+from proxy_addon.rolling import keep_rolled_up
 from proxy_addon.routes import Routes
 from proxy_addon.socket_addon import SocketAddon, send_messages_whole
 from proxy_addon.wire import answer_errors_in_json, closing
@@ -124,9 +125,11 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     hooks = Hooks(server, calls, SocketAddon(server), door)
     orders.look()  # the prices in force, before the first call
     recorder.start()
+    rolling = asyncio.create_task(keep_rolled_up(recorder))
     try:
         await _listen(arguments, routes, hooks, ledger, lock, stop)
     finally:
+        rolling.cancel()
         hooks.calls.in_flight.end_all()
         hooks.sockets.end_all()
         await asyncio.to_thread(recorder.stop)

@@ -1,7 +1,8 @@
 """How long review, explanation, comparison and a back-test take over a month of a million calls.
 
-`python -m tests.bench_insight [--calls 1000000] [--keep FOLDER]` fills a ledger by plain inserts, then prints the
-median of three runs of each question, in seconds, the reading from the ledger included.
+`python -m tests.bench_insight [--calls 1000000] [--keep FOLDER]` fills a ledger by plain inserts: 20,000 tasks of 50
+calls, eight at a time, as agents at work make them. It rolls them up as the meter does, then prints the median of three
+runs of each question, in seconds, the reading from the ledger included.
 """
 
 import argparse
@@ -30,20 +31,24 @@ from app.ledger.call_sums import call_sums, task_sums
 from app.ledger.day_counts import day_counts
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.every_call import costed_calls
+from app.ledger.rollup import roll_up
 from app.ledger.rows import call_columns
 from app.ledger.tables import calls
 
 END = datetime(2026, 11, 30, tzinfo=UTC)
 MONTH = timedelta(days=28)
+CALLS_A_TASK = 50
+AT_A_TIME = 8
+ROLLED_AT_ONCE = 1_000
 _AGENTS = ("claude", "codex", "gemini", "nightly")
 _MODELS = (("anthropic", "claude-opus-4-8"), ("openai", "gpt-5.4"), ("google", "gemini-2.5-pro"))
 
 
 def made_calls(count: int) -> Iterator[dict[str, Any]]:
-    """Calls of 2,000 tasks spread over the month, as rows."""
+    """Calls of tasks that are done one after the other, eight at a time, over the month, as rows."""
     chance = Random(7)
     for number in range(count):
-        task = chance.randrange(2_000)
+        task = number // (CALLS_A_TASK * AT_A_TIME) * AT_A_TIME + chance.randrange(AT_A_TIME)
         provider, model = _MODELS[task % 3]
         given, made = chance.randrange(1_000, 100_000), chance.randrange(10, 4_000)
         call = Call(
@@ -74,6 +79,17 @@ def fill(ledger: Ledger, count: int) -> None:
     for some in batched(made_calls(count), 20_000):
         with ledger.write() as connection:
             connection.execute(insert(calls), list(some))
+
+
+def roll_all_up(ledger: Ledger) -> list[float]:
+    """As the meter does, a batch in a transaction. Gives how many seconds each batch took."""
+    took, rolled = [], ROLLED_AT_ONCE
+    while rolled:
+        began = time.perf_counter()
+        with ledger.write() as connection:
+            rolled = roll_up(connection, ROLLED_AT_ONCE)
+        took.append(time.perf_counter() - began)
+    return took
 
 
 def questions(ledger: Ledger) -> dict[str, Callable[[], object]]:
@@ -117,6 +133,9 @@ def main() -> None:
         ledger = open_ledger(file, checkpoints=True)
         if is_new:
             fill(ledger, arguments.calls)
+        if took := roll_all_up(ledger)[:-1]:
+            print(f"roll up {ROLLED_AT_ONCE:,} calls: {statistics.median(took) * 1000:.1f} ms, "
+                  f"{max(took) * 1000:.1f} ms at worst")  # fmt: skip
         for name, ask in questions(ledger).items():
             times = []
             for _ in range(3):

@@ -33,7 +33,7 @@ def show_forecast(
 ) -> None:
     """Show what this month will come to, with a range that holds four times in five."""
     from app.insight.forecast import month_end
-    from app.ledger.every_call import quarter_hours
+    from app.ledger.summed_calls import quarter_hours
 
     now = datetime.now(UTC)
     local = zone(settings_zone(places.read_settings()))

@@ -3,52 +3,48 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import FromClause, case, func, select
 
-from app.core.call import Outcome
+from app.core.call import Basis, Outcome
 from app.core.call_sum import CallSum, TaskId
 from app.ledger.engine import Ledger
-from app.ledger.every_call import between, every_call
+from app.ledger.summed_calls import each_call, summed_calls, was_sent
 
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens")
 _COLUMNS = (
-    *("task", "session", "agent", "project", "provider", "request_model", "response_model", "outcome", "started_at"),
-    *(*_TOKENS, "cost_nano_usd"),
+    *("task", "session", "agent", "project", "provider", "model", "outcome", "cost_basis", "number", "paid"),
+    *(*_TOKENS, "cost_nano_usd", "first_at", "last_at"),
 )
 
 
 def call_sums(ledger: Ledger, start: datetime, end: datetime, *, agent: str | None = None) -> list[CallSum]:
     """Sums of the calls begun in [start, end); of one agent's where it is named."""
-    return _sums(ledger, between(start, end), *(() if agent is None else (_of_agent(agent),)))
+    where = (was_sent,) if agent is None else (was_sent, lambda columns: columns.agent == agent)
+    return _grouped(ledger, summed_calls(_COLUMNS, start, end, *where, with_logs=True))
 
 
 def task_sums(ledger: Ledger, name: str) -> list[CallSum]:
     """Sums of all calls with this task label; where there are none, of the session of that name."""
-    return _sums(ledger, _is("task", name)) or _sums(ledger, _is("session", name))
+    return _grouped(ledger, _every("task", name)) or _grouped(ledger, _every("session", name))
 
 
-def _is(column: str, value: str) -> Any:
-    """That a column holds this value. Saying that it is not empty lets the index be used that leaves empty ones out."""
-    return lambda columns: (columns[column] == value) & (columns[column] != "")
+def _every(column: str, value: str) -> FromClause:
+    """All calls in which a column holds this value. Saying that it is not empty lets the index be used that leaves
+    empty ones out."""
+    return each_call(_COLUMNS, lambda columns: (columns[column] == value) & (columns[column] != ""), was_sent)
 
 
-def _of_agent(agent: str) -> Any:
-    return lambda columns: columns.agent == agent
-
-
-def _sums(ledger: Ledger, *where: Any) -> list[CallSum]:
-    source = every_call(_COLUMNS, *where)
+def _grouped(ledger: Ledger, source: FromClause) -> list[CallSum]:
     columns = source.c
     session = case((columns.task == "", columns.session), else_="").label("session")
-    model = func.coalesce(func.nullif(columns.response_model, ""), columns.request_model).label("model")
-    keys = (columns.task, session, columns.agent, columns.project, columns.provider, model)
+    keys = (columns.task, session, columns.agent, columns.project, columns.provider, columns.model)
     grouped = select(*keys, *_measures(columns)).group_by(*keys)
     with ledger.read() as connection:
         return [_sum_of(dict(row)) for row in connection.execute(grouped).mappings()]
 
 
 def _measures(columns: Any) -> list[Any]:
-    priced = columns.cost_nano_usd.is_not(None)
+    priced = columns.cost_basis != Basis.UNPRICED
     whole = priced & (columns.outcome == Outcome.COMPLETED)
     failed = priced & (columns.outcome == Outcome.FAILED)
     broken = priced & (columns.outcome == Outcome.INTERRUPTED)
@@ -57,17 +53,17 @@ def _measures(columns: Any) -> list[Any]:
         return func.coalesce(func.sum(columns[name]).filter(condition), 0)
 
     return [
-        func.count().filter(whole).label("calls"),
+        total("number", whole).label("calls"),
         *(total(name, whole).label(name) for name in _TOKENS),
         total("cost_nano_usd", whole).label("cost_nano_usd"),
-        func.count().filter(failed).label("failed_calls"),
-        func.count().filter(failed & (columns.cost_nano_usd > 0)).label("paid_failures"),
+        total("number", failed).label("failed_calls"),
+        total("paid", failed).label("paid_failures"),
         total("cost_nano_usd", failed).label("failed_nano_usd"),
-        func.count().filter(broken).label("interrupted_calls"),
+        total("number", broken).label("interrupted_calls"),
         total("cost_nano_usd", broken).label("interrupted_nano_usd"),
-        func.count().filter(~priced).label("unpriced_calls"),
-        func.min(columns.started_at).label("first_at"),
-        func.max(columns.started_at).label("last_at"),
+        total("number", ~priced).label("unpriced_calls"),
+        func.min(columns.first_at).label("first_at"),
+        func.max(columns.last_at).label("last_at"),
     ]
 
 

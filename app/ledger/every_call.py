@@ -1,10 +1,10 @@
 """Every call once: the metered ones that were sent, and those of agents' logs that no meter saw."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, func, select, type_coerce, union_all
+from sqlalchemy import FromClause, select, union_all
 
 from app.core.call import Outcome
 from app.core.caps import Payer
@@ -13,11 +13,10 @@ from app.core.tags import Scope
 from app.ledger.engine import Ledger
 from app.ledger.import_tables import imported_calls
 from app.ledger.rows import tags_of
-from app.ledger.tables import EPOCH, calls
+from app.ledger.tables import calls
 from app.ledger.window_totals import scope_column
 
 _PAYER_COLUMNS = ("project", "agent", "user_name", "team", "task", "session", "virtual_key_id")
-_QUARTER = timedelta(minutes=15)
 _MANY = 2_000
 
 
@@ -28,16 +27,6 @@ def every_call(names: Sequence[str], *where: Any) -> FromClause:
     for condition in where:
         metered, logged = metered.where(condition(calls.c)), logged.where(condition(imported_calls.c))
     return union_all(metered, logged).subquery("every_call")
-
-
-def between(start: datetime, end: datetime) -> Any:
-    """The condition that a call began in [start, end)."""
-
-    def condition(columns: Any) -> ColumnElement[bool]:
-        found: ColumnElement[bool] = (columns.started_at >= start) & (columns.started_at < end)
-        return found
-
-    return condition
 
 
 def costed_calls(ledger: Ledger, start: datetime, scope: Scope, key: str) -> Iterator[CostedCall]:
@@ -58,16 +47,3 @@ def costed_calls(ledger: Ledger, start: datetime, scope: Scope, key: str) -> Ite
         for row in rows.mappings():
             payer = Payer(tags_of(row), row["provider"], row["request_model"])
             yield CostedCall(row["call_id"], row["started_at"], payer, row["cost_nano_usd"])
-
-
-def quarter_hours(ledger: Ledger, by: Scope, start: datetime, end: datetime) -> list[tuple[str, datetime, int]]:
-    """Known cost by label and quarter of an hour: the finest step that every time zone's days are made of."""
-    name = scope_column(by)
-    source = every_call((name, "started_at", "cost_nano_usd"), between(start, end))
-    step = _QUARTER // timedelta(microseconds=1)
-    quarter = type_coerce(source.c.started_at, BigInteger) // step
-    grouped = select(source.c[name], quarter, func.coalesce(func.sum(source.c.cost_nano_usd), 0)).group_by(
-        source.c[name], quarter
-    )
-    with ledger.read() as connection:
-        return [(str(key), EPOCH + _QUARTER * index, int(cost)) for key, index, cost in connection.execute(grouped)]

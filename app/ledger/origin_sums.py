@@ -1,17 +1,18 @@
 """Sums of calls by the part of an agent that made them, each call once whether the meter or a log has it."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, select
 
-from app.core.origin import OriginSum
+from app.core.call import Basis
+from app.core.origin import Origin, OriginSum, RequestClass
 from app.ledger.engine import Ledger
-from app.ledger.every_call import between, every_call
+from app.ledger.every_call import every_call
 from app.ledger.rows import origin_of
+from app.ledger.summed_calls import summed_calls, was_sent
 
 _ORIGIN = ("request_class", "agent_id", "parent_agent_id", "agent_kind")
-_COLUMNS = ("task", "session", "started_at", "cost_nano_usd", *_ORIGIN)
+_COLUMNS = ("session", "cost_nano_usd", *_ORIGIN)
 
 
 def task_origins(ledger: Ledger, name: str) -> list[OriginSum]:
@@ -22,31 +23,21 @@ def task_origins(ledger: Ledger, name: str) -> list[OriginSum]:
 
 def purposes_between(ledger: Ledger, start: datetime, end: datetime) -> list[OriginSum]:
     """The calls begun in [start, end) by their class alone, whatever session and sub-agent they are of."""
-    columns = every_call(_COLUMNS, between(start, end)).c
-    none = [literal("").label(name) for name in ("session", "agent_id", "parent_agent_id", "agent_kind")]
-    grouped = select(columns.request_class, *none, *_measures(columns)).group_by(columns.request_class)
-    return _read(ledger, grouped)
+    names = ("request_class", "cost_basis", "number", "cost_nano_usd")
+    columns = summed_calls(names, start, end, was_sent, with_logs=True).c
+    unpriced = func.sum(columns.number).filter(columns.cost_basis == Basis.UNPRICED)
+    sums = (func.sum(columns.number), func.sum(columns.cost_nano_usd), func.coalesce(unpriced, 0))
+    with ledger.read() as connection:
+        rows = connection.execute(select(columns.request_class, *sums).group_by(columns.request_class)).all()
+    return [OriginSum("", Origin(RequestClass(name)), *counts) for name, *counts in rows]
 
 
 def _by_part(ledger: Ledger, column: str, value: str) -> list[OriginSum]:
     columns = every_call(_COLUMNS, lambda of: (of[column] == value) & (of[column] != "")).c
     keys = [columns[name] for name in ("session", *_ORIGIN)]
-    measures = _measures(columns)
-    return _read(ledger, select(*keys, *measures).group_by(*keys).order_by(measures[1].desc(), *keys))
-
-
-def _measures(columns: Any) -> list[Any]:
-    return [
-        func.count().label("calls"),
-        func.coalesce(func.sum(columns.cost_nano_usd), 0).label("cost_nano_usd"),
-        func.count().filter(columns.cost_nano_usd.is_(None)).label("unpriced_calls"),
-    ]
-
-
-def _read(ledger: Ledger, statement: Any) -> list[OriginSum]:
+    cost = func.coalesce(func.sum(columns.cost_nano_usd), 0)
+    counts = (func.count(), cost, func.count().filter(columns.cost_nano_usd.is_(None)))
+    grouped = select(*keys, *counts).group_by(*keys).order_by(cost.desc(), *keys)
     with ledger.read() as connection:
-        rows = connection.execute(statement).mappings().all()
-    return [
-        OriginSum(row["session"], origin_of(row), row["calls"], int(row["cost_nano_usd"]), row["unpriced_calls"])
-        for row in rows
-    ]
+        rows = connection.execute(grouped).all()
+    return [OriginSum(row.session, origin_of(row._mapping), *row[-len(counts) :]) for row in rows]

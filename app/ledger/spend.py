@@ -8,14 +8,19 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, literal_column, select, type_coerce
 
 from app.core.call import Basis, Outcome
 from app.core.tags import Billing, Scope
 from app.ledger.engine import Ledger
+from app.ledger.rollup import QUARTER_MICROS
+from app.ledger.summed_calls import label_columns, summed_calls
 from app.ledger.tables import calls, micros
-from app.ledger.window_totals import scope_column
 
+_SUMMED = (
+    *("outcome", "cost_basis", "billing", "number", "input_tokens", "output_tokens", "cache_read_tokens"),
+    *("cache_write_tokens", "cost_nano_usd"),
+)
 SPARK_BARS = 20
 SPARK_STEP = timedelta(seconds=30)
 
@@ -63,14 +68,18 @@ class SessionSpend:
 
 def spend_between(ledger: Ledger, start: datetime, end: datetime) -> Spend:
     """Sums over all calls started in [start, end)."""
+    sums = _sums(summed_calls(_SUMMED, start, end).c, literal(""))
     with ledger.read() as connection:
-        return _spend_of(connection.execute(_sums(literal("")).where(_between(start, end))).one())
+        return _spend_of(connection.execute(sums).one())
 
 
 def spend_by(ledger: Ledger, by: Scope, start: datetime, end: datetime) -> list[Spend]:
-    """Sums for each label of one scope, dearest first. The key is empty where calls have no such label."""
-    label = _label(by)
-    grouped = _sums(label).where(_between(start, end)).group_by(label)
+    """Sums for each label of one scope, dearest first. The key is empty where calls have no such label. The model is
+    the one that answered, since that is what was paid for."""
+    names = label_columns(by)
+    columns = summed_calls((*_SUMMED, *names), start, end).c
+    labels = [columns[name] for name in names]
+    grouped = _sums(columns, *(labels or [literal("")])).group_by(*labels)
     with ledger.read() as connection:
         found = [_spend_of(row) for row in connection.execute(grouped)]
     return sorted(found, key=lambda spend: (-spend.cost_nano_usd, -spend.calls, spend.key))
@@ -78,15 +87,18 @@ def spend_by(ledger: Ledger, by: Scope, start: datetime, end: datetime) -> list[
 
 def spend_series(ledger: Ledger, start: datetime, end: datetime, bucket: timedelta) -> list[tuple[datetime, int]]:
     """Known cost in nano-dollars for each bucket of [start, end), empty ones included."""
-    step = bucket // timedelta(microseconds=1)
-    index = (type_coerce(calls.c.started_at, BigInteger) - micros(start)) // step
-    grouped = (
-        select(index, func.sum(calls.c.cost_nano_usd).filter(IS_MONEY)).where(_between(start, end)).group_by(index)
-    )
+    step, begun = bucket // timedelta(microseconds=1), micros(start)
+    if step % QUARTER_MICROS or begun % QUARTER_MICROS:
+        at, costs = type_coerce(calls.c.started_at, BigInteger), func.sum(calls.c.cost_nano_usd)
+        chosen = select((at - begun) // step, costs).where(at >= begun, at < micros(end), IS_MONEY)
+    else:
+        columns = summed_calls(("quarter", "cost_nano_usd"), start, end, lambda of: of.billing == Billing.API).c
+        chosen = select((columns.quarter * QUARTER_MICROS - begun) // step, func.sum(columns.cost_nano_usd))
     with ledger.read() as connection:
-        costs = {int(position): int(cost or 0) for position, cost in connection.execute(grouped)}
+        found = connection.execute(chosen.group_by(literal_column("1")))
+        costs_at = {int(position): int(cost or 0) for position, cost in found}
     count = -((start - end) // bucket)
-    return [(start + bucket * position, costs.get(position, 0)) for position in range(count)]
+    return [(start + bucket * position, costs_at.get(position, 0)) for position in range(count)]
 
 
 def busiest_sessions(
@@ -132,38 +144,25 @@ def _session(connection: Any, row: Any, now: datetime) -> SessionSpend:
     )
 
 
-def _between(start: datetime, end: datetime) -> ColumnElement[bool]:
-    return (calls.c.started_at >= start) & (calls.c.started_at < end)
+def _sums(columns: Any, label: ColumnElement[str]) -> Select[Any]:
+    sent, is_money = columns.outcome != Outcome.REFUSED, columns.billing == Billing.API
 
+    def total(name: str, *conditions: Any) -> Any:
+        found = func.sum(columns[name])
+        return func.coalesce(found.filter(*conditions) if conditions else found, 0)
 
-def _label(by: Scope) -> ColumnElement[str]:
-    """The label of a scope; the model is the one that answered, since that is what was paid for."""
-    if by is Scope.EVERYTHING:
-        return literal("")
-    if by is Scope.MODEL:
-        return func.coalesce(func.nullif(calls.c.response_model, ""), calls.c.request_model)
-    column: ColumnElement[str] = calls.c[scope_column(by)]
-    return column
-
-
-def _sums(label: ColumnElement[str]) -> Select[Any]:
-    sent = calls.c.outcome != Outcome.REFUSED
-    tokens = [
-        func.coalesce(func.sum(calls.c[name]), 0)
-        for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-    ]
-    cost = func.sum(calls.c.cost_nano_usd)
+    tokens = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
     return select(
         label.label("key"),
-        func.count().filter(sent),
-        func.count().filter(~sent),
-        func.count().filter(calls.c.outcome == Outcome.FAILED),
-        *tokens,
-        func.coalesce(cost.filter(IS_MONEY), 0),
-        func.count().filter(calls.c.cost_basis == Basis.UNPRICED, IS_MONEY),
-        func.count().filter(calls.c.cost_basis == Basis.ESTIMATED, IS_MONEY),
-        func.count().filter(sent, ~IS_MONEY),
-        func.coalesce(cost.filter(~IS_MONEY), 0),
+        total("number", sent),
+        total("number", ~sent),
+        total("number", columns.outcome == Outcome.FAILED),
+        *(total(name) for name in tokens),
+        total("cost_nano_usd", is_money),
+        total("number", columns.cost_basis == Basis.UNPRICED, is_money),
+        total("number", columns.cost_basis == Basis.ESTIMATED, is_money),
+        total("number", sent, ~is_money),
+        total("cost_nano_usd", ~is_money),
     )
 
 

@@ -1,4 +1,5 @@
-"""Totals derived a second time, from the calls and from what is held, and compared with the rows that caps go by.
+"""Totals derived a second time, from the calls and from what is held, and compared with the rows that caps go by; and
+so the sums by quarter of an hour.
 
 Every change keeps them equal, in the transaction that makes it; a difference means a damaged file or a mistake of ours.
 """
@@ -15,7 +16,8 @@ from app.core.windows import Window, WindowSpan
 from app.ledger.cap_store import read_caps
 from app.ledger.engine import Ledger
 from app.ledger.raise_store import raised_by
-from app.ledger.tables import holds, reservations, totals
+from app.ledger.rollup import QUARTER, compared_sums, roll_up_again
+from app.ledger.tables import EPOCH, holds, reservations, totals
 from app.ledger.window_totals import held_in, payer_with, spent_in, write_counted
 
 _EACH = re.compile(r"((?:[^\\|]|\\.)*)\|(.*)", re.DOTALL)
@@ -27,7 +29,7 @@ class Difference:
     """One figure of one window that is not what it is derived to be. Amounts in nano-dollars.
 
     `figure` is `spent`, `held`, `limit`, `unpriced calls`, `calls on their way`, or `window` for one whose cap is not
-    in force.
+    in force; of the sums, which have no cap, `calls`, `spent` or `tokens`.
     """
 
     cap_id: str
@@ -57,8 +59,10 @@ def repair_ledger(ledger: Ledger) -> Verification:
     with ledger.write() as connection:
         found = _verify(connection)
         caps = {cap.cap_id: cap for cap in read_caps(connection)}
-        for cap_id, key in {(one.cap_id, one.window_key) for one in found.differences}:
+        for cap_id, key in {(one.cap_id, one.window_key) for one in found.differences if one.cap_id}:
             _repair(connection, caps.get(cap_id), cap_id, key)
+        if not all(one.cap_id for one in found.differences):
+            roll_up_again(connection)
         return found
 
 
@@ -66,7 +70,16 @@ def _verify(connection: Connection) -> Verification:
     caps = {cap.cap_id: cap for cap in read_caps(connection)}
     rows = connection.execute(select(totals).order_by(totals.c.cap_id, totals.c.window_key)).all()
     found = [difference for row in rows for difference in _differences(connection, caps.get(row.cap_id), row)]
-    return Verification(len(rows), tuple(found))
+    return Verification(len(rows), (*found, *_differing_sums(connection)))
+
+
+def _differing_sums(connection: Connection) -> list[Difference]:
+    return [
+        Difference("", "Sums of calls", f"{EPOCH + QUARTER * quarter:%Y-%m-%dT%H:%MZ}", figure, *pair)
+        for quarter, written, derived in compared_sums(connection)
+        for figure in sorted({*written, *derived})
+        if len(set(pair := (written.get(figure, 0), derived.get(figure, 0)))) > 1
+    ]
 
 
 def _differences(connection: Connection, cap: Cap | None, row: Any) -> list[Difference]:

@@ -5,8 +5,9 @@ from app.core.call import Outcome
 from app.core.history import LoggedCall
 from app.core.tags import Scope, Tags
 from app.ledger.engine import Ledger
-from app.ledger.every_call import costed_calls, quarter_hours
+from app.ledger.every_call import costed_calls
 from app.ledger.imported_calls import link_since, store_calls
+from app.ledger.summed_calls import quarter_hours
 from tests.ledger.test_imported_calls import AT, BEGINNING, logged, metered, put_on_wire
 
 

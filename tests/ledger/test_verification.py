@@ -8,6 +8,7 @@ from app.core.windows import Window
 from app.ledger.cap_store import cap_statuses
 from app.ledger.engine import Ledger
 from app.ledger.raise_store import raise_by
+from app.ledger.rollup import roll_up, rollups
 from app.ledger.tables import calls, holds, totals
 from app.ledger.verification import repair_ledger, verify_ledger
 from tests.ledger.bookkeeping import end, make_draft, reserve, set_cap, spend_money
@@ -87,3 +88,14 @@ def test_what_is_held_still_settles_rightly_after_a_repair(ledger: Ledger) -> No
     assert verify_ledger(ledger).differences == ()
     (status,) = cap_statuses(ledger, datetime.now(UTC))
     assert (status.spent_nano_usd, status.held_nano_usd) == (120, 0)
+
+
+def test_damaged_sums_are_named_and_derived_again(ledger: Ledger) -> None:
+    a_lived_in_ledger(ledger)
+    with ledger.write() as connection:
+        roll_up(connection, 1_000)
+        connection.execute(update(rollups).values(cost_nano_usd=rollups.c.cost_nano_usd + 7))
+    found = verify_ledger(ledger).differences
+    assert {(one.cap_id, one.figure) for one in found} == {("", "spent")}
+    assert repair_ledger(ledger).differences == found
+    assert verify_ledger(ledger).differences == ()
