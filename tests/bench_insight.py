@@ -24,10 +24,12 @@ from app.core.tags import Scope, Tags
 from app.core.usage import Usage
 from app.core.windows import Window
 from app.insight.back_test import back_test
-from app.insight.explain import explain, side_of
+from app.insight.explain import explain
 from app.insight.rates import rate_card
 from app.insight.review import review
-from app.ledger.call_sums import call_sums, task_sums
+from app.insight.sides import side_of
+from app.ledger.accounts import account_between, account_of_task
+from app.ledger.call_sums import call_sums
 from app.ledger.day_counts import day_counts
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.every_call import costed_calls
@@ -96,17 +98,17 @@ def questions(ledger: Ledger) -> dict[str, Callable[[], object]]:
     start, half = END - MONTH, END - MONTH / 2
 
     def month_review() -> object:
-        now = call_sums(ledger, start, END)
-        return review(now, [], rate_card(now, END))
+        now = account_between(ledger, start, END)
+        return review(now, [], rate_card(now.sums, END))
 
     def week_review() -> object:
         week = timedelta(days=7)
-        now, before = call_sums(ledger, half, half + week), call_sums(ledger, half - week, half)
-        return review(now, before, rate_card(now, END))
+        now, before = account_between(ledger, half, half + week), call_sums(ledger, half - week, half)
+        return review(now, before, rate_card(now.sums, END))
 
     def explanation() -> object:
-        mine, others = task_sums(ledger, "task 5"), call_sums(ledger, start, END, agent="codex")
-        card = rate_card([*mine, *others], END)
+        mine, others = account_of_task(ledger, "task 5"), account_between(ledger, start, END, agent="codex")
+        card = rate_card([*mine.sums, *others.sums], END)
         return explain(side_of(mine, card), side_of(others, card, tasks=500))
 
     def simulation() -> object:

@@ -13,7 +13,7 @@ from app.core.money import format_exact_usd
 from app.core.wording import counted
 
 if TYPE_CHECKING:
-    from app.core.call_sum import CallSum
+    from app.core.call_sum import Account
     from app.insight.explain import Explanation
     from app.insight.family import Line
     from app.ledger.engine import Ledger
@@ -24,9 +24,9 @@ _AROUND = timedelta(days=28)
 
 @dataclass(frozen=True, slots=True)
 class _Other:
-    """What a task is compared with: sums of so many tasks, and what to call them."""
+    """What a task is compared with: so many tasks, and what to call them."""
 
-    sums: "list[CallSum]"
+    account: "Account"
     tasks: int
     name: str
 
@@ -37,17 +37,18 @@ def explain_cost(
     as_json: bool = typer.Option(False, "--json", help="For scripts: exact amounts."),
 ) -> None:
     """Take the difference between two tasks' costs apart: the parts sum to it, to the nano-dollar."""
-    from app.insight.explain import explain, side_of
+    from app.insight.explain import explain
     from app.insight.family import family_of
     from app.insight.rates import rate_card
+    from app.insight.sides import side_of
     from app.ledger.origin_sums import task_origins
 
     with places.opened_history() as ledger:
         mine = _task(ledger, name)
         other = _typical(ledger, mine) if against == TYPICAL else _Other(_task(ledger, against), 1, against)
         family = family_of(task_origins(ledger, name))
-    card = rate_card([*mine, *other.sums], _last(mine))
-    found = explain(side_of(mine, card), side_of(other.sums, card, tasks=other.tasks))
+    card = rate_card([*mine.sums, *other.account.sums], _last(mine))
+    found = explain(side_of(mine, card), side_of(other.account, card, tasks=other.tasks))
     if as_json:
         console.print_json(_as_values(name, other, found) | {"family": [asdict(line) for line in family]})
         return
@@ -56,25 +57,26 @@ def explain_cost(
         _tell_family(name, family)
 
 
-def _task(ledger: "Ledger", name: str) -> "list[CallSum]":
-    from app.ledger.call_sums import task_sums
+def _task(ledger: "Ledger", name: str) -> "Account":
+    from app.ledger.accounts import account_of_task
 
-    sums = task_sums(ledger, name)
-    if not sums:
+    account = account_of_task(ledger, name)
+    if not account.sums:
         raise InvalidInput("No such task or session", f"“{name[:60]}” made no call. See: bursar spend --by task")
-    return sums
+    return account
 
 
-def _typical(ledger: "Ledger", mine: "list[CallSum]") -> _Other:
+def _typical(ledger: "Ledger", mine: "Account") -> _Other:
     """The other tasks of the same agents, four weeks around this one's end. Raises InvalidInput for none."""
-    from app.ledger.call_sums import call_sums
+    from app.core.call_sum import Account
+    from app.ledger.accounts import account_between
 
-    own, end = {one.task for one in mine}, _last(mine)
+    own, end = {one.task for one in mine.sums}, _last(mine)
     agents = sorted({task.agent for task in own})
     labels = {task.name for task in own}
-    found = [one for agent in agents for one in call_sums(ledger, end - _AROUND, end + _AROUND, agent=agent)]
-    others = [one for one in found if one.task.is_told and one.task.name not in labels]
-    tasks = len({one.task for one in others})
+    around = [account_between(ledger, end - _AROUND, end + _AROUND, agent=agent) for agent in agents]
+    others = sum(around, Account()).where(lambda task: task.is_told and task.name not in labels)
+    tasks = len({one.task for one in others.sums})
     if not tasks:
         who = ", ".join(agent or "(not told)" for agent in agents)
         raise InvalidInput(
@@ -83,16 +85,15 @@ def _typical(ledger: "Ledger", mine: "list[CallSum]") -> _Other:
     return _Other(others, tasks, f"the mean of {counted(tasks, 'other task')} of {', '.join(agents)}")
 
 
-def _last(sums: "list[CallSum]") -> datetime:
-    return max((one.last_at for one in sums if one.last_at is not None), default=datetime.now(UTC))
+def _last(account: "Account") -> datetime:
+    return max((one.last_at for one in account.sums if one.last_at is not None), default=datetime.now(UTC))
 
 
 def _tell(name: str, other: _Other, found: "Explanation") -> None:
     from app.insight.wording import difference_sentence, part_sentence, unpriced_sentence
 
     console.say(difference_sentence(found, name, other.name))
-    parts = sorted((part for part in found.parts if part.nano_usd), key=lambda part: -abs(part.nano_usd))
-    for part in parts:
+    for part in found.largest_first:
         console.say(f"- {part_sentence(part, found)}")
     if unpriced := unpriced_sentence(found):
         console.say(unpriced)

@@ -11,7 +11,7 @@ import typer
 
 from app.cli import console, places
 from app.core.errors import InvalidInput
-from app.core.windows import Window, span_at, zone
+from app.core.windows import Window, WindowSpan, span_at, zone
 from app.services.settings import settings_zone
 
 if TYPE_CHECKING:
@@ -65,17 +65,22 @@ def chosen_monday(week: str, now: datetime, local: ZoneInfo) -> date:
 def _reviewed(monday: date, local: ZoneInfo) -> "Review":
     from app.insight.rates import rate_card
     from app.insight.review import review
+    from app.ledger.accounts import account_between
     from app.ledger.call_sums import call_sums
     from app.ledger.origin_sums import purposes_between
 
     def noon(days: int) -> datetime:
         return datetime(monday.year, monday.month, monday.day, 12, tzinfo=local) + timedelta(days=days)
 
-    spans = [span_at(Window.WEEK, noon(days), local) for days in (0, -7)]
+    week, last = (span_at(Window.WEEK, noon(days), local) for days in (0, -7))
     with places.opened_history() as ledger:
-        now, before = (
-            call_sums(ledger, span.starts_at, span.ends_at) if span.starts_at and span.ends_at else [] for span in spans
-        )
-        week = spans[0]
-        purposes = purposes_between(ledger, week.starts_at, week.ends_at) if week.starts_at and week.ends_at else []
-    return review(now, before, rate_card(now, noon(0)), purposes)
+        now = account_between(ledger, *_ends(week))
+        before = call_sums(ledger, *_ends(last))
+        purposes = purposes_between(ledger, *_ends(week))
+    return review(now, before, rate_card(now.sums, noon(0)), purposes)
+
+
+def _ends(week: WindowSpan) -> tuple[datetime, datetime]:
+    if week.starts_at is None or week.ends_at is None:
+        raise ValueError("a week begins and ends")
+    return week.starts_at, week.ends_at

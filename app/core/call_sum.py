@@ -1,8 +1,11 @@
 """Sums over the calls that one task made to one model: what review and explanation look at."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+
+from app.core.origin import RequestClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,10 @@ class TaskId:
 
 @dataclass(frozen=True, slots=True)
 class CallSum:
-    """Calls of one task to one model.
+    """Calls of one task to one model for one purpose.
 
-    Tokens and `cost_nano_usd` are those of `calls`, which completed and have a price; tokens that no provider told
-    count as nothing. `paid_failures` are calls that failed and cost something.
+    Tokens, searches and `cost_nano_usd` are those of `calls`, which completed and have a price; what no provider told
+    counts as nothing. `paid_failures` are calls that failed and cost something.
     """
 
     task: TaskId
@@ -51,6 +54,17 @@ class CallSum:
     unpriced_calls: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
+    request_class: RequestClass = RequestClass.MAIN
+    web_searches: int = 0
+
+    @property
+    def kin(self) -> tuple[TaskId, str, str, RequestClass]:
+        """What calls of one sum have in common."""
+        return self.task, self.provider, self.model, self.request_class
+
+    def without(self, some: "CallSum") -> "CallSum":
+        """What is left when the completed calls of `some`, which are among these, are taken out."""
+        return replace(self, **{name: getattr(self, name) - getattr(some, name) for name in COMPLETED})
 
     @property
     def all_calls(self) -> int:
@@ -64,14 +78,38 @@ class CallSum:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """Sums of some calls. `after_failures` are of those among them that carried a failed tool's result to the model."""
+
+    sums: tuple[CallSum, ...] = ()
+    after_failures: tuple[CallSum, ...] = ()
+
+    def __add__(self, other: "Account") -> "Account":
+        return Account(self.sums + other.sums, self.after_failures + other.after_failures)
+
+    def where(self, keeps: Callable[[TaskId], bool]) -> "Account":
+        """The part of it whose task is wanted."""
+        return Account(
+            tuple(one for one in self.sums if keeps(one.task)),
+            tuple(one for one in self.after_failures if keeps(one.task)),
+        )
+
+
+_TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens")
+COMPLETED = ("calls", *_TOKENS, "web_searches", "cost_nano_usd")
+"""What a sum tells of calls that completed and have a price."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClassRates:
-    """A model's list price of each class of tokens, in nano-dollars a token, exactly."""
+    """A model's list price of each class of tokens, in nano-dollars a token, exactly, and of a web search."""
 
     fresh: Fraction
     cache_read: Fraction
     cache_write: Fraction
     cache_write_1h: Fraction
     output: Fraction
+    web_search: Fraction = Fraction(0)
 
 
 type RateCard = dict[tuple[str, str], ClassRates]

@@ -35,7 +35,8 @@ def _rates(provider: str, model: str, at: datetime) -> ClassRates | None:
     output = _rate(provider, model, at, Usage(input_tokens=0, output_tokens=_SAMPLE))
     if fresh is None or read is None or write is None or write_1h is None or output is None:
         return None
-    return ClassRates(fresh, read, write, write_1h, output)
+    search = _rate(provider, model, at, Usage(input_tokens=0, output_tokens=0, web_searches=_SAMPLE))
+    return ClassRates(fresh, read, write, write_1h, output, search or Fraction(0))
 
 
 def _rate(provider: str, model: str, at: datetime, usage: Usage) -> Fraction | None:

@@ -12,9 +12,10 @@ from enum import StrEnum
 from fractions import Fraction
 from math import floor
 
-from app.core.call_sum import CallSum, RateCard, TaskId
+from app.core.call_sum import Account, CallSum, RateCard, TaskId
 from app.core.origin import OriginSum
-from app.insight.explain import Part, explain, side_of
+from app.insight.explain import Part, explain
+from app.insight.sides import side_of
 
 TOP = 3
 
@@ -115,11 +116,10 @@ _CLASSES: tuple[tuple[int, int | None], ...] = ((1, 1), (2, 5), (6, 20), (21, 10
 type Tasks = dict[TaskId, list[CallSum]]
 
 
-def review(
-    now: Sequence[CallSum], before: Sequence[CallSum], card: RateCard, purposes: Sequence[OriginSum] = ()
-) -> Review:
+def review(week: Account, before: Sequence[CallSum], card: RateCard, purposes: Sequence[OriginSum] = ()) -> Review:
     """A week's sums and those of the week before, looked at. `card` holds the list rates of this week's models, and
     `purposes` are the week's calls by what they were for."""
+    now = week.sums
     tasks = _by_task(now)
     told = {task: sums for task, sums in tasks.items() if task.is_told}
     agents = sorted({one.task.agent for one in (*now, *before)})
@@ -128,7 +128,7 @@ def review(
         now=totals(now),
         before=totals(before),
         agents=tuple(sorted(weeks, key=lambda week: (-week.now.cost_nano_usd, week.agent))),
-        top=tuple(_costly(task, told, card) for task in _dearest(told)),
+        top=tuple(_costly(task, told[task], week, card) for task in _dearest(told)),
         suggestions=_suggestions(told, now, card),
         purposes=tuple(purposes),
     )
@@ -184,17 +184,15 @@ def _dearest(tasks: Tasks) -> list[TaskId]:
     return [task for task in order if _cost(tasks[task])][:TOP]
 
 
-def _costly(task: TaskId, tasks: Tasks, card: RateCard) -> Costly:
-    mine = tasks[task]
-    others = {other: sums for other, sums in tasks.items() if other.agent == task.agent and other != task}
+def _costly(task: TaskId, mine: Sequence[CallSum], week: Account, card: RateCard) -> Costly:
+    others = week.where(lambda other: other.is_told and other.agent == task.agent and other != task)
     dearest_first = sorted(mine, key=lambda one: (-one.whole_nano_usd, one.model))
     parts: tuple[Part, ...] = ()
     mean = None
-    if others:
-        typical = side_of([one for sums in others.values() for one in sums], card, tasks=len(others))
+    if count := len({one.task for one in others.sums}):
+        typical = side_of(others, card, tasks=count)
         mean = typical.whole_nano_usd
-        found = explain(side_of(mine, card), typical).parts
-        parts = tuple(sorted((part for part in found if part.nano_usd), key=lambda part: -abs(part.nano_usd)))
+        parts = explain(side_of(week.where(lambda other: other == task), card), typical).largest_first
     calls = sum(one.all_calls for one in mine)
     return Costly(task, calls, _cost(mine), mean, parts, tuple(dict.fromkeys(one.model for one in dearest_first)))
 

@@ -4,8 +4,10 @@ from fractions import Fraction
 
 from app.core.money import format_usd
 from app.core.wording import counted
-from app.insight.explain import Cause, Explanation, Part, Side
+from app.insight.causes import STRANDS, Cause
+from app.insight.explain import Explanation, Part
 from app.insight.review import Saving, Suggestion
+from app.insight.sides import Side
 
 
 def difference_sentence(explanation: Explanation, name: str, other: str) -> str:
@@ -21,7 +23,7 @@ def difference_sentence(explanation: Explanation, name: str, other: str) -> str:
 def part_sentence(part: Part, explanation: Explanation) -> str:
     """One part of a difference, with the figures it comes from."""
     way = "more" if part.nano_usd > 0 else "less"
-    figures = _FIGURES[part.cause](explanation.mine, explanation.other)
+    figures = _figures(part.cause, explanation.mine, explanation.other)
     return f"{format_usd(abs(part.nano_usd))} {way} for {part.cause}{figures}."
 
 
@@ -65,20 +67,15 @@ def _output(mine: Side, other: Side) -> str:
     return f": {number(mine.output_tokens)} tokens a call against {number(other.output_tokens)}"
 
 
-def _nothing(mine: Side, other: Side) -> str:
-    return ""
+def _figures(cause: Cause, mine: Side, other: Side) -> str:
+    if cause in STRANDS:
+        word = " searches" if cause is Cause.SEARCHES else " calls"
+        return f": {number(mine.strands[cause].count)}{word} against {number(other.strands[cause].count)}"
+    return _FACTOR_FIGURES[cause](mine, other) if cause in _FACTOR_FIGURES else ""
 
 
 def _percent(share: Fraction) -> str:
     return f"{int(share * 100)} %"
 
 
-_FIGURES = {
-    Cause.CALLS: _calls,
-    Cause.INPUT: _input,
-    Cause.CACHE: _cache,
-    Cause.OUTPUT: _output,
-    Cause.PRICE: _nothing,
-    Cause.FAILED: _nothing,
-    Cause.INTERRUPTED: _nothing,
-}
+_FACTOR_FIGURES = {Cause.CALLS: _calls, Cause.INPUT: _input, Cause.CACHE: _cache, Cause.OUTPUT: _output}

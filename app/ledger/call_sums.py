@@ -6,38 +6,48 @@ from typing import Any
 from sqlalchemy import FromClause, case, func, select
 
 from app.core.call import Basis, Outcome
-from app.core.call_sum import CallSum, TaskId
+from app.core.call_sum import COMPLETED, CallSum, TaskId
+from app.core.origin import RequestClass
 from app.ledger.engine import Ledger
 from app.ledger.summed_calls import each_call, summed_calls, was_sent
 
-_TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens")
-_COLUMNS = (
-    *("task", "session", "agent", "project", "provider", "model", "outcome", "cost_basis", "number", "paid"),
-    *(*_TOKENS, "cost_nano_usd", "first_at", "last_at"),
+_COUNTS = tuple(name for name in COMPLETED if name not in {"calls", "cost_nano_usd"})
+SUM_COLUMNS = (
+    *("task", "session", "agent", "project", "provider", "model", "outcome", "cost_basis", "request_class"),
+    *("number", "paid", *_COUNTS, "cost_nano_usd", "first_at", "last_at"),
 )
 
 
 def call_sums(ledger: Ledger, start: datetime, end: datetime, *, agent: str | None = None) -> list[CallSum]:
     """Sums of the calls begun in [start, end); of one agent's where it is named."""
     where = (was_sent,) if agent is None else (was_sent, lambda columns: columns.agent == agent)
-    return _grouped(ledger, summed_calls(_COLUMNS, start, end, *where, with_logs=True))
+    return grouped_sums(ledger, summed_calls(SUM_COLUMNS, start, end, *where, with_logs=True))
 
 
 def task_sums(ledger: Ledger, name: str) -> list[CallSum]:
     """Sums of all calls with this task label; where there are none, of the session of that name."""
-    return _grouped(ledger, _every("task", name)) or _grouped(ledger, _every("session", name))
+    return grouped_sums(ledger, _every("task", name)) or grouped_sums(ledger, _every("session", name))
 
 
 def _every(column: str, value: str) -> FromClause:
     """All calls in which a column holds this value. Saying that it is not empty lets the index be used that leaves
     empty ones out."""
-    return each_call(_COLUMNS, lambda columns: (columns[column] == value) & (columns[column] != ""), was_sent)
+    return each_call(SUM_COLUMNS, lambda columns: (columns[column] == value) & (columns[column] != ""), was_sent)
 
 
-def _grouped(ledger: Ledger, source: FromClause) -> list[CallSum]:
+def grouped_sums(ledger: Ledger, source: FromClause) -> list[CallSum]:
+    """Sums of what a source of `SUM_COLUMNS` holds."""
     columns = source.c
     session = case((columns.task == "", columns.session), else_="").label("session")
-    keys = (columns.task, session, columns.agent, columns.project, columns.provider, columns.model)
+    keys = (
+        columns.task,
+        session,
+        columns.agent,
+        columns.project,
+        columns.provider,
+        columns.model,
+        columns.request_class,
+    )
     grouped = select(*keys, *_measures(columns)).group_by(*keys)
     with ledger.read() as connection:
         return [_sum_of(dict(row)) for row in connection.execute(grouped).mappings()]
@@ -54,7 +64,7 @@ def _measures(columns: Any) -> list[Any]:
 
     return [
         total("number", whole).label("calls"),
-        *(total(name, whole).label(name) for name in _TOKENS),
+        *(total(name, whole).label(name) for name in _COUNTS),
         total("cost_nano_usd", whole).label("cost_nano_usd"),
         total("number", failed).label("failed_calls"),
         total("paid", failed).label("paid_failures"),
@@ -69,4 +79,4 @@ def _measures(columns: Any) -> list[Any]:
 
 def _sum_of(row: dict[str, Any]) -> CallSum:
     task = TaskId(*(row.pop(name) for name in ("task", "session", "agent", "project")))
-    return CallSum(task=task, **row)
+    return CallSum(task=task, **row | {"request_class": RequestClass(row["request_class"])})

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Connection, case, delete, func, literal, sele
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Field, SQLModel
 
+from app.core.origin import RequestClass
 from app.ledger.tables import calls, instant, money, table_of
 
 QUARTER = timedelta(minutes=15)
@@ -45,6 +46,7 @@ class RollupRow(SQLModel, table=True):
     cache_read_tokens: int = money()
     cache_write_tokens: int = money()
     cache_write_1h_tokens: int = money()
+    web_searches: int = money()
     cost_nano_usd: int = money()
     first_at: datetime = instant()
     last_at: datetime = instant()
@@ -60,24 +62,29 @@ class RolledUpRow(SQLModel, table=True):
 rollups = table_of(RollupRow)
 rolled_up = table_of(RolledUpRow)
 
-SUMMED = ("number", "paid", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
-          "cache_write_1h_tokens", "cost_nano_usd")  # fmt: skip
+_COUNTS = (
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
+    "web_searches",
+)
+SUMMED = ("number", "paid", *_COUNTS, "cost_nano_usd")
 KEYS = tuple(column.name for column in rollups.primary_key)
 THROUGH = select(rolled_up.c.through_row_id).scalar_subquery()
 
 
 def as_sum(columns: Any) -> dict[str, Any]:
-    """One call as a sum of one: an expression for each column of a rollup. Calls of logs are billed as the API's."""
+    """One call as a sum of one: an expression for each column of a rollup. Calls of logs are billed as the API's, and
+    those of a sub-agent are a sub-agent's even where it said that they are its main work."""
+    is_sub_agent = (columns.agent_id != "") & (columns.request_class == RequestClass.MAIN)
     cost, same = columns.cost_nano_usd, set(KEYS) & set(columns.keys())
-    tokens = [name for name in SUMMED if name.endswith("_tokens")]
     return {
         **{name: columns[name] for name in same},
         "quarter": type_coerce(columns.started_at, BigInteger) // QUARTER_MICROS,
         "model": func.coalesce(func.nullif(columns.response_model, ""), columns.request_model),
+        "request_class": case((is_sub_agent, RequestClass.SUB_AGENT), else_=columns.request_class),
         "billing": columns.billing if "billing" in same else literal("api"),
         "number": literal(1),
         "paid": case((cost > 0, 1), else_=0),
-        **{name: func.coalesce(columns[name], 0) for name in tokens},
+        **{name: func.coalesce(columns[name], 0) for name in _COUNTS},
         "cost_nano_usd": func.coalesce(cost, 0),
         "first_at": columns.started_at,
         "last_at": columns.started_at,

@@ -3,11 +3,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.call_sum import CallSum, TaskId
-from app.insight.explain import Cause
+from app.core.call_sum import Account, CallSum, TaskId
+from app.insight.causes import Cause
 from app.insight.review import Saving, review, task_classes, totals
 from app.insight.wording import suggestion_sentence
-from tests.insight.sums import CARD, any_sums
+from tests.insight.sums import CARD, any_account
 
 
 def sums_of(name: str, calls: int, cost: int, *, agent: str = "claude", **more: int) -> CallSum:
@@ -25,7 +25,7 @@ BEFORE = [sums_of("z", 10, 5_000)]
 
 
 def test_a_week_is_counted_by_tasks_and_calls_and_set_against_the_one_before() -> None:
-    found = review(WEEK, BEFORE, CARD)
+    found = review(Account(tuple(WEEK)), BEFORE, CARD)
     assert (found.now.tasks, found.now.calls, found.now.cost_nano_usd) == (4, 68, 9_597)
     assert (found.before.tasks, found.before.per_task_nano_usd) == (1, 5_000)
     assert (found.now.unpriced_calls, found.now.failed_calls, found.now.calls - found.now.task_calls) == (2, 2, 6)
@@ -45,14 +45,14 @@ def test_tasks_are_classed_by_how_many_calls_they_took() -> None:
 
 
 def test_the_dearest_tasks_come_first_with_their_reason() -> None:
-    found = review(WEEK, BEFORE, CARD).top
+    found = review(Account(tuple(WEEK)), BEFORE, CARD).top
     assert [(one.task.name, one.cost_nano_usd, one.mean_nano_usd) for one in found] == [
         ("c", 9_000, 250), ("b", 400, 4_550), ("a", 100, 4_700),
     ]  # fmt: skip
     assert sum(part.nano_usd for part in found[0].parts) == 9_000 - 250
-    bare = review([sums_of("a", 1, 100), sums_of("c", 50, 9_000)], [], CARD).top[0]
+    bare = review(Account((sums_of("a", 1, 100), sums_of("c", 50, 9_000))), [], CARD).top[0]
     assert [part.cause for part in bare.parts] == [Cause.CALLS, Cause.PRICE]
-    alone = review([sums_of("d", 3, 30, agent="codex")], [], CARD).top[0]
+    alone = review(Account((sums_of("d", 3, 30, agent="codex"),)), [], CARD).top[0]
     assert (alone.mean_nano_usd, alone.parts, alone.models) == (None, (), ("opus",))
 
 
@@ -61,26 +61,26 @@ def test_only_what_is_exact_is_suggested() -> None:
     unread = sums_of(
         "e", 2, written, input_tokens=1_000, cache_write_tokens=1_000, cache_write_1h_tokens=400, output_tokens=10
     )
-    paid = review([*WEEK, unread], [], CARD).suggestions
+    paid = review(Account((*WEEK, unread)), [], CARD).suggestions
     assert [(one.kind, one.saved_nano_usd, one.count) for one in paid] == [
         (Saving.UNREAD_CACHE, 600 * 1_250 + 400 * 5_000, 1),
         (Saving.PAID_FAILURES, 7, 1),
     ]
     read = replace(unread, cache_read_tokens=1)
     discounted = replace(unread, cost_nano_usd=written - 3)
-    assert review([read], [], CARD).suggestions == ()
-    assert review([discounted], [], CARD).suggestions == ()
+    assert review(Account((read,)), [], CARD).suggestions == ()
+    assert review(Account((discounted,)), [], CARD).suggestions == ()
     assert "1 call that failed" in suggestion_sentence(paid[1])
 
 
-@given(st.lists(any_sums(), max_size=6))
-def test_no_call_and_no_nano_dollar_is_lost(weeks: list[list[CallSum]]) -> None:
+@given(st.lists(any_account(), max_size=6))
+def test_no_call_and_no_nano_dollar_is_lost(weeks: list[Account]) -> None:
     week = [
         replace(one, task=TaskId(f"t{number}", "", f"a{number % 2}", ""))
         for number, some in enumerate(weeks)
-        for one in some
+        for one in some.sums
     ]
-    found = review(week, [], CARD)
+    found = review(Account(tuple(week)), [], CARD)
     assert sum(agent.now.cost_nano_usd for agent in found.agents) == found.now.cost_nano_usd
     classed = [one for agent in found.agents for one in agent.classes]
     assert sum(one.cost_nano_usd for one in classed) <= found.now.cost_nano_usd
