@@ -1,4 +1,4 @@
-"""Printing: results on standard output, everything said beside them on standard error, JSON where a script reads."""
+"""Talking to a person: results on standard output, what is said beside them on standard error, JSON for scripts."""
 
 import json
 import sys
@@ -19,6 +19,15 @@ def say(text: str) -> None:
 def tell(text: str) -> None:
     """A line on standard error, for the person only."""
     print(text, file=sys.stderr, flush=True)
+
+
+def read_secret(what: str) -> str:
+    """A line typed unseen, or read from standard input where that is no terminal."""
+    if sys.stdin.isatty():
+        import getpass
+
+        return getpass.getpass(f"{what} (not shown): ")
+    return sys.stdin.readline()
 
 
 def show_error(error: AppError) -> None:

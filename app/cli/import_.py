@@ -1,6 +1,7 @@
 """`bursar import`: what happened before, or beside, the meter."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,13 +35,15 @@ def import_history(
     source: Source = typer.Argument(help="An agent or a provider."),
     paths: list[Path] = typer.Argument(None, help="Logs or folders of logs; where the agent keeps them if left out."),
     export: Path | None = typer.Option(None, "--from", help="A provider's export of its costs, as CSV."),
+    days: int = typer.Option(0, "--days", help="Ask the provider itself, with an admin key that is typed unseen."),
     as_json: bool = typer.Option(False, "--json", help="For scripts."),
 ) -> None:
-    """Read an agent's own logs, or a provider's export of costs. Reading them again changes nothing."""
+    """Read an agent's own logs, or what a provider says it charged: its export, or its own answer. Reading them again
+    changes nothing."""
     if source.value in {provider.value for provider in BillSource}:
-        _import_export(BillSource(source), export, as_json=as_json)
+        _import_bill(BillSource(source), export, days, as_json=as_json)
         return
-    if export is not None:
+    if export is not None or days:
         raise InvalidInput("Agents have no export", f"Name the logs behind it: bursar import {source} PATH")
     from app.services.imports.agent_logs import import_logs
 
@@ -54,13 +57,20 @@ def import_history(
         console.tell(line)
 
 
-def _import_export(source: BillSource, export: Path | None, *, as_json: bool) -> None:
-    if export is None:
-        raise InvalidInput("No export was named", f"Write: bursar import {source} --from FILE.csv")
+def _import_bill(source: BillSource, export: Path | None, days: int, *, as_json: bool) -> None:
+    if (export is None) == (not days):
+        how = f"bursar import {source} --from FILE.csv, or with an admin key: bursar import {source} --days 31"
+        raise InvalidInput("Name an export or a number of days", f"Write: {how}")
+    from app.services.imports.fetched_bills import fetch_bill
     from app.services.imports.provider_bills import import_bill
+    from app.services.provider_keys import check_key
 
+    key = "" if export is not None else check_key(console.read_secret(f"Admin key for {source}"))
     with places.opened_ledger() as ledger:
-        bill = import_bill(ledger, source, export)
+        if export is not None:
+            bill = import_bill(ledger, source, export)
+        else:
+            bill = fetch_bill(ledger, source, key, days, places.read_settings().upstreams, datetime.now(UTC))
     if as_json:
         console.print_json(asdict(bill))
         return

@@ -4,8 +4,6 @@ A key is read from standard input or typed unseen, never taken as an argument: a
 and in every process list.
 """
 
-import getpass
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -49,7 +47,7 @@ def set_key(provider: str = PROVIDER, label: str = LABEL) -> None:
     from app.services.provider_keys import check_key, keep_key
 
     name = KeyName(provider, clean_key_label(label))
-    key = check_key(_read_key(name))
+    key = check_key(console.read_secret(f"Key for {name.words}"))
     with opened_key_ring() as ring:
         keep_key(ring, name, key)
     console.say(f"The key for {name.words} is in the keyring. Agents never see it.")
@@ -107,7 +105,7 @@ def rotate_key(
     from app.services.provider_keys import check_key, replace_key
 
     name = KeyName(provider, clean_key_label(label))
-    key = check_key(_read_key(name))
+    key = check_key(console.read_secret(f"Key for {name.words}"))
     with opened_key_ring() as ring:
         trial = replace_key(ring, name, key, is_forced=untested)
     console.say(f"{name.words}: {trial_words(provider, trial)}. Calls use the new key now; revoke the old one there.")
@@ -180,9 +178,3 @@ def _as_json(key: ProviderKey) -> dict[str, object]:
         "tested_at": None if key.tested_at is None else key.tested_at.isoformat(),
         "last_used_at": None if key.last_used_at is None else key.last_used_at.isoformat(),
     }
-
-
-def _read_key(name: KeyName) -> str:
-    if sys.stdin.isatty():
-        return getpass.getpass(f"Key for {name.words} (not shown): ")
-    return sys.stdin.readline()

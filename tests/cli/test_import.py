@@ -6,6 +6,7 @@ import pytest
 
 from app.pricing.book import use_book
 from tests.cli.conftest import Bursar
+from tests.services.imports.test_fetched_bills import KEY, OPENROUTER, bills
 from tests.services.imports.written_logs import Told, claude_line, write_lines
 
 CALL = Told("msg_1", 100, 900, 50, 40, 1)
@@ -43,6 +44,15 @@ def test_an_export_is_imported_from_its_file(bursar: Bursar, tmp_path: Path) -> 
     export.write_text("usage_date_utc,model,cost_usd\n2026-08-05,Claude Sonnet 5,2\n", "utf-8")
     assert bursar("import", "anthropic", "--from", str(export)).out == "anthropic: 1 day, 1 amount.\n"
     assert json.loads(bursar("import", "anthropic", "--from", str(export), "--json").out)["days"] == 1
+
+
+def test_a_provider_is_asked_with_a_key_from_standard_input(bursar: Bursar, home: Path) -> None:
+    with bills(OPENROUTER) as asked:
+        home.mkdir(mode=0o700)
+        (home / "settings.json").write_text(json.dumps({"upstreams": {"openrouter": asked.url}}))
+        ran = bursar("import", "openrouter", "--days", "3", stdin=f"{KEY}\n")
+    assert (ran.status, ran.out) == (0, "openrouter: 1 day, 1 amount.\n")
+    assert KEY not in ran.err
 
 
 def test_an_import_that_cannot_be_says_what_to_do(bursar: Bursar, tmp_path: Path) -> None:
