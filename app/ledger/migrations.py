@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from app.core.errors import LedgerError
 from app.ledger.initial_schema import INITIAL, PAYER
+from app.ledger.input_schema import CALL_INPUTS
 
 
 def m001_initial(connection: Connection) -> None:
@@ -223,6 +224,12 @@ def m010_rollups(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def m011_call_inputs(connection: Connection) -> None:
+    """What calls sent again, which tools they defined, and the last request of each conversation."""
+    for statement in CALL_INPUTS:
+        connection.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
@@ -234,6 +241,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m008_origins,
     m009_tool_calls,
     m010_rollups,
+    m011_call_inputs,
 )
 
 
