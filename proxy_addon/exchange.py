@@ -6,7 +6,7 @@ once; later words about the same one are ignored.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from app.core.call import Basis, Call, Outcome
@@ -17,6 +17,7 @@ from app.ledger.experience import CUT_ERROR
 from app.ledger.group_writer import Desk, Operation
 from app.ledger.session_store import note_cut
 from app.ledger.settlement import settle, void, write_refused
+from app.ledger.tool_booking import ToolNews, book_tools
 from app.pricing.table import Priced, price_call, price_estimate
 from proxy_addon.growing_hold import GrowingHold
 from proxy_addon.include_usage import UsageHider
@@ -25,6 +26,7 @@ from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Route
 from proxy_addon.tap import Tap
+from proxy_addon.tool_servers import server_of
 
 TOLD_WITHIN_S = 0.5
 
@@ -35,7 +37,7 @@ class Exchange:
     `plain_body` is the request without our question for its usage, where one was put in; `hider` then takes the answer
     to it out again. A turn of a socket has no tap: it is told its answer, and notes `first_chunk_at` itself. `told` is
     read while the provider works: headers for the agent about its money. `growing` is a hold that is less than the
-    worst case, and `output_limit` what the request's was lowered to.
+    worst case, and `output_limit` what the request's was lowered to. `user_agent` tells how its tools are named.
     """
 
     route: Route
@@ -52,6 +54,7 @@ class Exchange:
     growing: GrowingHold | None = None
     output_limit: int | None = None
     told: "asyncio.Future[dict[str, str]] | None" = None
+    user_agent: str = ""
 
     async def told_headers(self) -> dict[str, str]:
         """Headers for the agent. Read while the provider worked, so there is hardly ever anything left to wait for;
@@ -125,6 +128,7 @@ class Exchange:
     def _ending(self, answer: ResponseFacts, *, is_whole: bool, error_type: str) -> Operation:
         """What the writer thread does with this call. It prices it too: the event loop has no time to spare."""
         duration_ms = _milliseconds(self.started, time.monotonic())
+        ended_at = datetime.now(UTC)
         self.prefixes.learn(self.route.provider, self.facts, answer)
 
         def operation(desk: Desk) -> None:
@@ -138,9 +142,14 @@ class Exchange:
             outcome = Outcome.FAILED if answer.error_type else Outcome.COMPLETED if is_done else Outcome.INTERRUPTED
             error = answer.error_type or ("" if is_done else error_type)
             call = self._call(answer, priced, outcome, error, duration_ms)
-            settle(desk.connection, desk.caps, call, datetime.now(UTC), is_certain=is_sure)
+            if settle(desk.connection, desk.caps, call, datetime.now(UTC), is_certain=is_sure):
+                book_tools(desk.ledger, desk.connection, call, self._tool_news(answer, ended_at))
 
         return operation
+
+    def _tool_news(self, answer: ResponseFacts, ended_at: datetime) -> ToolNews:
+        named = (replace(use, server=use.server or server_of(use.name, self.user_agent)) for use in answer.tool_uses)
+        return ToolNews(self.facts.tool_results, tuple(named), answer.tool_results, ended_at)
 
     def _price(self, answer: ResponseFacts, *, is_sure: bool) -> Priced:
         provider, host, at = self.route.provider, self.route.upstream.host, self.draft.at

@@ -133,7 +133,8 @@ class Meter:
         facts = RequestFacts(model=answer.response_model, is_stream=True, body_bytes=0)
         draft = replace(draft_of(request, facts, payer), worst_nano_usd=0)
         self._gate.count_unasked(draft)
-        exchange = Exchange(request.route, facts, draft, time.monotonic(), self._prefixes)
+        agent = request.caller.user_agent
+        exchange = Exchange(request.route, facts, draft, time.monotonic(), self._prefixes, user_agent=agent)
         exchange.end_turn(self.recorder, answer, is_whole=is_whole, error_type=error_type)
 
     async def _decide(self, request: Request) -> Cleared | Refused:
@@ -179,8 +180,10 @@ class Meter:
         told = None if request.is_socket else asyncio.ensure_future(self._budget.headers(passage.draft))
         is_less = passage.draft.hold < (passage.draft.worst_nano_usd or 0)
         growing = GrowingHold(self.recorder, passage.draft, quote) if is_less else None
-        limit, started, prefixes = passage.output_limit, time.monotonic(), self._prefixes
-        return Exchange(route, facts, passage.draft, started, prefixes, growing=growing, output_limit=limit, told=told)
+        limit, agent, now, prefixes = passage.output_limit, request.caller.user_agent, time.monotonic(), self._prefixes
+        exchange = Exchange(route, facts, passage.draft, now, prefixes, growing=growing, output_limit=limit)
+        exchange.told, exchange.user_agent = told, agent
+        return exchange
 
     def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:
         """The body with a question for its usage, where the answer would hide it; None leaves it as it is."""

@@ -6,6 +6,7 @@ never content.
 
 from dataclasses import dataclass, field
 
+from app.core.tool_call import ToolResult, ToolUse
 from app.core.usage import Usage
 
 
@@ -40,6 +41,7 @@ class RequestFacts:
     bound it. `blocks` are that input in pieces, none where it cannot be told. `continues` is the id of the stored
     answer that the input is appended to, where that alone is not in the body. `has_rounds` is True when the provider
     may read the input several times within the call and bill the sum: it runs tools itself, or answers several times.
+    `tool_results` are the results of tool calls that its last turn carries.
     """
 
     model: str
@@ -58,6 +60,7 @@ class RequestFacts:
     is_self_contained: bool = False
     continues: str = ""
     has_rounds: bool = False
+    tool_results: tuple[ToolResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class ResponseFacts:
     `output_bytes` counts the bytes of generated text, thinking and tool arguments seen: an upper bound of the output
     tokens where a cut stream never told them. `error_type` is the provider's own word for a failure in the answer.
     `billed` is set where the provider bills other counts than it processed (Cohere); the price is that of these.
-    `search_units` is what rerankings are billed by.
+    `search_units` is what rerankings are billed by. `tool_uses` are the tool calls that are whole so far,
+    `tool_results` the results of those whose tool ran within the same answer.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -90,3 +94,5 @@ class ResponseFacts:
     side_inferences: tuple[SideInference, ...] = ()
     billed: Usage | None = None
     search_units: int | None = None
+    tool_uses: tuple[ToolUse, ...] = ()
+    tool_results: tuple[ToolResult, ...] = ()

@@ -18,10 +18,11 @@ from app.ledger.engine import Ledger, explained
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What an operation works on: the transaction at hand and the caps in force within it."""
+    """What an operation works on: the transaction at hand, the caps in force within it, and the ledger it is of."""
 
     connection: Connection
     caps: list[Cap]
+    ledger: Ledger
 
 
 type Operation = Callable[[Desk], Any]
@@ -41,14 +42,14 @@ def write_group(ledger: Ledger, operations: list[Operation]) -> list[Done]:
     if len(operations) == 1:
         return [_run_alone(ledger, operations[0])]
     with ledger.write() as connection:
-        desk = Desk(connection, read_caps(connection))
+        desk = Desk(connection, read_caps(connection), ledger)
         return [_run(desk, operation) for operation in operations]
 
 
 def _run_alone(ledger: Ledger, operation: Operation) -> Done:
     try:
         with ledger.write() as connection:
-            return Done(operation(Desk(connection, read_caps(connection))))
+            return Done(operation(Desk(connection, read_caps(connection), ledger)))
     except LedgerError:
         raise
     except Exception as error:  # noqa: BLE001 - it is handed to whoever asked for the operation

@@ -7,18 +7,23 @@ finds a tool call that waits. Whatever the meter remembered is gone when it is s
 the ledger.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.core.call import Call
 from app.core.tool_call import ToolOutcome, ToolResult, ToolUse, clean_tool_name, is_plain_identifier
-from app.ledger.fingerprint_key import keyed
+from app.ledger.engine import Ledger
+from app.ledger.fingerprint_key import fingerprint_key, keyed
 from app.ledger.rows import payer_columns
 from app.ledger.tool_tables import tool_calls
+
+logger = logging.getLogger(__name__)
 
 MAX_OF_A_CALL = 256
 """Tool calls and results of one call beyond these are not booked: no model measured comes near."""
@@ -27,7 +32,7 @@ _T = tool_calls.c
 _WAITING = select(_T.row_id, _T.call_id, _T.provider_id, _T.name, _T.asked_at, _T.is_hosted).where(
     _T.virtual_key_id == bindparam("of_key"), _T.result_call_id == ""
 )
-_BY_ID = _WAITING.where(_T.provider_id.in_(bindparam("ids", expanding=True)))
+_BY_ID = _WAITING.where(_T.provider_id.in_(bindparam("ids", expanding=True))).order_by(_T.row_id)
 _BY_NAME = (
     _WAITING.where(_T.session == bindparam("of_session"), _T.name == bindparam("of_name"))
     .order_by(_T.row_id.desc())
@@ -71,11 +76,19 @@ class ToolNews:
         return bool(self.results or self.uses or self.hosted_results)
 
 
-def book_tools(connection: Connection, key: bytes, call: Call, news: ToolNews) -> None:
-    """Write down what a call told of tools. `key` is the ledger's, for fingerprints; `call` is the call as written."""
-    _book_results(connection, key, call, news.results)
-    _write_uses(connection, key, call, news)
-    _book_results(connection, key, call, news.hosted_results, is_within=True)
+def book_tools(ledger: Ledger, connection: Connection, call: Call, news: ToolNews) -> None:
+    """Write down what a call told of tools, in the transaction that writes the call. What goes wrong with tools alone
+    is logged and takes nothing with it: a call is settled whatever it said."""
+    if not news:
+        return
+    try:
+        with connection.begin_nested():
+            key = fingerprint_key(ledger)
+            _book_results(connection, key, call, news.results)
+            _write_uses(connection, key, call, news)
+            _book_results(connection, key, call, news.hosted_results, is_within=True)
+    except (OSError, ValueError, TypeError, LookupError, IntegrityError) as error:
+        logger.warning("the tools of a call could not be written down: %s", type(error).__name__)
 
 
 def _write_uses(connection: Connection, key: bytes, call: Call, news: ToolNews) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from app.core.exchange import RequestFacts, ResponseFacts, SideInference
 from app.core.usage import Usage
+from proxy_addon.shapes.anthropic_tools import carried_results, watch_event
 from proxy_addon.shapes.blocks import input_blocks
 from proxy_addon.shapes.fields import (
     byte_length,
@@ -24,6 +25,7 @@ from proxy_addon.shapes.fields import (
     total,
 )
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
+from proxy_addon.shapes.tool_watch import ToolWatch
 
 _BOUNDED = frozenset({"text", "tool_use", "tool_result", "thinking", "redacted_thinking", "tool_reference"})
 _CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_")
@@ -58,6 +60,7 @@ class AnthropicMessages(Shape):
             blocks=input_blocks(members, ("system", "messages"), _is_bounded),
             is_self_contained=_is_self_contained(members, tools),
             has_rounds=not _is_self_contained(members, tools),
+            tool_results=carried_results(members, headers),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "AnthropicReader":
@@ -125,10 +128,12 @@ class AnthropicReader:
         self._error = ""
         self._bytes = 0
         self._is_final = False
+        self._tools = ToolWatch()
 
     def feed(self, payload: bytes) -> None:
         """Take one event or a whole body."""
         event = mapping(read_json(payload))
+        watch_event(self._tools, event)
         match event.get("type"):
             case "message":
                 self._read_message(event)
@@ -160,6 +165,8 @@ class AnthropicReader:
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=self._is_final,
+            tool_uses=self._tools.uses,
+            tool_results=self._tools.results,
             side_inferences=_side_inferences(self._usage),
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 from app.core.exchange import RequestFacts, ResponseFacts
 from proxy_addon.shapes.bedrock_usage import converse_usage, header_usage, model_and_method
 from proxy_addon.shapes.blocks import input_blocks
+from proxy_addon.shapes.converse_tools import carried_results, watch_event
 from proxy_addon.shapes.fields import (
     byte_length,
     items,
@@ -17,6 +18,7 @@ from proxy_addon.shapes.fields import (
     text,
 )
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
+from proxy_addon.shapes.tool_watch import ToolWatch
 
 _BOUNDED_BLOCKS = frozenset({"text", "toolUse", "toolResult", "reasoningContent", "cachePoint", "guardContent", "json"})
 
@@ -41,6 +43,7 @@ class BedrockConverse(Shape):
             service_tier=optional_text(dict(tier), "type"),
             blocks=input_blocks(members, ("system", "messages"), _is_part_bounded),
             is_self_contained=not members.get("promptVariables"),
+            tool_results=carried_results(members),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ConverseReader":
@@ -85,10 +88,12 @@ class ConverseReader:
         self._served = ""
         self._error = ""
         self._bytes = 0
+        self._tools = ToolWatch()
 
     def feed(self, payload: bytes) -> None:
         """Take one event or a whole body."""
         event = mapping(read_json(payload))
+        watch_event(self._tools, event)
         metadata = mapping(event.get("metadata")) or event
         self._usage = mapping(metadata.get("usage")) or self._usage
         self._tier = text(mapping(metadata.get("serviceTier")).get("type")) or self._tier
@@ -110,6 +115,8 @@ class ConverseReader:
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=usage.is_known,
+            tool_uses=self._tools.uses,
+            tool_results=self._tools.results,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.usage import Usage
+from proxy_addon.shapes import chat_tools, converse_tools
 from proxy_addon.shapes.bedrock_usage import converse_usage, header_usage, model_and_method
 from proxy_addon.shapes.fields import (
     byte_length,
@@ -23,6 +24,7 @@ from proxy_addon.shapes.fields import (
     total,
 )
 from proxy_addon.shapes.reading import NO_HEADERS, ResponseReader, Shape
+from proxy_addon.shapes.tool_watch import ToolWatch
 
 _METRICS = "amazon-bedrock-invocationMetrics"
 _LIMITS = ("max_tokens", "max_gen_len", "max_tokens_to_sample", "maxTokens", "max_completion_tokens")
@@ -53,6 +55,7 @@ class BedrockInvoke(Shape):
             is_input_bounded=not any(word in body for word in _MEDIA),
             output_limit=_output_limit(members, model),
             cache_write="5m" if b"cachePoint" in body else "",
+            tool_results=converse_tools.carried_results(members) or chat_tools.carried_results(members),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "InvokeReader":
@@ -84,6 +87,7 @@ class InvokeReader:
         self._maker = Usage()
         self._error = ""
         self._bytes = 0
+        self._tools = ToolWatch()
 
     def feed(self, payload: bytes) -> None:
         """Take one event or a whole body."""
@@ -99,6 +103,7 @@ class InvokeReader:
         )
         self._error = next((name for name in event if name.endswith("Exception")), self._error)
         self._bytes += _spoken(event)
+        self._watch_tools(event)
 
     def facts(self) -> ResponseFacts:
         """What is known so far."""
@@ -116,7 +121,15 @@ class InvokeReader:
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=is_final,
+            tool_uses=self._tools.uses,
+            tool_results=self._tools.results,
         )
+
+    def _watch_tools(self, event: Mapping[str, Any]) -> None:
+        """Nova speaks as Converse does, Mistral and others as Chat Completions."""
+        converse_tools.watch_event(self._tools, event)
+        for choice in map(mapping, items(event.get("choices"))):
+            chat_tools.watch_choice(self._tools, choice)
 
 
 def _maker_usage(event: Mapping[str, Any]) -> Usage:

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.usage import Usage
+from proxy_addon.shapes.cohere_tools import carried_results, watch_event
 from proxy_addon.shapes.fields import (
     byte_length,
     count,
@@ -23,6 +24,7 @@ from proxy_addon.shapes.fields import (
     text,
 )
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
+from proxy_addon.shapes.tool_watch import ToolWatch
 
 _BOUNDED = frozenset({"text", "thinking", "function", "document", "tool"})
 _NO_OUTPUT = ("/embed", "/rerank", "/classify")
@@ -46,6 +48,7 @@ class Cohere(Shape):
             is_input_bounded=not (members.get("images") or is_searching) and has_only_types(contents, _BOUNDED),
             output_limit=0 if plain.endswith(_NO_OUTPUT) else optional_limit(members, "max_tokens"),
             choices=max(1, optional_limit(members, "num_generations") or 1),
+            tool_results=carried_results(members),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "CohereReader":
@@ -61,6 +64,7 @@ class CohereReader:
         self._id = ""
         self._error = ""
         self._bytes = 0
+        self._tools = ToolWatch()
 
     def feed(self, payload: bytes) -> None:
         """Take one event, one line, a whole body, or all lines."""
@@ -68,6 +72,7 @@ class CohereReader:
             event = mapping(value)
             self._read_end(event)
             self._bytes += _spoken(event)
+            watch_event(self._tools, event)
 
     def facts(self) -> ResponseFacts:
         """What is known so far."""
@@ -86,6 +91,7 @@ class CohereReader:
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=usage.is_known or bool(billed),
+            tool_uses=self._tools.uses,
         )
 
     def _read_end(self, event: Mapping[str, Any]) -> None:

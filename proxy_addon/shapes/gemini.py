@@ -20,6 +20,7 @@ from proxy_addon.shapes.fields import (
     require_text,
     text,
 )
+from proxy_addon.shapes.gemini_tools import GeminiTools, carried_results
 from proxy_addon.shapes.gemini_usage import gemini_tier, gemini_usage
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
 
@@ -57,6 +58,7 @@ class Gemini(Shape):
             blocks=input_blocks(members, _TURNS, _is_part_bounded),
             is_self_contained=_is_self_contained(members, tools),
             has_rounds=not tools <= _FUNCTIONS,
+            tool_results=carried_results(members),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "GeminiReader":
@@ -118,6 +120,7 @@ class GeminiReader:
         self._error = ""
         self._bytes = 0
         self._is_ended = False
+        self._tools = GeminiTools()
 
     def feed(self, payload: bytes) -> None:
         """Take one chunk, a whole body, or the array that a stream without `alt=sse` is."""
@@ -136,6 +139,8 @@ class GeminiReader:
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=self._is_ended and bool(self._usage),
+            tool_uses=self._tools.watch.uses,
+            tool_results=self._tools.watch.results,
         )
 
     def _read(self, chunk: Mapping[str, Any]) -> None:
@@ -151,6 +156,7 @@ class GeminiReader:
             self._queries.update(_queries(candidate))
             for part in _parts(mapping(candidate.get("content"))):
                 self._bytes += sum(map(byte_length, _spoken(mapping(part))))
+                self._tools.read_part(mapping(part))
 
     def _searches(self) -> int | None:
         if not self._queries:

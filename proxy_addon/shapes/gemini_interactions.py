@@ -19,7 +19,9 @@ from proxy_addon.shapes.fields import (
     text,
     total,
 )
+from proxy_addon.shapes.interactions_tools import carried_results, watch_event, watch_step
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
+from proxy_addon.shapes.tool_watch import ToolWatch
 
 _BOUNDED = frozenset({"text", "thought", "function_call", "function_result", "user_input", "model_output"})
 _STORED = ("previous_interaction_id", "agent", "background")
@@ -47,6 +49,7 @@ class GeminiInteractions(Shape):
             output_limit=optional_limit(config, "max_output_tokens"),
             service_tier=optional_text(members, "service_tier").lower(),
             max_web_searches=_SEARCHES_OF_A_CALL if is_searching else 0,
+            tool_results=carried_results(members.get("input")),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "InteractionReader":
@@ -61,10 +64,12 @@ class InteractionReader:
         self._interaction: Mapping[str, Any] = {}
         self._error = ""
         self._bytes = 0
+        self._tools = ToolWatch()
 
     def feed(self, payload: bytes) -> None:
         """Take one event or a whole body."""
         event = mapping(read_json(payload))
+        watch_event(self._tools, event)
         told = mapping(event.get("interaction")) or (event if event.get("object") == "interaction" else {})
         self._interaction = {**self._interaction, **told}
         if error := mapping(event.get("error")):
@@ -72,6 +77,7 @@ class InteractionReader:
         delta = mapping(event.get("delta"))
         self._bytes += sum(byte_length(delta.get(key)) for key in ("text", "arguments"))
         for step in map(mapping, items(told.get("steps"))):
+            watch_step(self._tools, step)
             for part in map(mapping, items(step.get("content"))):
                 self._bytes += byte_length(part.get("text"))
 
@@ -85,6 +91,8 @@ class InteractionReader:
             service_tier=text(self._interaction.get("service_tier")).lower(),
             error_type=self._error,
             output_bytes=self._bytes,
+            tool_uses=self._tools.uses,
+            tool_results=self._tools.results,
             is_final=self._interaction.get("status") in _ENDS and usage.is_known,
         )
 

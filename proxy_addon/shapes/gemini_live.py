@@ -5,8 +5,10 @@ from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
 from proxy_addon.shapes.fields import UnreadableRequest, byte_length, items, mapping, optional_limit, read_json, text
+from proxy_addon.shapes.gemini_tools import result_of
 from proxy_addon.shapes.gemini_usage import gemini_tier, gemini_usage
 from proxy_addon.shapes.reading import NO_HEADERS, Shape, Turn
+from proxy_addon.shapes.tool_watch import ToolWatch
 from proxy_addon.shapes.unread import Unread
 
 _AUDIO = 128
@@ -42,6 +44,7 @@ class LiveSocket:
         self._usage: Mapping[str, Any] = {}
         self._output_bytes = 0
         self._is_begun = False
+        self._tools = ToolWatch()
 
     def sent(self, message: bytes) -> RequestFacts | None:
         """A whole client turn begins one, and so does speech, whose end the provider hears."""
@@ -51,6 +54,9 @@ class LiveSocket:
             self._model = text(setup.get("model")).rpartition("/")[2]
             config = {**mapping(setup.get("generation_config")), **mapping(setup.get("generationConfig"))}
             self._limit = optional_limit(config, "maxOutputTokens", "max_output_tokens")
+        answered = mapping(event.get("toolResponse")) or mapping(event.get("tool_response"))
+        for response in items(answered.get("functionResponses")) or items(answered.get("function_responses")):
+            self._tools.answer(result_of(mapping(response)))
         if self._request is not None or self._is_begun or not _asks(event):
             return None
         self._request = RequestFacts(
@@ -71,10 +77,13 @@ class LiveSocket:
         for part in map(mapping, items(mapping(content.get("modelTurn")).get("parts"))):
             self._output_bytes += byte_length(part.get("text")) + byte_length(part.get("inlineData")) // _AUDIO
         self._output_bytes += byte_length(event.get("toolCall"))
+        for call in map(mapping, items(mapping(event.get("toolCall")).get("functionCalls"))):
+            self._tools.add(call.get("name"), call.get("id"), call.get("args"))
         if not content.get("turnComplete"):
             return []
         turn = self._turn(is_final=True)
         self._request, self._usage, self._output_bytes, self._is_begun = None, {}, 0, False
+        self._tools = ToolWatch()
         return [turn]
 
     def open_turns(self) -> list[Turn]:
@@ -90,6 +99,8 @@ class LiveSocket:
             response_model=self._model,
             service_tier=gemini_tier(self._usage),
             output_bytes=self._output_bytes,
+            tool_uses=self._tools.uses,
+            tool_results=self._tools.results,
             is_final=is_final and usage.is_known,
         )
         return Turn(self._request, facts, is_begun=self._is_begun)

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.usage import Usage
+from proxy_addon.shapes.chat_tools import carried_results
 from proxy_addon.shapes.fields import (
     byte_length,
     count,
@@ -21,6 +22,7 @@ from proxy_addon.shapes.fields import (
     text,
 )
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
+from proxy_addon.shapes.tool_watch import ToolWatch
 
 
 class Ollama(Shape):
@@ -36,6 +38,7 @@ class Ollama(Shape):
             body_bytes=len(body),
             is_input_bounded=b'"images"' not in body,
             output_limit=0 if is_embedding else _limit(mapping(members.get("options"))),
+            tool_results=carried_results(members),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "OllamaReader":
@@ -57,6 +60,7 @@ class OllamaReader:
         self._model = ""
         self._error = ""
         self._bytes = 0
+        self._tools = ToolWatch()
 
     def feed(self, payload: bytes) -> None:
         """Take one line, a whole body, or all lines."""
@@ -74,6 +78,7 @@ class OllamaReader:
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=usage.is_known,
+            tool_uses=self._tools.uses,
         )
 
     def _read(self, line: Mapping[str, Any]) -> None:
@@ -84,5 +89,7 @@ class OllamaReader:
         self._bytes += sum(map(byte_length, spoken))
         for call in map(mapping, items(message.get("tool_calls"))):
             self._bytes += byte_length(call.get("function"))
+            said = mapping(call.get("function"))
+            self._tools.add(said.get("name"), call.get("id"), said.get("arguments"))
         if line.get("done") or "embeddings" in line:
             self._last = line

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
 from proxy_addon.shapes.blocks import input_blocks
+from proxy_addon.shapes.chat_tools import carried_results, watch_choice
 from proxy_addon.shapes.fields import (
     byte_length,
     has_only_types,
@@ -20,6 +21,7 @@ from proxy_addon.shapes.fields import (
 )
 from proxy_addon.shapes.openai_usage import chat_usage, error_type
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
+from proxy_addon.shapes.tool_watch import ToolWatch
 
 _BOUNDED = frozenset({"text", "function", "custom", "thinking", "refusal", "reasoning.text", "reasoning.encrypted"})
 _AGENT_MODELS = ("compound",)
@@ -52,6 +54,7 @@ class OpenAIChat(Shape):
             blocks=input_blocks(members, ("messages",), _is_bounded),
             is_self_contained=is_self_contained,
             has_rounds=not is_self_contained,
+            tool_results=carried_results(members),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ChatReader":
@@ -76,11 +79,13 @@ class ChatReader:
         self._error = ""
         self._bytes = 0
         self._is_ended = False
+        self._tools = ToolWatch()
 
     def feed(self, payload: bytes) -> None:
         """Take one chunk or a whole body."""
         if payload.strip() == b"[DONE]":
             self._is_ended = True
+            self._tools.end_all()
             return
         chunk = mapping(read_json(payload))
         self._model = text(chunk.get("model")) or self._model
@@ -90,6 +95,7 @@ class ChatReader:
             self._error = error_type(chunk["error"])
         for choice in map(mapping, items(chunk.get("choices"))):
             self._count_choice(choice)
+            watch_choice(self._tools, choice)
         usage = mapping(chunk.get("usage")) or mapping(mapping(chunk.get("x_groq")).get("usage"))
         if usage:
             self._usage = usage
@@ -106,6 +112,8 @@ class ChatReader:
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=self._is_ended and bool(self._usage),
+            tool_uses=self._tools.uses,
+            tool_results=self._tools.results,
         )
 
     def _count_choice(self, choice: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from app.core.exchange import RequestFacts, ResponseFacts
+from app.core.tool_call import ToolResult
 from app.core.usage import Usage
 from proxy_addon.shapes.fields import (
     UnreadableRequest,
@@ -19,6 +20,8 @@ from proxy_addon.shapes.fields import (
 )
 from proxy_addon.shapes.reading import NO_HEADERS, Shape, Turn
 from proxy_addon.shapes.reported_cost import reported_cost
+from proxy_addon.shapes.responses_tools import result_of_item, watch_item
+from proxy_addon.shapes.tool_watch import ToolWatch
 from proxy_addon.shapes.unread import Unread
 
 _MODEL_PARAMETERS = ("model", "deployment")
@@ -64,6 +67,7 @@ class RealtimeSocket:
         self._listens = False
         self._waiting: list[RequestFacts] = []
         self._answers: dict[str, _Answer] = {}
+        self._results: list[ToolResult] = []
 
     def sent(self, message: bytes) -> RequestFacts | None:
         """`response.create` begins a turn. So does speech where the provider itself hears its end."""
@@ -72,6 +76,8 @@ class RealtimeSocket:
         self._sent_bytes += len(message)
         if kind == "session.update":
             self._read_session(mapping(event.get("session")))
+        if kind == "conversation.item.create":
+            self._note_result(mapping(event.get("item")))
         is_speech = kind == "input_audio_buffer.append" and self._listens and not (self._waiting or self._answers)
         if kind != "response.create" and not is_speech:
             return None
@@ -79,13 +85,17 @@ class RealtimeSocket:
         if kind == "response.create":
             asked = mapping(read_object(message, "response").get("response"))
             limit = _output_limit(asked, limit)
-        facts = RequestFacts(self._model, True, self._sent_bytes, is_input_bounded=False, output_limit=limit)
+        results, self._results = tuple(self._results), []
+        facts = RequestFacts(
+            self._model, True, self._sent_bytes, is_input_bounded=False, output_limit=limit, tool_results=results
+        )
         self._waiting.append(facts)
         return facts
 
     def withdraw(self, request: RequestFacts) -> None:
         """Forget a turn whose message was not sent."""
         self._waiting = [waiting for waiting in self._waiting if waiting is not request]
+        self._results[:0] = request.tool_results
 
     def received(self, message: bytes) -> list[Turn]:
         """The turn that `response.done` ends. An error ends none: the session goes on."""
@@ -111,6 +121,11 @@ class RealtimeSocket:
         ]
         return begun + [Turn(request, ResponseFacts(), is_begun=False) for request in self._waiting]
 
+    def _note_result(self, item: Mapping[str, Any]) -> None:
+        """The result of a tool call, which the next turn carries."""
+        if text(item.get("type")).endswith("_call_output"):
+            self._results.append(result_of_item(item))
+
     def _read_session(self, session: Mapping[str, Any]) -> None:
         self._model = text(session.get("model")) or self._model
         self._limit = _output_limit(session, self._limit)
@@ -135,6 +150,9 @@ class RealtimeSocket:
         raw = mapping(response.get("usage")) or mapping(event.get("usage"))
         usage = _usage(raw)
         error = mapping(mapping(response.get("status_details")).get("error"))
+        watch = ToolWatch()
+        for item in items(response.get("output")):
+            watch_item(watch, mapping(item))
         failed = text(error.get("code")) or text(error.get("type")) or "error"
         facts = ResponseFacts(
             usage=usage,
@@ -143,6 +161,8 @@ class RealtimeSocket:
             error_type=failed if response.get("status") == "failed" else "",
             output_bytes=answer.output_bytes or sum(map(byte_length, items(response.get("output")))),
             is_final=usage.is_known,
+            tool_uses=watch.uses,
+            tool_results=watch.results,
         )
         return Turn(answer.request, facts)
 

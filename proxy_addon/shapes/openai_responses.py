@@ -23,6 +23,8 @@ from proxy_addon.shapes.fields import (
 )
 from proxy_addon.shapes.reading import NO_HEADERS, Shape, Turn
 from proxy_addon.shapes.reported_cost import reported_cost
+from proxy_addon.shapes.responses_tools import carried_results, watch_item
+from proxy_addon.shapes.tool_watch import ToolWatch
 
 _BOUNDED = frozenset(
     {"message", "input_text", "output_text", "text", "refusal", "reasoning", "summary_text", "reasoning_text"}
@@ -63,6 +65,7 @@ class OpenAIResponses(Shape):
             is_self_contained=is_self_contained,
             continues="" if has_rounds else _continued(members),
             has_rounds=has_rounds,
+            tool_results=carried_results(members.get("input")),
         )
 
     def reader(self, facts: RequestFacts, headers: Mapping[str, str] = NO_HEADERS) -> "ResponsesReader":
@@ -115,6 +118,7 @@ class ResponsesReader:
         self._error = ""
         self._bytes = 0
         self._is_ended = False
+        self._tools = ToolWatch()
 
     def feed(self, payload: bytes) -> None:
         """Take one event or a whole body."""
@@ -139,11 +143,15 @@ class ResponsesReader:
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=self._is_ended and bool(usage),
+            tool_uses=self._tools.uses,
+            tool_results=self._tools.results,
         )
 
     def _read_event(self, kind: str, event: Mapping[str, Any]) -> None:
         if kind.endswith(".delta"):
             self._bytes += byte_length(event.get("delta"))
+        elif kind == "response.output_item.done":
+            watch_item(self._tools, mapping(event.get("item")))
         elif response := mapping(event.get("response")):
             self._read_response(response)
             self._is_ended = self._is_ended or kind in _ENDS
@@ -154,6 +162,9 @@ class ResponsesReader:
         self._id = text(response.get("id")) or self._id
         if response.get("error"):
             self._error = _error_code(mapping(response.get("error")))
+        if response.get("status") != "in_progress":
+            for item in items(response.get("output")):
+                watch_item(self._tools, mapping(item))
 
 
 class _Lane:

@@ -11,7 +11,6 @@ from app.core.tags import Tags
 from app.core.tool_call import ToolOutcome, ToolResult, ToolUse
 from app.ledger.cap_store import read_caps
 from app.ledger.engine import Ledger
-from app.ledger.fingerprint_key import fingerprint_key
 from app.ledger.settlement import settle
 from app.ledger.tool_booking import ToolNews, book_tools
 from tests.ledger.bookkeeping import make_call, make_draft, reserve
@@ -47,5 +46,5 @@ def book_call(
     news = ToolNews(tuple(results), uses, tuple(hosted), at + took)
     with ledger.write() as connection:
         assert settle(connection, read_caps(connection), call, at + took)
-        book_tools(connection, fingerprint_key(ledger), call, news)
+        book_tools(ledger, connection, call, news)
     return call
