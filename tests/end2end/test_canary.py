@@ -1,4 +1,5 @@
-"""One marked provider key and one marked prompt through a whole session: found nowhere but at the provider."""
+"""One marked provider key and one marked prompt, in tools too, through a whole session: found nowhere but at the
+provider."""
 
 import base64
 import json
@@ -18,8 +19,10 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from app.core.tags import Tags
 from app.keys.issue import issue_key
+from app.ledger.call_store import recent_calls
 from app.ledger.engine import open_ledger
 from app.ledger.meter_state import running_meter
+from app.ledger.tool_store import tools_of_call
 from tests.end2end import sdks
 from tests.end2end.meter_process import wait_until
 from tests.end2end.provider import Answer, Provider, Seen, chat_completion
@@ -99,8 +102,23 @@ def session(tmp_path: Path, provider: Provider) -> Session:
     return Session(tmp_path, environment)
 
 
+def asking_for_a_tool() -> Answer:
+    """An answer that puts the marked text into a tool call: its arguments, its id and its name."""
+    arguments = json.dumps({"command": PROMPT})
+    calls = [
+        {"index": number, "id": mark, "type": "function", "function": {"name": name, "arguments": arguments}}
+        for number, (mark, name) in enumerate((("call_1", "run"), (PROMPT, PROMPT)))
+    ]
+    choice = {"index": 0, "message": {"role": "assistant", "tool_calls": calls}, "finish_reason": "tool_calls"}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    whole = {"id": "c", "object": "chat.completion", "created": 1, "model": "gpt-5-mini"}
+    return Answer([json.dumps(whole | {"choices": [choice], "usage": usage}).encode()])
+
+
 def echo(seen: Seen) -> Answer:
     """A provider that says back all it got, well or badly."""
+    if b"TOOLS" in seen.body:
+        return asking_for_a_tool()
     if b"FAIL" in seen.body:
         return Answer(
             [json.dumps(seen.headers).encode()],
@@ -120,6 +138,7 @@ def call(gateway: str, token: str) -> list[str]:
     client, other = sdks.openai_client(gateway, token), sdks.anthropic_client(gateway, token)
     seen = [client.chat.completions.create(model="gpt-5-mini", messages=[]).model_dump_json()]
     hello: list[ChatCompletionMessageParam] = [{"role": "user", "content": f"STREAM {PROMPT}"}]
+    _use_tools(client)
     seen += [str(chunk) for chunk in client.chat.completions.create(model="gpt-5-mini", messages=hello, stream=True)]
     for failing in (
         client.with_options(api_key="bsr_wrong"),
@@ -134,6 +153,16 @@ def call(gateway: str, token: str) -> list[str]:
     with pytest.raises(anthropic.APIStatusError) as refused:
         other.messages.create(model="claude-haiku-4-5", max_tokens=9, messages=[{"role": "user", "content": "FAIL"}])
     return [*seen, f"{refused.value} {refused.value.body} {refused.value.response.headers}"]
+
+
+def _use_tools(client: openai.OpenAI) -> None:
+    """Tools are called with the marked text, and give it back: one with its call's id, one with an id of its own."""
+    asked: list[ChatCompletionMessageParam] = [{"role": "user", "content": f"TOOLS {PROMPT}"}]
+    message = client.chat.completions.create(model="gpt-5-mini", messages=asked).choices[0].message
+    asked.append(message.to_dict())  # type: ignore[arg-type]
+    results = json.dumps({"error": PROMPT})
+    asked += [{"role": "tool", "tool_call_id": call.id, "content": results} for call in message.tool_calls or ()]
+    client.chat.completions.create(model="gpt-5-mini", messages=asked)
 
 
 AGENT = "import os, sys; print(dict(os.environ)); print(open('/proc/self/cmdline').read())"
@@ -170,6 +199,11 @@ def test_a_marked_key_is_found_nowhere_but_at_the_provider(session: Session, pro
         session.bursar("keys", "revoke", "agent")
         proxy.send_signal(signal.SIGTERM)
         session.said["bursar proxy"], _nothing = proxy.communicate(timeout=30)
+    tools = [tool for call in recent_calls(ledger) for tool in tools_of_call(ledger, call.call_id)]
+    assert {(tool.name, tool.outcome) for tool in tools if tool.has_result} == {
+        ("run", "failed"),
+        ("(unreadable)", "failed"),
+    }
     ledger.close()
     assert any(seen.headers.get("authorization") == f"Bearer {CANARY}" for seen in provider.seen)
     session.said.pop(f"keys provider set {CANARY}", None)

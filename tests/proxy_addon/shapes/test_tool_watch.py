@@ -76,7 +76,7 @@ def test_a_call_that_broke_off_does_not_count() -> None:
     watch = ToolWatch()
     watch.begin(0, "Bash", "1")
     watch.grow(0, '{"comm')
-    assert watch.uses == ()
+    assert not watch.uses
     watch.end(0)
     assert [use.name for use in watch.uses] == ["Bash"]
 
