@@ -1,7 +1,8 @@
 """The meter's process: arguments in, one JSON line out when it is ready, calls until it is told to stop.
 
-It stops on SIGTERM or SIGINT, when the ledger says so, and, if asked at its start, when its standard input closes. The
-tray's death does not touch it. Exit status 0 after a stop, 3 when it could not start; the reason is on standard output.
+It stops on SIGTERM or SIGINT, when the ledger says so, and, if asked at its start, when its standard input closes or no
+`bursar run` is left. The tray's death does not touch it. Exit status 0 after a stop, 3 when it could not start; the
+reason is on standard output.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from app.log import set_up_logging
 from proxy_addon.addon import MeterAddon
 from proxy_addon.arguments import Arguments, parse_arguments
 from proxy_addon.budget import Budget
+from proxy_addon.company import stop_without_runs
 from proxy_addon.destinations import Destinations
 from proxy_addon.gate import Gate
 from proxy_addon.hardening import harden_process, refuse_exposed_files
@@ -168,9 +170,7 @@ async def _listen(
         _check_ports(hooks.server)
         gateway, forward = f"http://{LOOPBACK}:{gateway_port}", f"http://{LOOPBACK}:{forward_port}"
         await asyncio.to_thread(register_meter, ledger, lock, gateway, forward)
-        _stop_on_signals(stop)
-        if arguments.stop_with_stdin:
-            _stop_on_eof(asyncio.get_running_loop(), stop)
+        _stop_when_asked(arguments, ledger, lock, stop)
         _say({"event": "ready", "pid": os.getpid(), "gateway": gateway, "forward": forward})
         await stop.wait()
         await asyncio.gather(hooks.calls.drain(DRAIN_LIMIT_S), hooks.sockets.drain(DRAIN_LIMIT_S))
@@ -218,6 +218,14 @@ def _check_ports(server: proxyserver.Proxyserver) -> None:
                 f"Port {port} is in use",
                 "Another program listens there. Close it, or choose other ports in Bursar's settings.",
             )
+
+
+def _stop_when_asked(arguments: Arguments, ledger: Ledger, lock: InstanceLock, stop: asyncio.Event) -> None:
+    _stop_on_signals(stop)
+    if arguments.stop_with_stdin:
+        _stop_on_eof(asyncio.get_running_loop(), stop)
+    if arguments.stop_without_runs:
+        stop_without_runs(ledger, lock.instance_id)
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -21,6 +21,7 @@ class Arguments:
     network: NetworkPlace | None
     keys_from_stdin: bool
     stop_with_stdin: bool
+    stop_without_runs: bool
 
 
 def parse_arguments() -> Arguments:
@@ -36,6 +37,7 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--listen-anywhere", action="store_true")
     parser.add_argument("--keys-from-stdin", action="store_true")
     parser.add_argument("--stop-with-stdin", action="store_true")
+    parser.add_argument("--stop-without-runs", action="store_true")
     given = parser.parse_args()
     upstreams = {}
     for pair in given.upstream:
@@ -55,4 +57,5 @@ def parse_arguments() -> Arguments:
         network,
         given.keys_from_stdin,
         given.stop_with_stdin,
+        given.stop_without_runs,
     )

@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import typer
 
@@ -37,6 +38,7 @@ def serve(
     ),
 ) -> None:
     """Run the meter in the foreground until Ctrl-C. Needs no screen."""
+    from app.ledger.attendance import attend_keeper
     from app.services.jobs import start_jobs
     from app.services.kept_meter import KeptMeter
 
@@ -49,12 +51,14 @@ def serve(
     with places.opened_ledger() as ledger:
         _require_none_running(ledger)
         meter = KeptMeter(settings, ledger.path, keys)
+        keeper = attend_keeper(ledger, urlsplit(meter.gateway_url).port or 0)
         jobs = start_jobs(ledger)
         try:
             _say_where(meter, network)
             while not stop.is_set() and not meter.wait(_LOOK_S):
                 pass
         finally:
+            keeper.release()
             jobs.stop()
             meter.stop()
     console.tell("The meter has stopped.")

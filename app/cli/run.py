@@ -65,6 +65,8 @@ def run_agent(
 
 
 def _tell(finished: "Finished", quiet: bool, json_file: Path | None) -> None:
+    if finished.trouble:
+        console.tell(f"bursar: {finished.trouble}")
     if not quiet:
         _tell_receipt(finished)
     if json_file is not None:

@@ -27,6 +27,7 @@ from app.desktop.theme import ThemeSwitch
 from app.desktop.tray import Tray
 from app.desktop.window import Window
 from app.keys.vault import KeyringVault, Vault
+from app.ledger.attendance import attend_keeper
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import Meter
 from app.services.jobs import start_jobs
@@ -86,6 +87,7 @@ class Desktop(QObject):
         self.feed = LedgerFeed(ledger, time_zone)
         log_file = paths.log_folder() / "meter-start.log"
         self.keeper = MeterKeeper(meter_command(settings, ledger.path), log_file)
+        self._presence = attend_keeper(ledger, settings.gateway_port) if keeps_meter else None
         if not keeps_meter:
             self.keeper.leave_alone()
         state = QSettings(str(paths.made_private(paths.config_folder() / "window.ini")), QSettings.Format.IniFormat)
@@ -114,6 +116,8 @@ class Desktop(QObject):
             return
         self._is_stopped = True
         self.keeper.leave_alone()
+        if self._presence is not None:
+            self._presence.release()
         self.feed.stop()
         self._jobs.stop()
         self.tasks.stop()

@@ -5,23 +5,18 @@ or a heartbeat could lie. The tray asks a meter to stop by a column, since the t
 """
 
 import os
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.ledger.engine import Ledger
+from app.ledger.file_lock import HeldLock, is_held
 from app.ledger.identifiers import new_id
 from app.ledger.tables import instances, switches
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 PAUSED = "paused"
 _IS_PAUSED = select(switches.c.is_on).where(switches.c.name == PAUSED)
@@ -29,7 +24,8 @@ _IS_PAUSED = select(switches.c.is_on).where(switches.c.name == PAUSED)
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A meter that was started on this ledger. `gateway_url` and `forward_url` are where agents reach it."""
+    """A meter that was started on this ledger. `gateway_url` and `forward_url` are where agents reach it.
+    `is_asked_to_stop`: it ends soon, or has."""
 
     instance_id: str
     pid: int
@@ -37,6 +33,7 @@ class Meter:
     forward_url: str
     started_at: datetime
     is_alive: bool
+    is_asked_to_stop: bool = False
 
 
 class InstanceLock:
@@ -44,14 +41,11 @@ class InstanceLock:
 
     def __init__(self, ledger: Ledger) -> None:
         self.instance_id = new_id()
-        path = _lock_path(ledger, self.instance_id)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        self._file: IO[bytes] = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+b")
-        _lock(self._file, exclusive=True)
+        self._lock = HeldLock(_lock_path(ledger, self.instance_id))
 
     def release(self) -> None:
         """Give the lock up: this meter is gone."""
-        self._file.close()
+        self._lock.release()
 
 
 def register_meter(ledger: Ledger, lock: InstanceLock, gateway_url: str, forward_url: str) -> None:
@@ -76,6 +70,19 @@ def mark_stopped(connection: Connection, instance_id: str, now: datetime) -> Non
 def running_meter(ledger: Ledger) -> Meter | None:
     """The newest meter whose lock is held, or None."""
     return next((meter for meter in unfinished_meters(ledger) if meter.is_alive), None)
+
+
+def meter_at(ledger: Ledger, gateway_url: str) -> Meter | None:
+    """The newest meter that was ever started at this address, whether or not it lives; None when there was none."""
+    newest = select(instances).where(instances.c.gateway_url == gateway_url).order_by(instances.c.started_at.desc())
+    with ledger.read() as connection:
+        row = connection.execute(newest.limit(1)).mappings().one_or_none()
+    return None if row is None else _meter_of(ledger, row)
+
+
+def is_alive(ledger: Ledger, instance_id: str) -> bool:
+    """Whether this meter's process lives. Asks the operating system, not the ledger."""
+    return is_held(_lock_path(ledger, instance_id))
 
 
 def unfinished_meters(ledger: Ledger) -> list[Meter]:
@@ -142,30 +149,10 @@ def _meter_of(ledger: Ledger, row: Any) -> Meter:
         gateway_url=row["gateway_url"],
         forward_url=row["forward_url"],
         started_at=row["started_at"],
-        is_alive=_is_locked(_lock_path(ledger, row["instance_id"])),
+        is_alive=is_alive(ledger, row["instance_id"]),
+        is_asked_to_stop=row["stop_requested_at"] is not None,
     )
 
 
 def _lock_path(ledger: Ledger, instance_id: str) -> Path:
     return ledger.path.with_name(f"{ledger.path.name}.meters") / instance_id
-
-
-def _is_locked(path: Path) -> bool:
-    """Whether a living process holds this lock. Asking takes a shared lock for a moment, so askers do not mislead
-    one another."""
-    try:
-        with path.open("r+b") as file:
-            _lock(file, exclusive=False)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
-
-
-def _lock(file: IO[bytes], *, exclusive: bool) -> None:
-    """Lock at once or raise OSError."""
-    if sys.platform == "win32":
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)

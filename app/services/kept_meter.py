@@ -1,22 +1,18 @@
 """A meter that is kept running: started again on the same ports when it dies, given up when it keeps dying."""
 
-import collections
 import logging
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.core.errors import MeterError
+from app.services import crashes
+from app.services.crashes import Crashes
 from app.services.meter import start_meter
 from app.services.settings import Settings
 
-CRASHES = 5
-CRASH_WINDOW_S = 60.0
-FIRST_PAUSE_S = 0.2
-LAST_PAUSE_S = 2.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -67,17 +63,16 @@ class KeptMeter:
         self._watcher.join()
 
     def _watch(self) -> None:
-        crashes: collections.deque[float] = collections.deque(maxlen=CRASHES)
+        seen = Crashes()
         while self._meter.wait() != 0 and not self._stopping.is_set():
             self._meter.stop()  # it is dead; this closes its pipes
-            crashes.append(time.monotonic())
-            if len(crashes) == CRASHES and crashes[-1] - crashes[0] < CRASH_WINDOW_S:
+            pause_s = seen.note()
+            if pause_s is None:
                 self._failure = MeterError(
-                    "The meter keeps stopping", f"It ended {CRASHES} times within a minute. Its log tells more."
+                    "The meter keeps stopping", f"It ended {crashes.LIMIT} times within a minute. Its log tells more."
                 )
                 break
             _LOG.warning("the meter ended by itself and is started again")
-            pause_s = min(FIRST_PAUSE_S * 2 ** (len(crashes) - 1), LAST_PAUSE_S)
             if self._stopping.wait(pause_s) or not self._start_again():
                 break
         self._ended.set()

@@ -1,7 +1,8 @@
 """The meter's process: how it is started, and a running one in the hands of a headless command.
 
-The tray starts its meter detached and uses only `meter_command`; `bursar run`, `bursar proxy` and the demo hold theirs
-as a child through `start_meter`, and closing its standard input stops it.
+The tray starts its meter detached and uses only `meter_command`; `bursar proxy` and the demo hold theirs as a child
+through `start_meter`, and closing its standard input stops it. The one that `bursar run` starts outlives it as long as
+other runs need it, and sees by itself when none is left.
 """
 
 import contextlib
@@ -28,7 +29,12 @@ _LOG = logging.getLogger(__name__)
 
 
 def meter_command(
-    settings: Settings, ledger_path: Path, *, keys_from_stdin: bool = False, stop_with_stdin: bool = False
+    settings: Settings,
+    ledger_path: Path,
+    *,
+    keys_from_stdin: bool = False,
+    stop_with_stdin: bool = False,
+    stop_without_runs: bool = False,
 ) -> list[str]:
     """The argument list that starts the meter on this ledger.
 
@@ -49,6 +55,8 @@ def meter_command(
         command.append("--keys-from-stdin")
     if stop_with_stdin:
         command.append("--stop-with-stdin")
+    if stop_without_runs:
+        command.append("--stop-without-runs")
     return command
 
 
@@ -80,15 +88,26 @@ class StartedMeter:
 
 
 def start_meter(
-    settings: Settings, ledger_path: Path, *, keys: Mapping[str, str] | None = None, time_limit_s: float = START_LIMIT_S
+    settings: Settings,
+    ledger_path: Path,
+    *,
+    keys: Mapping[str, str] | None = None,
+    is_for_runs: bool = False,
+    time_limit_s: float = START_LIMIT_S,
 ) -> StartedMeter:
-    """Start a meter and wait until it is ready. It stops when this process does.
+    """Start a meter and wait until it is ready. It stops when this process does; `is_for_runs`, with the last run.
 
     `keys` maps providers to their keys and is handed over on standard input, never in the arguments; None leaves the
     meter to the system keyring. Raises MeterError with the meter's own reason, or when it is not ready in time.
     """
-    command = meter_command(settings, ledger_path, keys_from_stdin=keys is not None, stop_with_stdin=True)
-    process = _spawn(command)
+    command = meter_command(
+        settings,
+        ledger_path,
+        keys_from_stdin=keys is not None,
+        stop_with_stdin=not is_for_runs,
+        stop_without_runs=is_for_runs,
+    )
+    process = _spawn(command, subprocess.DEVNULL if is_for_runs else subprocess.PIPE)
     try:
         if keys is not None:
             _hand_over(process, keys)
@@ -98,12 +117,12 @@ def start_meter(
         raise
 
 
-def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], stdin: int) -> subprocess.Popen[bytes]:
     """The child in a session of its own: a Ctrl-C in the terminal is for the agent, and the meter outlives it."""
     try:
         return subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=os.name == "posix",

@@ -23,14 +23,13 @@ from app.ledger.budget import budget_of
 from app.ledger.cap_store import CapStatus, list_caps, remove_cap
 from app.ledger.engine import Ledger
 from app.ledger.key_store import list_keys, revoke_key
-from app.ledger.meter_state import running_meter
 from app.services.agents.recipe import Connection
 from app.services.agents.recipes import recipe_for
-from app.services.kept_meter import KeptMeter
 from app.services.launch import agent_command, agent_environment
 from app.services.receipt import Receipt, settled_receipt
 from app.services.sandbox import Sandbox, SandboxedAgent, Ways, sandboxed_agent
 from app.services.settings import Settings
+from app.services.shared_meter import shared_meter
 
 KEY_LIFE = timedelta(days=30)
 """A run that is killed cannot revoke its key; then the key ends by itself, long after any run."""
@@ -41,12 +40,13 @@ NOT_FOUND, NOT_EXECUTABLE, SIGNAL_BASE = 127, 126, 128
 @dataclass(frozen=True, slots=True)
 class Finished:
     """How a run ended: the agent's exit status as a shell tells it (128 + signal), what it cost and was charged to,
-    and the caps it counted in, tightest first."""
+    the caps it counted in, tightest first, and why the meter was gone at the end, where it was."""
 
     exit_status: int
     receipt: Receipt
     tags: Tags
     caps: tuple[CapStatus, ...]
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,15 @@ def run_metered(
 ) -> Finished:
     """Run `command` with its calls charged to `tags` and wait for its end.
 
-    Uses the running meter, or one of its own that ends with the run. Raises CommandMissing, MeterError, LedgerError.
+    Uses the running meter, or starts one that ends with the last run, and sees to it that there is one until the end.
+    Raises CommandMissing, MeterError, LedgerError.
     """
     _remove_caps_of_past_runs(ledger)
     recipe, name = recipe_for(command[0]), f"run {tags.agent} {secrets.token_hex(4)}"
     if recipe.programs and not recipe.names_session:
         tags = replace(tags, session=clean_label(name))
-    with _metered(ledger, settings) as ways:
+    with shared_meter(ledger, settings) as meter:
+        ways = Ways(meter.gateway_url, meter.forward_url)
         key, token = issue_key(
             ledger, name=name, tags=tags, expires_at=datetime.now(UTC) + KEY_LIFE, cap=_key_cap(limit)
         )
@@ -95,8 +97,9 @@ def run_metered(
                 exit_status = _wait_for(_started(line, environment), line)
             else:
                 exit_status = _wait_for(sandboxed_agent(sandbox, line, environment, ways, token), line)
+            trouble = meter.trouble()
             receipt = settled_receipt(ledger, key.key_id)
-            return Finished(exit_status, receipt, key.tags, _caps_of(ledger, key.tags))
+            return Finished(exit_status, receipt, key.tags, _caps_of(ledger, key.tags), trouble)
         finally:
             revoke_key(ledger, key.key_id)
 
@@ -119,27 +122,6 @@ def _remove_caps_of_past_runs(ledger: Ledger) -> None:
 def _caps_of(ledger: Ledger, tags: Tags) -> tuple[CapStatus, ...]:
     with ledger.read() as connection:
         return tuple(budget_of(connection, Payer(tags, provider="", model=""), datetime.now(UTC)))
-
-
-@contextmanager
-def _metered(ledger: Ledger, settings: Settings) -> Iterator[Ways]:
-    """Where the running meter is, or one started for the time of the block on free ports.
-
-    Free ports leave the usual ones to the tray, which may be started meanwhile; so does keeping to loopback.
-    """
-    running = running_meter(ledger)
-    if running is not None:
-        yield Ways(running.gateway_url, running.forward_url)
-        return
-    meter = KeptMeter(_on_free_ports(settings), ledger.path)
-    try:
-        yield Ways(meter.gateway_url, meter.forward_url)
-    finally:
-        meter.stop()
-
-
-def _on_free_ports(settings: Settings) -> Settings:
-    return replace(settings, gateway_port=0, forward_port=0, listen="")
 
 
 @contextmanager

@@ -96,7 +96,7 @@ def test_a_meter_that_was_asked_to_end_is_let_end(play: Path, tmp_path: Path) ->
 
 
 def test_a_meter_that_keeps_dying_is_given_up(play: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.services.kept_meter.LAST_PAUSE_S", 0.01)
+    monkeypatch.setattr("app.services.crashes.LAST_PAUSE_S", 0.01)
     _write(play, f"{READY}\nsys.exit(1)")
     kept = KeptMeter(Settings(), tmp_path / "l.sqlite")
     with pytest.raises(MeterError, match="keeps stopping"):
