@@ -94,6 +94,11 @@ def exposed(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if path.exists() and _mode(path) & _OTHERS] if os.name == "posix" else []
 
 
+def close_to_others(path: Path) -> None:
+    """Leave it to its owner alone. Raises OSError."""
+    path.chmod(PRIVATE_FOLDER_MODE if path.is_dir() else PRIVATE_FILE_MODE)
+
+
 def closing_command(path: Path) -> str:
     """What a person types so that nobody else can open it."""
     return f"chmod {'700' if path.is_dir() else '600'} {shlex.quote(str(path))}"

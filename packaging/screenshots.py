@@ -36,6 +36,7 @@ from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger
 from app.services.settings import Settings, Theme
 from sample_ledgers import NOW, ZONE, fill_absurd, fill_normal, fill_waiting, open_sample
+from sample_machine import SampleMachine
 
 
 def main() -> int:
@@ -69,7 +70,7 @@ def set_font(app: QApplication) -> None:
 def draw_normal(home: Path, folder: Path, suffix: str) -> None:
     """The pictures of an ordinary month in one theme."""
     full = open_sample(home / "full", fill_normal)
-    draw_window(full, folder, suffix, ("Overview", "Caps", "Approvals", "Keys", "Settings"))
+    draw_window(full, folder, suffix, ("Overview", "Caps", "Approvals", "Keys", "Settings", "Doctor"))
     draw_popover(full, folder / f"popover-{suffix}.png")
     full.close()
 
@@ -102,6 +103,9 @@ def draw_window(
         window.show_snapshot(snapshot)
         window.open_page(page)
         save(window, folder / f"{page.lower()}-{suffix}.png")
+    if "Doctor" in pages:
+        window.doctor.toggle_passed()
+        save(window, folder / f"doctor-passed-{suffix}.png")
     if "Settings" in pages:
         draw_editor(window, folder / f"cap-editor-{suffix}.png")
         window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.DAY))
@@ -115,6 +119,7 @@ def make_window(ledger: Ledger, folder: Path) -> tuple[Window, Tasks]:
     """A window on this ledger that keeps nothing."""
     tasks = Tasks()
     commands = Commands(ledger, FixedVault({}), tasks, ledger.path.with_name("settings.json"), ZONE.key)
+    commands.machine = SampleMachine(ledger, FixedVault({}), tasks, ledger.path.with_name("settings.json"))
     state = QSettings(str(ledger.path.with_name("window.ini")), QSettings.Format.IniFormat)
     return Window(commands, Settings(), ZONE, Clock(NOW, ZONE), state), tasks
 

@@ -1,6 +1,5 @@
 """What every command begins with: the person's ledger, settings and name."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from app import paths
 from app.core.errors import InvalidInput
 from app.log import set_up_logging
+from app.services.person import user_name as user_name
 from app.services.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,13 +26,17 @@ def ledger_file() -> Path:
         raise _no_folder(error) from None
 
 
-def read_settings() -> Settings:
-    """The person's settings. Raises InvalidInput."""
+def settings_file() -> Path:
+    """The person's settings file; its folder is made if missing. Raises InvalidInput."""
     try:
-        file = paths.settings_path()
+        return paths.settings_path()
     except OSError as error:
         raise _no_folder(error) from None
-    return load_settings(file)
+
+
+def read_settings() -> Settings:
+    """The person's settings. Raises InvalidInput."""
+    return load_settings(settings_file())
 
 
 def private_folders() -> list[Path]:
@@ -78,14 +82,6 @@ def opened_history() -> "Iterator[Ledger]":
         use_book(load_book(ledger))
         link_since(ledger, datetime.now(UTC) - _LATELY)
         yield ledger
-
-
-def user_name() -> str:
-    """The name of the person at this machine; `unknown` when the system does not tell."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return "unknown"
 
 
 def refuse_exposed() -> None:

@@ -145,7 +145,7 @@ class Popover(QFrame):
         clear(self._top)
         self._top.addWidget(figures_section(snapshot))
         if snapshot.trouble:
-            self._top.addWidget(trouble_section(snapshot, self.retried.emit))
+            self._top.addWidget(trouble_section(snapshot, self.retried.emit, self._page_opener("Doctor")))
         if snapshot.is_paused:
             self._top.addWidget(self._paused_band(snapshot))
 

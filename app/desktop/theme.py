@@ -45,6 +45,8 @@ QPushButton:disabled { color: $text_3; }
 QLineEdit, QComboBox, QSpinBox { background: $raised; color: $text; border: 1px solid $edge; border-radius: 6px;
     padding: 0 8px; min-height: 26px; selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus { border: 2px solid $accent; padding: 0 7px; min-height: 24px; }
+QPlainTextEdit { background: $window; color: $text; border: 1px solid $line; border-radius: 6px; padding: 4px; }
+QPlainTextEdit:focus { border: 2px solid $accent; padding: 3px; }
 QComboBox::drop-down { border: none; width: 24px; }
 QComboBox QAbstractItemView { background: $raised; color: $text; border: 1px solid $line; }
 QRadioButton::indicator { width: 12px; height: 12px; border: 1px solid $edge; border-radius: 7px; }

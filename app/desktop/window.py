@@ -1,6 +1,7 @@
 """The main window: a sidebar and the pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
@@ -13,6 +14,7 @@ from app.desktop.models.columns import Clock
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.pages.approvals import ApprovalsPage
 from app.desktop.pages.caps import CapsPage
+from app.desktop.pages.doctor import DoctorPage
 from app.desktop.pages.keys import KeysPage
 from app.desktop.pages.overview import OverviewPage
 from app.desktop.pages.page import MARGIN, Page
@@ -32,6 +34,7 @@ _PAGES = [
     ("Approvals", "hand-palm"),
     ("Keys", "key"),
     ("Settings", "sliders-horizontal"),
+    ("Doctor", "heartbeat"),
 ]
 
 
@@ -50,18 +53,22 @@ class Window(QMainWindow):
         self.overview, self.caps = OverviewPage(clock), CapsPage(commands)
         self.approvals, self.keys = ApprovalsPage(commands), KeysPage(commands, zone)
         self.settings = SettingsPage(commands, settings)
+        self.doctor = DoctorPage(commands, Clock(datetime.now(UTC), zone))
+        self.doctor.opened.connect(self.open_page)
+        self.doctor.meter_wanted.connect(self.retried)
         self.pages: dict[str, Page] = dict(
             zip(
                 (name for name, _ in _PAGES),
-                (self.overview, self.caps, self.approvals, self.keys, self.settings),
+                (self.overview, self.caps, self.approvals, self.keys, self.settings, self.doctor),
                 strict=True,
             )
         )
         self.sidebar = Sidebar(_PAGES, gap_before="Settings")
         self.sidebar.chosen.connect(self.open_page)
-        self.notice = Notice()
-        self.trouble = Notice("Start again", self.retried.emit)
+        self.notice = Notice({}, ground="window")
+        self.trouble = Notice({"Start again": self.retried.emit, "Open Doctor": lambda: self.open_page("Doctor")})
         self._failure = ErrorLine()
+        self._failure.offer({"Try again": self.refreshed.emit, "Open Doctor": lambda: self.open_page("Doctor")})
         self._stack = QStackedWidget()
         self._lay_out()
         self._make_shortcuts()
@@ -154,16 +161,18 @@ class Window(QMainWindow):
 
 
 class Notice(Ground):
-    """A line on top of the window, with a button that deals with it where there is something to do."""
+    """A line on top of the window, with buttons that deal with it."""
 
-    def __init__(self, verb: str = "", act: Callable[[], object] | None = None) -> None:
-        super().__init__("at_band" if act else "window")
+    def __init__(self, acts: Mapping[str, Callable[[], object]], *, ground: str = "at_band") -> None:
+        super().__init__(ground)
         self._text = Text("", wraps=True)
         row = QHBoxLayout(self)
         row.setContentsMargins(MARGIN, 8, MARGIN, 8)
+        row.setSpacing(8)
         row.addWidget(self._text, 1)
-        if act is not None:
-            row.addWidget(button(verb, act))
+        self.buttons = {verb: button(verb, act) for verb, act in acts.items()}
+        for made in self.buttons.values():
+            row.addWidget(made)
         self.hide()
 
     def tell(self, words: str) -> None:

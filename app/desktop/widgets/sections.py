@@ -51,7 +51,7 @@ def figures_section(snapshot: Snapshot) -> QWidget:
     return box
 
 
-def trouble_section(snapshot: Snapshot, retry: Callable[[], None]) -> QWidget:
+def trouble_section(snapshot: Snapshot, retry: Callable[[], None], open_doctor: Callable[[], None]) -> QWidget:
     """The red band: the meter does not run."""
     band = Ground("at_band")
     column = QVBoxLayout(band)
@@ -60,7 +60,12 @@ def trouble_section(snapshot: Snapshot, retry: Callable[[], None]) -> QWidget:
     column.addWidget(Text("The meter is not running", weight=SEMIBOLD))
     column.addWidget(Text(snapshot.trouble, wraps=True))
     again = button("Start again", retry, kind="primary", name="Start the meter again")
-    column.addWidget(again, 0, Qt.AlignmentFlag.AlignLeft)
+    row = QHBoxLayout()
+    row.setSpacing(8)
+    row.addWidget(again)
+    row.addWidget(button("Open Doctor", open_doctor))
+    row.addStretch(1)
+    column.addLayout(row)
     return band
 
 

@@ -19,6 +19,9 @@ from app.services.agents.recipe import Connection
 from app.services.agents.settings_scan import without_keys
 from app.whole_file import write_whole
 
+CONNECTIONS = "connections"
+"""The folder beside the ledger in which connections are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

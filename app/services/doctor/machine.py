@@ -17,7 +17,7 @@ from app.ledger.price_store import prices_as_of
 from app.ledger.provider_key_store import list_provider_keys
 from app.paths import closing_command, exposed
 from app.pricing.age import age_days, stale_notice
-from app.services.doctor.finding import Finding, Level
+from app.services.doctor.finding import Finding, Level, Remedy
 from app.services.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -44,12 +44,14 @@ def meter_findings(ledger: Ledger, settings: Settings) -> list[Finding]:
         title = f"The meter runs at {running.gateway_url} (process {running.pid})"
         return [Finding(Level.FINE, "Meter", title)]
     meaning = "Agents that were set up with bursar env or bursar connect find nobody there."
-    findings = [Finding(Level.NOTE, "Meter", "The meter is not running", meaning, "Start it with: bursar")]
+    title = "The meter is not running"
+    findings = [Finding(Level.NOTE, "Meter", title, meaning, "Start it with: bursar", Remedy.START_METER)]
     for port in (settings.gateway_port, settings.forward_port):
         if port and not _is_free(port):
             meaning = "Another program listens there, so the meter cannot start."
             fix = "Close that program, or choose other ports in Bursar’s settings."
-            findings.append(Finding(Level.WRONG, "Meter", f"Port {port} is in use", meaning, fix))
+            title = f"Port {port} is in use"
+            findings.append(Finding(Level.WRONG, "Meter", title, meaning, fix, Remedy.CHOOSE_PORTS))
     return findings
 
 
@@ -70,7 +72,8 @@ def price_finding(as_of: datetime | None, now: datetime) -> Finding:
     """Whether the prices are recent enough to reckon with."""
     notice = stale_notice(as_of, now)
     if notice:
-        return Finding(Level.NOTE, "Prices", "The prices may be out of date", notice)
+        title = "The prices may be out of date"
+        return Finding(Level.NOTE, "Prices", title, notice)
     return Finding(Level.FINE, "Prices", f"The prices are {age_days(as_of, now)} days old")
 
 
@@ -90,7 +93,7 @@ def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:
         vault.look()
         missing = [name for name in names if not vault.get(name.entry)]
     except AppError as error:
-        return [Finding(Level.WRONG, "Keyring", error.title, error.message)]
+        return [Finding(Level.WRONG, "Keyring", error.title, error.message, remedy=Remedy.KEEP_KEYS)]
     findings = [
         Finding(
             Level.WRONG,
@@ -98,12 +101,14 @@ def key_findings(ledger: Ledger, vault: Vault) -> list[Finding]:
             f"The key for {name.words} is gone from the keyring",
             "Calls that use it are refused.",
             f"bursar keys provider set {name.arguments}",
+            Remedy.KEEP_KEYS,
         )
         for name in missing
     ]
     if not names:
         fix = "bursar keys provider set anthropic"
-        return [Finding(Level.NOTE, "Keyring", "No provider key is kept yet", "Agents cannot be metered without.", fix)]
+        title, meaning = "No provider key is kept yet", "Agents cannot be metered without."
+        return [Finding(Level.NOTE, "Keyring", title, meaning, fix, Remedy.KEEP_KEYS)]
     kept = [name.words for name in names if name not in missing]
     return findings + ([Finding(Level.FINE, "Keyring", f"Keys are kept for {', '.join(kept)}")] if kept else [])
 
@@ -117,6 +122,8 @@ def mode_findings(files: Iterable[Path]) -> list[Finding]:
             f"Others may open {file.name}",
             f"{file} is to be readable by you only.",
             closing_command(file),
+            Remedy.CLOSE_FILE,
+            str(file),
         )
         for file in exposed(files)
     ]

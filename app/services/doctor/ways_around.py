@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.services.agents.recipes import EVERY_PROGRAM, RECIPES, bypass_variables
 from app.services.agents.settings_scan import Kind, Suspect, kind_of, suspects_in
-from app.services.doctor.finding import Finding, Level
+from app.services.doctor.finding import Finding, Level, Remedy
 
 PROVIDER_HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com", "chatgpt.com")
 _CA_VARIABLES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "CODEX_CA_CERTIFICATE", "CLAUDE_CODE_CERT_STORE")
@@ -117,7 +117,7 @@ def _covers_provider(entry: str) -> bool:
 def _key_finding(name: str) -> Finding:
     meaning = "An agent that is started without bursar run spends it unseen."
     fix = "Move it into the keyring with: bursar keys provider adopt --remove-lines"
-    return Finding(Level.WRONG, "Environment", f"{name} holds a provider's key", meaning, fix)
+    return Finding(Level.WRONG, "Environment", f"{name} holds a provider's key", meaning, fix, Remedy.KEEP_KEYS)
 
 
 def _address_finding(name: str) -> Finding:
@@ -145,7 +145,8 @@ def _file_finding(kind: Kind, agent: str, where: str, of_repository: bool) -> Fi
     if kind is Kind.KEY:
         meaning = f"{where}. The agent can spend it unseen."
         fix = "Move it into the keyring with bursar keys provider adopt, then take it out of this file."
-        return Finding(Level.WRONG, agent, f"{whose} settings hold a provider’s key", meaning, fix)
+        remedy = None if of_repository else Remedy.KEEP_KEYS
+        return Finding(Level.WRONG, agent, f"{whose} settings hold a provider’s key", meaning, fix, remedy)
     meaning = f"{where}. The agent may follow it and not the environment that bursar run gives it."
     fix = "Take the line out of this file."
     return Finding(Level.WRONG, agent, f"{whose} settings lead elsewhere than to the meter", meaning, fix)

@@ -1,0 +1,83 @@
+"""What a person can order about this machine: look it over, connect agents for good and take that back.
+
+Agents are asked for their versions and the keyring may keep its caller waiting, so this work has a thread of its own.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.core.errors import AppError, InvalidInput
+from app.core.tags import Tags, clean_label
+from app.desktop.tasks import Tasks
+from app.keys.vault import Vault
+from app.ledger.engine import Ledger
+from app.paths import close_to_others
+from app.services.agents.connecting import CONNECTIONS, Plan
+from app.services.agents.lasting import connect_agent, disconnect_agent, preview_connection
+from app.services.doctor.agents import InstalledAgent, installed_agents
+from app.services.doctor.examination import examine
+from app.services.doctor.finding import Finding
+from app.services.person import user_name
+from app.services.settings import load_settings
+
+type Done = Callable[[], None]
+type Failed = Callable[[AppError], None]
+
+
+class MachineCommands:
+    """Orders. `done` and `failed` are called back on the UI thread."""
+
+    def __init__(self, ledger: Ledger, vault: Vault, lane: Tasks, settings_file: Path) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._lane = lane
+        self._settings_file = settings_file
+        self._connections = ledger.path.with_name(CONNECTIONS)
+
+    def examine(self, done: Callable[[list[Finding]], None], failed: Failed) -> None:
+        """Look everything over, as the doctor does. No repository is looked at: the tray is not started in one."""
+
+        def work() -> list[Finding]:
+            folder, now = self._ledger.path.parent, datetime.now(UTC)
+            return examine(self._ledger, self._settings_file, self._vault, os.environ, folder, now)
+
+        self._lane.run(work, done, failed)
+
+    def close_file(self, file: Path, done: Done, failed: Failed) -> None:
+        """Take a file of ours away from the machine's other users."""
+
+        def work() -> None:
+            try:
+                close_to_others(file)
+            except OSError as error:
+                raise InvalidInput("It stays open", f"{file}: {error.strerror or type(error).__name__}.") from None
+
+        self._lane.run(work, lambda _none: done(), failed)
+
+    def find_agents(self, done: Callable[[list[InstalledAgent]], None], failed: Failed) -> None:
+        """The agents that are installed."""
+        self._lane.run(installed_agents, done, failed)
+
+    def preview(self, agent: str, done: Callable[[Plan], None], failed: Failed) -> None:
+        """What connecting an agent for good would change."""
+        self._lane.run(
+            lambda: preview_connection(self._connections, agent, self._gateway_port(), os.environ), done, failed
+        )  # fmt: skip
+
+    def connect(self, agent: str, done: Callable[[Path], None], failed: Failed) -> None:
+        """Connect an agent for good; `done` gets the file that was changed."""
+        tags = Tags(agent=agent, user=clean_label(user_name()))
+
+        def work() -> Path:
+            return connect_agent(self._ledger, self._connections, agent, tags, self._gateway_port(), os.environ)
+
+        self._lane.run(work, done, failed)
+
+    def disconnect(self, agent: str, done: Callable[[Path], None], failed: Failed) -> None:
+        """Take that back; `done` gets the file that is as it was."""
+        self._lane.run(lambda: disconnect_agent(self._ledger, self._connections, agent), done, failed)
+
+    def _gateway_port(self) -> int:
+        return load_settings(self._settings_file).gateway_port

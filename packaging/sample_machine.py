@@ -1,0 +1,63 @@
+"""What screenshots.py shows of a machine, whatever the one it runs on has."""
+
+from collections.abc import Callable
+
+from app.core.errors import AppError
+from app.desktop.machine_commands import MachineCommands
+from app.services.agents.recipes import AIDER, CLAUDE_CODE, CODEX, CURSOR, GEMINI_CLI
+from app.services.doctor.agents import InstalledAgent
+from app.services.doctor.finding import Finding, Level, Remedy
+
+AGENTS = [
+    InstalledAgent(CLAUDE_CODE, "claude", "2.4.1"),
+    InstalledAgent(CODEX, "codex", "0.169.0"),
+    InstalledAgent(GEMINI_CLI, "gemini", "0.61.0"),
+    InstalledAgent(AIDER, "aider", ""),
+    InstalledAgent(CURSOR, "cursor", "3.2"),
+]
+FINDINGS = [
+    Finding(
+        Level.WRONG, "Environment", "OPENAI_API_KEY holds a provider's key",
+        "An agent that is started without bursar run spends it unseen.",
+        "Move it into the keyring with: bursar keys provider adopt --remove-lines", Remedy.KEEP_KEYS,
+    ),
+    Finding(
+        Level.WRONG, "Claude Code", "The agent’s own settings lead elsewhere than to the meter",
+        "~/.claude/settings.json, line 4: ANTHROPIC_BASE_URL. The agent may follow it and not the environment that "
+        "bursar run gives it.", "Take the line out of this file.",
+    ),
+    Finding(
+        Level.WRONG, "Files", "Others may open ledger.sqlite", "It is to be readable by you only.",
+        "chmod 600 ledger.sqlite", Remedy.CLOSE_FILE, "ledger.sqlite",
+    ),
+    Finding(
+        Level.NOTE, "Prices", "The prices may be out of date",
+        "The prices are 31 days old. Update them with: bursar prices update", remedy=Remedy.UPDATE_PRICES,
+    ),
+    Finding(
+        Level.NOTE, "Codex CLI", "Codex CLI 0.169.0 is installed", "No call of it was seen in the last 30 days.",
+        "Start it with: bursar run -- codex", Remedy.CONNECT_AGENT, "codex",
+    ),
+    Finding(
+        Level.NOTE, "Cursor", "Cursor 3.2 is installed",
+        "Cursor’s calls are made by Cursor’s own servers, so none of them can be metered or capped here.",
+    ),
+    Finding(Level.FINE, "Meter", "The meter runs at http://127.0.0.1:8787 (process 4711)"),
+    Finding(Level.FINE, "Ledger", "SQLite 3.51.3"),
+    Finding(Level.FINE, "Keyring", "Keys are kept for anthropic, openai, google"),
+    Finding(
+        Level.FINE, "Claude Code", "Claude Code 2.4.1 is installed", "Its calls were seen in the last 30 days."
+    ),
+]  # fmt: skip
+
+
+class SampleMachine(MachineCommands):
+    """Tells the samples at once."""
+
+    def examine(self, done: Callable[[list[Finding]], None], failed: Callable[[AppError], None]) -> None:
+        """The sample findings."""
+        done(FINDINGS)
+
+    def find_agents(self, done: Callable[[list[InstalledAgent]], None], failed: Callable[[AppError], None]) -> None:
+        """The sample agents."""
+        done(AGENTS)
