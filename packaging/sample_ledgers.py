@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,13 +22,14 @@ from app.core.tags import Scope, Tags
 from app.core.usage import Usage
 from app.core.windows import Window as CapWindowKind
 from app.keys.issue import issue_key
-from app.ledger import approval_store, cap_store, provider_key_store, spend
+from app.ledger import approval_store, cap_store, price_store, provider_key_store, spend
 from app.ledger.admission import admit
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.group_writer import Desk, write_group
 from app.ledger.identifiers import new_id
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.settlement import settle
+from app.pricing.overrides import Rates
 
 NOW = datetime(2026, 11, 20, 13, 32, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")
@@ -108,6 +110,18 @@ def fill_absurd(ledger: Ledger, meter: str) -> None:
     for number in range(5):
         tags = Tags(ABSURD.project, f"{ABSURD.agent} {number}", "", "", ABSURD.task, f"s-{number}")
         ask(ledger, meter, (tags, "openai", "gpt-9", 0), cap.cap_id, huge // 2, timedelta(minutes=number))
+
+
+def fill_prices(ledger: Ledger, meter: str) -> None:
+    """Models without a price, and prices of a person's own of every kind."""
+    dice = random.Random(SEED)
+    for number, model in enumerate(("kimi-k9-preview", "kimi-k9-preview", "own-finetune-of-a-very-long-name-2026-11")):
+        who = (WORK[0][0], ("moonshotai", "moonshotai", "together")[number], model)
+        write_call(ledger, meter, who, NOW - timedelta(hours=number + 1), None, dice)
+    add = partial(price_store.add_override, ledger, host="*")
+    add(provider="azure", model="*", factor=Decimal("0.85"))
+    add(provider="openai", model="gpt-5-mini", rates=Rates(Decimal("0.2"), Decimal("1.6"), Decimal("0.02")))
+    add(provider="*", model="local-*", factor=Decimal(0))
 
 
 def fill_waiting(count: int, ledger: Ledger, meter: str) -> None:

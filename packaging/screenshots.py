@@ -9,6 +9,8 @@ resources/screenshots; with a folder it draws them there, and those of empty and
 import os
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -35,8 +37,10 @@ from app.desktop.window import Window
 from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger
 from app.services.settings import Settings, Theme
-from sample_ledgers import NOW, ZONE, fill_absurd, fill_normal, fill_waiting, open_sample
+from sample_ledgers import NOW, ZONE, fill_absurd, fill_normal, fill_prices, fill_waiting, open_sample
 from sample_machine import SampleMachine
+
+PATIENCE_S = 30
 
 
 def main() -> int:
@@ -73,6 +77,7 @@ def draw_normal(home: Path, folder: Path, suffix: str) -> None:
     draw_window(full, folder, suffix, ("Overview", "Caps", "Approvals", "Keys", "Settings", "Doctor"))
     draw_popover(full, folder / f"popover-{suffix}.png")
     full.close()
+    draw_prices(home, folder, suffix)
 
 
 def draw_extremes(home: Path, folder: Path, suffix: str) -> None:
@@ -113,6 +118,36 @@ def draw_window(
         save(window, folder / f"overview-day-{suffix}.png")
     tasks.stop()
     destroy(window)
+
+
+def draw_prices(home: Path, folder: Path, suffix: str) -> None:
+    """The prices, with some of a person's own and models without any, and the dialog that sets one."""
+    ledger = open_sample(home / "prices", fill_prices)
+    window, tasks = make_window(ledger, folder)
+    window.resize(1120, 740)
+    window.open_page("Prices")
+    window.show()
+    window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
+    wait_until(lambda: window.prices.rows.rowCount() > 0)
+    save(window, folder / f"prices-{suffix}.png")
+    window.prices.table.selectRow(3)
+    window.prices.open_set()
+    assert window.prices.dialog is not None
+    save(window.prices.dialog, folder / f"price-dialog-{suffix}.png")
+    window.prices.dialog.reject()
+    tasks.stop()
+    destroy(window)
+    ledger.close()
+
+
+def wait_until(is_there: Callable[[], bool]) -> None:
+    """Let the windows work until then."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_there():
+        if time.monotonic() > deadline:
+            raise TimeoutError("a window did not read in time")
+        QApplication.processEvents()
+        time.sleep(0.01)
 
 
 def make_window(ledger: Ledger, folder: Path) -> tuple[Window, Tasks]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.cli import console
 from app.cli.choosing import short_id
+from app.core.money import UNKNOWN
+from app.pricing.wording import calls_of, rate_usd, terms_of
 
 if TYPE_CHECKING:
     from app.pricing.book import Book
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from app.pricing.review import Concern
     from app.pricing.rows import Row
 
-UNKNOWN = "—"
 CONCERNS_SHOWN = 20
 _CLASSES = {
     "input_tokens": "In",
@@ -24,14 +25,6 @@ _CLASSES = {
     "cache_write_tokens": "Cache write",
     "cache_write_1h_tokens": "For an hour",
     "web_searches": "1,000 searches",
-}
-_RATES = {
-    "input": "in",
-    "output": "out",
-    "cache_read": "cache read",
-    "cache_write": "cache write",
-    "cache_write_1h": "cache write for an hour",
-    "web_search": "a thousand searches",
 }
 
 
@@ -131,24 +124,6 @@ def override_values(override: "PriceOverride") -> dict[str, Any]:
     }
 
 
-def calls_of(override: "PriceOverride") -> str:
-    """Which calls a price is for: `gpt-* at openai`."""
-    words = "all models" if override.model == "*" else override.model
-    if override.provider != "*":
-        words += f" at {override.provider}"
-    return words if override.host == "*" else f"{words} on {override.host}"
-
-
-def terms_of(override: "PriceOverride") -> str:
-    """What the calls cost: `$1.25 in, $10 out`."""
-    if override.is_free:
-        return "free"
-    if override.factor is not None:
-        return f"{override.factor} times the table"
-    rates = asdict(override.rates) if override.rates else {}
-    return ", ".join(f"{_usd(rate)} {_RATES[name]}" for name, rate in rates.items() if rate is not None)
-
-
 def table_of(book: "Book", now: datetime) -> str:
     """Which table is in force and how old it is."""
     from app.pricing.age import age_days
@@ -176,7 +151,7 @@ def _cells(offer: Offer, now: datetime) -> list[str]:
     return [
         offer.provider,
         offer.row.name if offer.row else UNKNOWN,
-        *(_usd(rates.get(name)) for name in _CLASSES),
+        *(rate_usd(rates.get(name)) for name in _CLASSES),
         tiers,
         terms_of(offer.override) if offer.override else "",
     ]
@@ -185,7 +160,7 @@ def _cells(offer: Offer, now: datetime) -> list[str]:
 def _print_siblings(model: str, provider: str, now: datetime) -> None:
     for name, row in _siblings(model, provider, now):
         rates = row.rates(now)
-        prices = f"{_usd(rates.get('input_tokens'))} in, {_usd(rates.get('output_tokens'))} out"
+        prices = f"{rate_usd(rates.get('input_tokens'))} in, {rate_usd(rates.get('output_tokens'))} out"
         console.say(f"The nearest model at {name} is {row.name} ({prices}). Nothing is booked by it.")
 
 
@@ -197,16 +172,8 @@ def _siblings(model: str, provider: str, now: datetime) -> list[tuple[str, "Row"
     return [(name, row) for name, row in found if row is not None]
 
 
-def _usd(amount: Decimal | None) -> str:
-    """At least two decimals where there is one, and all that there are."""
-    if amount is None:
-        return UNKNOWN
-    whole, dot, decimals = f"{amount:f}".partition(".")
-    return f"${whole}{dot}{decimals.ljust(2, '0') if decimals else ''}"
-
-
 def _both(prices: tuple[Decimal | None, ...]) -> str:
-    return " / ".join(_usd(price) for price in prices)
+    return " / ".join(rate_usd(price) for price in prices)
 
 
 def _day(instant: datetime | None) -> str:

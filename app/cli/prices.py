@@ -1,7 +1,7 @@
 """`bursar prices`: what models cost, prices of one's own, and newer price tables."""
 
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,16 +11,14 @@ from app.cli.choosing import choose
 from app.core.errors import InvalidInput
 from app.core.tags import clean_label
 from app.core.windows import zone
+from app.pricing.wording import calls_of, terms_of
+from app.services.own_prices import parse_factor, parse_rate
 from app.services.settings import settings_zone
 
 if TYPE_CHECKING:
     from app.pricing.overrides import PriceOverride, Rates
 
 app = typer.Typer(help="Show, set and update what models cost.", no_args_is_help=True)
-
-MOST_USD = Decimal(1_000_000)
-"""No million tokens cost as much."""
-MOST_FACTOR = Decimal(100)
 
 
 @app.command("show")
@@ -88,7 +86,7 @@ def set_price(
     starts_at, ends_at = _day(start), _day(until)
     with places.opened_ledger() as ledger:
         override = add_override(ledger, **calls, rates=rates, factor=times, starts_at=starts_at, ends_at=ends_at)
-    console.say(f"{price_words.calls_of(override)}: {price_words.terms_of(override)}.")
+    console.say(f"{calls_of(override)}: {terms_of(override)}.")
 
 
 @app.command("unset")
@@ -99,13 +97,13 @@ def unset_price(
     from app.ledger.price_store import list_overrides, remove_override
 
     def names(one: "PriceOverride") -> tuple[str, ...]:
-        return one.override_id, one.model, price_words.calls_of(one)
+        return one.override_id, one.model, calls_of(one)
 
     with places.opened_ledger() as ledger:
         overrides = list_overrides(ledger)
         chosen = choose(overrides, price, names, kind="price", listing="bursar prices list")
         remove_override(ledger, chosen.override_id)
-    console.say(f"{price_words.calls_of(chosen)}: the price is taken away.")
+    console.say(f"{calls_of(chosen)}: the price is taken away.")
 
 
 @app.command("update")
@@ -137,35 +135,14 @@ def _terms(named: dict[str, str | None], factor: str | None, free: bool) -> "tup
     """Rates or a factor, the other None. Raises InvalidInput unless one kind of price was given, and that whole."""
     from app.pricing.overrides import Rates
 
-    amounts = {name: _amount(text) for name, text in named.items() if text is not None}
+    amounts = {name: parse_rate(text) for name, text in named.items() if text is not None}
     if [bool(amounts), factor is not None, free].count(True) != 1:
         raise InvalidInput("Which price", "Give --input and --output, or --factor, or --free.")
     if amounts and not {"input", "output"} <= amounts.keys():
         raise InvalidInput("Half a price", "Give both --input and --output.")
     if amounts:
         return Rates(**amounts), None
-    return None, Decimal(0) if free else _factor(factor or "")
-
-
-def _amount(text: str) -> Decimal:
-    """Dollars that may be 0. Raises InvalidInput."""
-    try:
-        amount = Decimal(text.strip().removeprefix("$"))
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not (amount.is_finite() and 0 <= amount <= MOST_USD):
-        raise InvalidInput("Not an amount", f"“{clean_label(text)[:40]}” is not an amount. Write it like 2.50.")
-    return amount
-
-
-def _factor(text: str) -> Decimal:
-    try:
-        factor = Decimal(text.strip())
-    except InvalidOperation:
-        factor = Decimal(-1)
-    if not (factor.is_finite() and 0 < factor <= MOST_FACTOR):
-        raise InvalidInput("Not a factor", "A factor is a number above 0, like 0.85. For nothing at all: --free")
-    return factor
+    return None, Decimal(0) if free else parse_factor(factor or "")
 
 
 def _day(text: str) -> datetime | None:

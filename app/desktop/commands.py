@@ -10,6 +10,7 @@ from app.core.key_limits import NO_LIMITS, KeyCap, KeyLimits
 from app.core.tags import Scope, Tags
 from app.desktop.key_commands import KeyCommands
 from app.desktop.machine_commands import MachineCommands
+from app.desktop.price_commands import PriceCommands
 from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
 from app.keys.issue import issue_key, rotate_key
@@ -32,7 +33,8 @@ def _nothing() -> None:
 
 class Commands:
     """Orders. `done` and `failed` are called back on the UI thread; the feed shows the outcome by itself. Those about
-    the providers' own keys are `keys`, those about this machine `machine`."""
+    the providers' own keys are `keys`, those about this machine `machine`,
+    those about prices `prices`."""
 
     def __init__(self, ledger: Ledger, vault: Vault, tasks: Tasks, settings_file: Path, time_zone: str) -> None:
         self._ledger = ledger
@@ -40,6 +42,7 @@ class Commands:
         self._settings_file = settings_file
         self.time_zone = time_zone
         self.keys = KeyCommands(ledger, vault, tasks.lane(), settings_file)
+        self.prices = PriceCommands(ledger, tasks.lane())
         self.machine = MachineCommands(ledger, vault, tasks.lane(), settings_file)
 
     def approve(self, approval: Approval, failed: Failed, done: Done = _nothing) -> None:

@@ -21,6 +21,7 @@ _SCHEMES = {
     Theme.DARK: Qt.ColorScheme.Dark,
 }
 _MIDDLE_LIGHTNESS = 128
+_DOT_SCALE = 0.45
 
 _SHEET = Template("""
 QPushButton, QToolButton[kind="plain"] { background: $button; color: $text; border: 1px solid $button_edge;
@@ -137,6 +138,7 @@ def palette_of(tokens: Tokens) -> QPalette:
 
 
 def icon(name: str, colour: str) -> QIcon:
-    """A Phosphor icon (`hand`, `key`, …) in one colour."""
-    result: QIcon = qtawesome.icon(f"ph.{name}", color=colour)
+    """A Phosphor icon (`hand`, `key`, …) in one colour; `dot` is a small filled circle."""
+    drawn, scale = ("circle-fill", _DOT_SCALE) if name == "dot" else (name, 1.0)
+    result: QIcon = qtawesome.icon(f"ph.{drawn}", color=colour, scale_factor=scale)
     return result

@@ -18,6 +18,7 @@ from app.desktop.pages.doctor import DoctorPage
 from app.desktop.pages.keys import KeysPage
 from app.desktop.pages.overview import OverviewPage
 from app.desktop.pages.page import MARGIN, Page
+from app.desktop.pages.prices import PricesPage
 from app.desktop.pages.settings import SettingsPage
 from app.desktop.sidebar import Sidebar
 from app.desktop.widgets.buttons import button
@@ -33,6 +34,7 @@ _PAGES = [
     ("Caps", "gauge"),
     ("Approvals", "hand-palm"),
     ("Keys", "key"),
+    ("Prices", "tag"),
     ("Settings", "sliders-horizontal"),
     ("Doctor", "heartbeat"),
 ]
@@ -52,6 +54,7 @@ class Window(QMainWindow):
         self._snapshot: Snapshot | None = None
         self.overview, self.caps = OverviewPage(clock), CapsPage(commands)
         self.approvals, self.keys = ApprovalsPage(commands), KeysPage(commands, zone)
+        self.prices = PricesPage(commands, Clock(datetime.now(UTC), zone))
         self.settings = SettingsPage(commands, settings)
         self.doctor = DoctorPage(commands, Clock(datetime.now(UTC), zone))
         self.doctor.opened.connect(self.open_page)
@@ -59,7 +62,7 @@ class Window(QMainWindow):
         self.pages: dict[str, Page] = dict(
             zip(
                 (name for name, _ in _PAGES),
-                (self.overview, self.caps, self.approvals, self.keys, self.settings, self.doctor),
+                (self.overview, self.caps, self.approvals, self.keys, self.prices, self.settings, self.doctor),
                 strict=True,
             )
         )

@@ -91,6 +91,20 @@ def remove_override(ledger: Ledger, override_id: str) -> None:
         _remove(connection, override_id)
 
 
+def restore_override(ledger: Ledger, override_id: str) -> None:
+    """Put a price back that was removed. One set since for the same calls and the same time is taken away."""
+    with ledger.write() as connection:
+        gone = select(price_overrides).where(price_overrides.c.override_id == override_id)
+        row = connection.execute(gone).mappings().one_or_none()
+        if row is None:
+            raise InvalidInput("There is no such price", "Set it anew.")
+        for younger in read_overrides(connection):
+            if _calls_and_time(younger) == _calls_and_time(_override_of(row)):
+                _remove(connection, younger.override_id)
+        back = update(price_overrides).where(price_overrides.c.override_id == override_id)
+        connection.execute(back.values(removed_at=None))
+
+
 def table_in_force(connection: Connection) -> FetchedTable | None:
     """The newest fetched table that was not undone, within a transaction at hand; None where there is none."""
     newest = select(price_data).where(price_data.c.undone_at.is_(None)).order_by(*_NEWEST_FIRST).limit(1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
@@ -18,8 +18,8 @@ from app.desktop.widgets.bars import LEVEL_INKS, CapBar
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.ground import Hairline, clear, scrolling, widgets_in
 from app.desktop.widgets.text import ElidedText, Text, heading
+from app.desktop.widgets.undo_bar import UndoBar
 
-UNDO_FOR_MS = 10_000
 ROW_HEIGHT = 66
 _CAPTION = "Solid is spent, hatched is held by calls on their way, the notch is the alert level."
 
@@ -198,34 +198,3 @@ class CapListRow(QWidget):
 
     def _open_menu(self) -> None:
         self._menu().popup(self._more.mapToGlobal(self._more.rect().bottomLeft()))
-
-
-class UndoBar(QWidget):
-    """`Cap removed. Undo`, for ten seconds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._undo: Callable[[], None] | None = None
-        self._text = Text("")
-        self.undo_button = button("Undo", self._take_back, kind="link")
-        self._timer = QTimer(self, singleShot=True, interval=UNDO_FOR_MS)
-        self._timer.timeout.connect(self.hide)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(MARGIN, 8, MARGIN, 12)
-        row.setSpacing(8)
-        row.addWidget(self._text)
-        row.addWidget(self.undo_button)
-        row.addStretch(1)
-        self.hide()
-
-    def offer(self, words: str, undo: Callable[[], None]) -> None:
-        """Say what was done and offer to take it back."""
-        self._undo = undo
-        self._text.setText(words)
-        self.show()
-        self._timer.start()
-
-    def _take_back(self) -> None:
-        self.hide()
-        if self._undo is not None:
-            self._undo()

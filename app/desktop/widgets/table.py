@@ -27,6 +27,8 @@ _MOST_TEXT_WIDTH = 190
 _GIVE_WAY_STEP = 4
 _SLACK = 4  # advances are rounded, and a text that is a fraction too wide would be cut
 _LEAST_SOFT_WIDTH = 72
+_MEASURED_ROWS = 300
+_LONGEST_MEASURED = 5
 
 
 class CellDelegate(QStyledItemDelegate):
@@ -158,8 +160,19 @@ class Table(QTableView):
     def _wanted_width(self, number: int) -> int:
         column = self._rows.columns[number]
         title = QFontMetrics(sized(Size.CAPTION, MEDIUM)).horizontalAdvance(column.title) + 2 * CELL_PAD
-        widest = max(title, self.sizeHintForColumn(number), _LEAST_TEXT_WIDTH)
+        widest = max(title, self._widest_text(number), _LEAST_TEXT_WIDTH)
         return widest if column.is_amount or column.mark is not None else min(widest, _MOST_TEXT_WIDTH)
+
+    def _widest_text(self, number: int) -> int:
+        """Of many rows only the longest texts are measured: figures have one width, and measuring all takes long."""
+        count = self._rows.rowCount()
+        if count <= _MEASURED_ROWS:
+            return self.sizeHintForColumn(number)
+        text = self._rows.columns[number].text
+        longest = sorted(range(count), key=lambda row: len(text(self._rows.value(row))))[-_LONGEST_MEASURED:]
+        option = QStyleOptionViewItem()
+        delegate = self.itemDelegate()
+        return max(delegate.sizeHint(option, self._rows.index(row, number)).width() for row in longest)
 
     def _keep_place(self, _parent: object, first: int, last: int) -> None:
         bar = self.verticalScrollBar()

@@ -73,7 +73,7 @@ def price_finding(as_of: datetime | None, now: datetime) -> Finding:
     notice = stale_notice(as_of, now)
     if notice:
         title = "The prices may be out of date"
-        return Finding(Level.NOTE, "Prices", title, notice)
+        return Finding(Level.NOTE, "Prices", title, notice, remedy=Remedy.UPDATE_PRICES)
     return Finding(Level.FINE, "Prices", f"The prices are {age_days(as_of, now)} days old")
 
 

@@ -1,0 +1,43 @@
+"""What was just done, and the way back."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from app.desktop.widgets.buttons import button
+from app.desktop.widgets.text import Text
+
+UNDO_FOR_MS = 10_000
+MARGIN = 24
+
+
+class UndoBar(QWidget):
+    """`Cap removed. Undo`, for ten seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._undo: Callable[[], None] | None = None
+        self._text = Text("")
+        self.undo_button = button("Undo", self._take_back, kind="link")
+        self._timer = QTimer(self, singleShot=True, interval=UNDO_FOR_MS)
+        self._timer.timeout.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(MARGIN, 8, MARGIN, 12)
+        row.setSpacing(8)
+        row.addWidget(self._text)
+        row.addWidget(self.undo_button)
+        row.addStretch(1)
+        self.hide()
+
+    def offer(self, words: str, undo: Callable[[], None]) -> None:
+        """Say what was done and offer to take it back."""
+        self._undo = undo
+        self._text.setText(words)
+        self.show()
+        self._timer.start()
+
+    def _take_back(self) -> None:
+        self.hide()
+        if self._undo is not None:
+            self._undo()
