@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
+from app.core.call_input import MissCause
 from app.core.origin import RequestClass
 
 
@@ -26,6 +27,10 @@ class TaskId:
     def is_told(self) -> bool:
         """Whether these calls are one task's; else they are all that nobody labelled."""
         return bool(self.name)
+
+
+type Kin = tuple[TaskId, str, str, RequestClass]
+"""What the calls of one sum have in common: task, provider, model and purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,23 @@ class CallSum:
     web_searches: int = 0
 
     @property
-    def kin(self) -> tuple[TaskId, str, str, RequestClass]:
+    def kin(self) -> Kin:
         """What calls of one sum have in common."""
         return self.task, self.provider, self.model, self.request_class
 
     def without(self, some: "CallSum") -> "CallSum":
         """What is left when the completed calls of `some`, which are among these, are taken out."""
         return replace(self, **{name: getattr(self, name) - getattr(some, name) for name in COMPLETED})
+
+    def had_it_been_read(self, missed: "MissSum") -> "CallSum":
+        """The same calls, had what they missed been read from the cache."""
+        return replace(
+            self,
+            cache_read_tokens=self.cache_read_tokens + missed.missed_tokens,
+            cache_write_tokens=self.cache_write_tokens - missed.written_tokens,
+            cache_write_1h_tokens=self.cache_write_1h_tokens - missed.written_1h_tokens,
+            cost_nano_usd=self.cost_nano_usd - missed.lost_nano_usd,
+        )
 
     @property
     def all_calls(self) -> int:
@@ -78,20 +93,40 @@ class CallSum:
 
 
 @dataclass(frozen=True, slots=True)
+class MissSum:
+    """What `calls` of one sum paid in full, or to be cached again, though it had been sent before, for one cause.
+
+    Of `missed_tokens`, `written_tokens` were written to the cache, `written_1h_tokens` of these for an hour.
+    `lost_nano_usd` is what all of it cost beyond reading it from the cache.
+    """
+
+    kin: Kin
+    cause: MissCause
+    calls: int
+    missed_tokens: int
+    written_tokens: int
+    written_1h_tokens: int
+    lost_nano_usd: int
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """Sums of some calls. `after_failures` are of those among them that carried a failed tool's result to the model."""
+    """Sums of some calls. `after_failures` are of those among them that carried a failed tool's result to the model,
+    `misses` of the others, as far as they completed and have a price."""
 
     sums: tuple[CallSum, ...] = ()
     after_failures: tuple[CallSum, ...] = ()
+    misses: tuple[MissSum, ...] = ()
 
     def __add__(self, other: "Account") -> "Account":
-        return Account(self.sums + other.sums, self.after_failures + other.after_failures)
+        return Account(self.sums + other.sums, self.after_failures + other.after_failures, self.misses + other.misses)
 
     def where(self, keeps: Callable[[TaskId], bool]) -> "Account":
         """The part of it whose task is wanted."""
         return Account(
             tuple(one for one in self.sums if keeps(one.task)),
             tuple(one for one in self.after_failures if keeps(one.task)),
+            tuple(one for one in self.misses if keeps(one.kin[0])),
         )
 
 

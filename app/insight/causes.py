@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from app.core.call_input import MissCause
 from app.core.origin import RequestClass
 
 
@@ -22,6 +23,15 @@ class Cause(StrEnum):
     SUB_AGENTS = "sub-agents"
     COMPACTION = "compaction"
     ASIDE = "titles and side questions"
+    EXPIRED = "expired cache"
+    TOOLS = "changed tools"
+    SYSTEM = "changed system prompt"
+    HISTORY = "edited history"
+    SETTINGS = "changed settings"
+    MODEL_SWITCH = "switched model"
+    ACCOUNT = "another account"
+    NOT_CACHED = "input not cached"
+    MISSED = "other cache misses"
     FAILED = "failed calls"
     INTERRUPTED = "interrupted calls"
 
@@ -36,3 +46,16 @@ BY_CLASS = {
     RequestClass.SIDE: Cause.ASIDE,
 }
 """What calls beside the main conversation count as."""
+BY_MISS = {
+    MissCause.EXPIRED: Cause.EXPIRED,
+    MissCause.TOOLS: Cause.TOOLS,
+    MissCause.SYSTEM: Cause.SYSTEM,
+    MissCause.HISTORY: Cause.HISTORY,
+    MissCause.COMPACTED: Cause.COMPACTION,
+    MissCause.SETTINGS: Cause.SETTINGS,
+    MissCause.MODEL: Cause.MODEL_SWITCH,
+    MissCause.ACCOUNT: Cause.ACCOUNT,
+    MissCause.TOO_SHORT: Cause.NOT_CACHED,
+    MissCause.NOT_ASKED: Cause.NOT_CACHED,
+}
+"""What input that was paid for again counts as; any other cause, and none that is known, as `MISSED`."""

@@ -3,13 +3,14 @@
 Method. Only calls that completed and have a price are taken apart. Each belongs to one strand: it carried a failed
 tool's result back to the model; else it was a sub-agent's, a compaction, or asked on the side (a title, a summary);
 else it is of the main conversation. What the web searches of the main conversation cost at list price is a strand of
-its own, and so are calls that failed and calls that were interrupted, by what they cost. A strand's part of the
-difference is what it cost on one side less what it cost on the other.
+its own; so is, for each cause, what it paid in full though it had been sent before, beyond reading it from the cache;
+and so are calls that failed and calls that were interrupted, by what they cost. A strand's part of the difference is
+what it cost on one side less what it cost on the other.
 
-The main conversation is described by five factors: how many calls; tokens of input a call; which share of them was read
-from and written to the cache; tokens of output a call; and the price: the list rates of its models, weighted by the
-tokens each took, plus whatever a call cost beyond the rates (fees, tiers, long contexts, cache writes for an hour, a
-price that changed since). Its cost is exactly
+The main conversation, as it would have been without those strands, is described by five factors: how many calls; tokens
+of input a call; which share of them was read from and written to the cache; tokens of output a call; and the price: the
+list rates of its models, weighted by the tokens each took, plus whatever a call cost beyond the rates (tiers, long
+contexts, cache writes for an hour, a price that changed since). Its cost is exactly
 
     calls x (input x ((1 - read - written) x fresh rate + read x read rate + written x write rate)
              + output x output rate + beyond).

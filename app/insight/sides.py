@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import floor
 
-from app.core.call_sum import Account, CallSum, ClassRates, RateCard
+from app.core.call_sum import Account, CallSum, ClassRates, MissSum, RateCard
 from app.core.origin import RequestClass
-from app.insight.causes import BY_CLASS, STRANDS, Cause
+from app.insight.causes import BY_CLASS, BY_MISS, STRANDS, Cause
 
 _FREE = ClassRates(Fraction(0), Fraction(0), Fraction(0), Fraction(0), Fraction(0))
 
@@ -52,6 +52,10 @@ def side_of(account: Account, card: RateCard, *, tasks: int = 1) -> Side:
     main = [one for one in rest if one.calls and one.request_class is RequestClass.MAIN]
     fees = sum(_fee(one, card) for one in main)
     strands = _strands(account, rest, tasks)
+    for cause, misses in _by_cause([one for one in account.misses if one.kin in {own.kin for own in main}]).items():
+        lost = _strand(sum(one.lost_nano_usd for one in misses), sum(one.calls for one in misses), tasks)
+        strands[cause] = Strand(strands[cause].nano_usd + lost.nano_usd, strands[cause].count + lost.count)
+        main = [_as_if_read(one, misses) for one in main]
     strands[Cause.SEARCHES] = _strand(fees, sum(one.web_searches for one in main), tasks)
     cost = _nearest(sum(one.cost_nano_usd for one in main) - fees, tasks)
     unpriced = Fraction(sum(one.unpriced_calls for one in account.sums), tasks)
@@ -98,6 +102,19 @@ def _strands(account: Account, rest: Sequence[CallSum], tasks: int) -> dict[Caus
         sum(one.interrupted_nano_usd for one in sums), sum(one.interrupted_calls for one in sums), tasks
     )
     return found
+
+
+def _by_cause(misses: Sequence[MissSum]) -> dict[Cause, list[MissSum]]:
+    found: dict[Cause, list[MissSum]] = {}
+    for one in misses:
+        found.setdefault(BY_MISS.get(one.cause, Cause.MISSED), []).append(one)
+    return found
+
+
+def _as_if_read(one: CallSum, misses: Sequence[MissSum]) -> CallSum:
+    for missed in misses:
+        one = one.had_it_been_read(missed) if missed.kin == one.kin else one
+    return one
 
 
 def _strand(nano_usd: int, count: int, tasks: int) -> Strand:

@@ -3,13 +3,19 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 
-from app.core.call_sum import Account
+from app.core.call import Outcome
+from app.core.call_input import MissCause
+from app.core.call_sum import Account, MissSum, TaskId
+from app.core.origin import RequestClass
 from app.core.tool_call import ToolOutcome
 from app.ledger.call_sums import SUM_COLUMNS, call_sums, grouped_sums, task_sums
 from app.ledger.engine import Ledger
+from app.ledger.input_tables import call_inputs
+from app.ledger.rollup import as_sum
 from app.ledger.summed_calls import each_call, was_sent
+from app.ledger.tables import calls
 from app.ledger.tool_tables import tool_calls
 
 _CARRIED_WITHIN = timedelta(days=1)
@@ -26,7 +32,9 @@ def account_between(ledger: Ledger, start: datetime, end: datetime, *, agent: st
         return began if agent is None else began & (columns.agent == agent)
 
     followed = grouped_sums(ledger, each_call(SUM_COLUMNS, condition, was_sent))
-    return Account(tuple(call_sums(ledger, start, end, agent=agent)), tuple(followed))
+    own = () if agent is None else (call_inputs.c.agent == agent,)
+    misses = _misses(ledger, carriers, call_inputs.c.started_at >= start, call_inputs.c.started_at < end, *own)
+    return Account(tuple(call_sums(ledger, start, end, agent=agent)), tuple(followed), misses)
 
 
 def account_of_task(ledger: Ledger, name: str) -> Account:
@@ -38,7 +46,9 @@ def account_of_task(ledger: Ledger, name: str) -> Account:
     def condition(columns: Any) -> Any:
         return columns.call_id.in_(carriers) & (columns[column] == name)
 
-    return Account(tuple(sums), tuple(grouped_sums(ledger, each_call(SUM_COLUMNS, condition, was_sent))))
+    followed = grouped_sums(ledger, each_call(SUM_COLUMNS, condition, was_sent))
+    misses = _misses(ledger, carriers, call_inputs.c[column] == name, call_inputs.c[column] != "")
+    return Account(tuple(sums), tuple(followed), misses)
 
 
 def _carriers(*where: Any) -> Any:
@@ -46,3 +56,32 @@ def _carriers(*where: Any) -> Any:
     the same call."""
     is_failure = tool_calls.c.outcome == ToolOutcome.FAILED, tool_calls.c.result_call_id != "", ~tool_calls.c.is_hosted
     return select(tool_calls.c.result_call_id).where(*where, *is_failure)
+
+
+def _misses(ledger: Ledger, carriers: Any, *where: Any) -> tuple[MissSum, ...]:
+    """What these calls, without the carriers, paid for again, by cause."""
+    one = as_sum(calls.c)
+    keys = {name: one[name] for name in ("task", "session", "agent", "project", "provider", "model", "request_class")}
+    keys["session"] = case((one["task"] == "", one["session"]), else_="")
+    missed = call_inputs.c.missed_tokens
+    sums = (
+        func.count(),
+        func.sum(missed),
+        func.sum(func.min(missed, one["cache_write_tokens"])),
+        func.sum(func.min(missed, one["cache_write_1h_tokens"])),
+        func.sum(call_inputs.c.lost_nano_usd),
+    )
+    is_whole = (calls.c.outcome == Outcome.COMPLETED) & calls.c.cost_nano_usd.is_not(None)
+    grouped = (
+        select(*keys.values(), call_inputs.c.miss_cause, *sums)
+        .select_from(call_inputs.join(calls, calls.c.call_id == call_inputs.c.call_id))
+        .where(*where, call_inputs.c.lost_nano_usd > 0, is_whole, call_inputs.c.call_id.not_in(carriers))
+        .group_by(*keys.values(), call_inputs.c.miss_cause)
+    )
+    with ledger.read() as connection:
+        rows = connection.execute(grouped).all()
+    return tuple(
+        MissSum((TaskId(*task), provider, model, RequestClass(purpose)), MissCause(cause), *map(int, counts))
+        for *task, provider, model, purpose, cause, count, tokens, written, hour, lost in rows
+        for counts in [(count, tokens, written, hour, lost)]
+    )

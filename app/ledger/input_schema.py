@@ -9,6 +9,7 @@ CALL_INPUTS = (
         lost_nano_usd BIGINT, miss_cause TEXT NOT NULL, changed_block TEXT NOT NULL, tool_tokens BIGINT NOT NULL,
         tool_nano_usd BIGINT, tools_defined INTEGER NOT NULL, tool_set TEXT NOT NULL, {PAYER})""",
     "CREATE INDEX call_inputs_by_time ON call_inputs (started_at)",
+    "CREATE INDEX call_inputs_lost ON call_inputs (started_at) WHERE lost_nano_usd > 0",
     "CREATE INDEX call_inputs_by_session ON call_inputs (session) WHERE session <> ''",
     "CREATE INDEX call_inputs_by_task ON call_inputs (task) WHERE task <> ''",
     "CREATE INDEX call_inputs_by_key ON call_inputs (virtual_key_id)",

@@ -14,6 +14,7 @@ class CallInputRow(PayerColumns, table=True):
     __tablename__ = "call_inputs"
     __table_args__ = (
         Index("call_inputs_by_time", "started_at"),
+        Index("call_inputs_lost", "started_at", sqlite_where=text("lost_nano_usd > 0")),
         Index("call_inputs_by_session", "session", sqlite_where=text("session <> ''")),
         Index("call_inputs_by_task", "task", sqlite_where=text("task <> ''")),
         Index("call_inputs_by_key", "virtual_key_id"),

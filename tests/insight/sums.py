@@ -5,7 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.core.call_sum import COMPLETED, Account, CallSum, ClassRates, RateCard, TaskId
+from app.core.call_input import MissCause
+from app.core.call_sum import COMPLETED, Account, CallSum, ClassRates, MissSum, RateCard, TaskId
 from app.core.origin import RequestClass
 
 TASK = TaskId("fix retry", "", "claude", "billing-api")
@@ -19,9 +20,9 @@ _tokens = st.integers(0, 10**9)
 @st.composite
 def any_account(draw: st.DrawFn) -> Account:
     """What a ledger can hold of one task: any models, with and without a list price, any purposes, any counts that sums
-    can take, and any part of the calls that followed failed tools."""
+    can take, any part of the calls that followed failed tools, and of the input that was paid for again."""
     kinds = st.tuples(st.sampled_from([*CARD, ("x", "unlisted")]), st.sampled_from(RequestClass))
-    sums, followed = [], []
+    sums, followed, misses = [], [], []
     for (provider, model), request_class in draw(st.lists(kinds, unique=True, max_size=4)):
         counts = {
             "input_tokens": _tokens, "cache_read_tokens": _tokens, "cache_write_tokens": _tokens,
@@ -43,4 +44,11 @@ def any_account(draw: st.DrawFn) -> Account:
                 if name in drawn
             }
             followed.append(CallSum(TASK, provider, model, **(part | {"calls": taken}), request_class=request_class))
-    return Account(tuple(sums), tuple(followed))
+        rest = sums[-1].without(followed[-1]) if taken else sums[-1]
+        for cause in draw(st.lists(st.sampled_from(MissCause), unique=True, max_size=2)):
+            missed = draw(st.integers(0, max(0, rest.input_tokens - rest.cache_read_tokens)))
+            written = min(missed, rest.cache_write_tokens)
+            miss = MissSum(sums[-1].kin, cause, 1, missed, written, 0, draw(st.integers(0, rest.cost_nano_usd)))
+            rest = rest.had_it_been_read(miss)
+            misses.append(miss)
+    return Account(tuple(sums), tuple(followed), tuple(misses))

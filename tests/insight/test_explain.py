@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.call_sum import COMPLETED, Account, CallSum
+from app.core.call_input import MissCause
+from app.core.call_sum import COMPLETED, Account, CallSum, MissSum
 from app.core.origin import RequestClass
-from app.insight.causes import Cause
+from app.insight.causes import BY_MISS, Cause
 from app.insight.explain import Explanation, explain
 from app.insight.sides import side_of
 from tests.insight.sums import CARD, TASK, any_account
@@ -86,6 +87,21 @@ def test_calls_after_failed_tools_are_taken_out_of_the_conversation_whole() -> N
         (Cause.AFTER_FAILURES, retries.cost_nano_usd)
     ]
     assert found.mine.strands[Cause.AFTER_FAILURES].count == 20
+
+
+@pytest.mark.parametrize("cause", [cause for cause in MissCause if cause not in {MissCause.NONE, MissCause.FIRST}])
+def test_what_was_paid_for_again_is_a_cause_of_its_own_and_no_share_of_the_cache(cause: MissCause) -> None:
+    missed = 40_000
+    cost = BASE.cost_nano_usd + missed * (6_250 - 500)
+    again = replace(
+        BASE, cache_read_tokens=BASE.cache_read_tokens - missed, cache_write_tokens=missed, cost_nano_usd=cost
+    )
+    miss = MissSum(again.kin, cause, 4, missed, missed, 0, missed * (6_250 - 500))
+    found = explain(side_of(Account((again,), (), (miss,)), CARD), side_of(Account((BASE,)), CARD))
+    [part] = found.largest_first
+    assert part.nano_usd == missed * (6_250 - 500)
+    assert part.cause is BY_MISS.get(cause, Cause.MISSED)
+    assert found.mine.strands[part.cause].count == 4
 
 
 def test_web_searches_are_told_apart_from_tokens_at_their_list_price() -> None:

@@ -2,10 +2,12 @@ from datetime import timedelta
 
 import pytest
 
+from app.core.call_input import MissCause
 from app.core.tags import Tags
 from app.core.tool_call import ToolOutcome
 from app.ledger.accounts import account_between, account_of_task
 from app.ledger.engine import Ledger
+from tests.ledger.test_call_input_store import book_input, missed
 from tests.ledger.tooling import START, book_call, result, use
 
 MINUTE = timedelta(minutes=1)
@@ -42,3 +44,14 @@ def test_an_account_of_a_time_has_the_failures_that_were_carried_in_it(ledger: L
 
     assert followed(0, 9) == followed(0, 9, "claude") == 570
     assert (followed(0, 2), followed(2, 9), followed(3, 9), followed(0, 9, "codex")) == (500, 70, 0, 0)
+
+
+def test_what_was_paid_for_again_is_told_by_cause_without_the_calls_after_failures(ledger: Ledger) -> None:
+    for cause, lost in ((MissCause.TOOLS, 70), (MissCause.TOOLS, 30), (MissCause.EXPIRED, 5), (MissCause.MODEL, None)):
+        book_input(ledger, **missed(cause, lost))
+    book_input(ledger, at=START - timedelta(days=3), **missed(MissCause.SYSTEM, 9))
+    account = account_between(ledger, START, START + timedelta(days=1), agent="a")
+    found = {one.cause: (one.calls, one.missed_tokens, one.lost_nano_usd) for one in account.misses}
+    assert found == {MissCause.TOOLS: (2, 1_000, 100), MissCause.EXPIRED: (1, 500, 5)}
+    assert {one.kin for one in account.misses} == {one.kin for one in account.sums}
+    assert len(account_of_task(ledger, "s").misses) == 3
