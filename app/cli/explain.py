@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -37,6 +37,7 @@ def explain_cost(
     as_json: bool = typer.Option(False, "--json", help="For scripts: exact amounts."),
 ) -> None:
     """Take the difference between two tasks' costs apart: the parts sum to it, to the nano-dollar."""
+    from app.insight.comparison import last_of
     from app.insight.explain import explain
     from app.insight.family import family_of
     from app.insight.rates import rate_card
@@ -47,7 +48,7 @@ def explain_cost(
         mine = _task(ledger, name)
         other = _typical(ledger, mine) if against == TYPICAL else _Other(_task(ledger, against), 1, against)
         family = family_of(task_origins(ledger, name))
-    card = rate_card([*mine.sums, *other.account.sums], _last(mine))
+    card = rate_card([*mine.sums, *other.account.sums], last_of(mine))
     found = explain(side_of(mine, card), side_of(other.account, card, tasks=other.tasks))
     if as_json:
         console.print_json(_as_values(name, other, found) | {"family": [asdict(line) for line in family]})
@@ -69,24 +70,20 @@ def _task(ledger: "Ledger", name: str) -> "Account":
 def _typical(ledger: "Ledger", mine: "Account") -> _Other:
     """The other tasks of the same agents, four weeks around this one's end. Raises InvalidInput for none."""
     from app.core.call_sum import Account
+    from app.insight.comparison import agents_of, last_of, typical_task
     from app.ledger.accounts import account_between
 
-    own, end = {one.task for one in mine.sums}, _last(mine)
-    agents = sorted({task.agent for task in own})
-    labels = {task.name for task in own}
+    end, agents = last_of(mine), agents_of(mine)
     around = [account_between(ledger, end - _AROUND, end + _AROUND, agent=agent) for agent in agents]
-    others = sum(around, Account()).where(lambda task: task.is_told and task.name not in labels)
-    tasks = len({one.task for one in others.sums})
-    if not tasks:
+    found = typical_task(mine, sum(around, Account()))
+    if not found.tasks:
         who = ", ".join(agent or "(not told)" for agent in agents)
         raise InvalidInput(
             "There is nothing to compare with", f"{who} did no other task in four weeks. Name one with --against."
         )
-    return _Other(others, tasks, f"the mean of {counted(tasks, 'other task')} of {', '.join(agents)}")
-
-
-def _last(account: "Account") -> datetime:
-    return max((one.last_at for one in account.sums if one.last_at is not None), default=datetime.now(UTC))
+    return _Other(
+        found.account, found.tasks, f"the mean of {counted(found.tasks, 'other task')} of {', '.join(agents)}"
+    )
 
 
 def _tell(name: str, other: _Other, found: "Explanation") -> None:

@@ -75,11 +75,10 @@ def opened_history() -> "Iterator[Ledger]":
     """The person's ledger, its latest imported calls tied to the metered ones that came since, and its prices put in
     force. Raises LedgerError."""
     from app.ledger.imported_calls import link_since
-    from app.ledger.price_store import load_book
-    from app.pricing.book import use_book
+    from app.ledger.price_store import use_prices
 
     with opened_ledger() as ledger:
-        use_book(load_book(ledger))
+        use_prices(ledger)
         link_since(ledger, datetime.now(UTC) - _LATELY)
         yield ledger
 

@@ -11,6 +11,7 @@ from app.core.tags import Scope, Tags
 from app.desktop.key_commands import KeyCommands
 from app.desktop.machine_commands import MachineCommands
 from app.desktop.price_commands import PriceCommands
+from app.desktop.questions import Questions
 from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
 from app.keys.issue import issue_key, rotate_key
@@ -34,13 +35,14 @@ def _nothing() -> None:
 class Commands:
     """Orders. `done` and `failed` are called back on the UI thread; the feed shows the outcome by itself. Those about
     the providers' own keys are `keys`, those about this machine `machine`,
-    those about prices `prices`."""
+    those about prices `prices`; `questions` are answered without any change."""
 
     def __init__(self, ledger: Ledger, vault: Vault, tasks: Tasks, settings_file: Path, time_zone: str) -> None:
         self._ledger = ledger
         self._tasks = tasks
         self._settings_file = settings_file
         self.time_zone = time_zone
+        self.questions = Questions(ledger, tasks)
         self.keys = KeyCommands(ledger, vault, tasks.lane(), settings_file)
         self.prices = PriceCommands(ledger, tasks.lane())
         self.machine = MachineCommands(ledger, vault, tasks.lane(), settings_file)

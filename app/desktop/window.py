@@ -1,6 +1,6 @@
 """The main window: a sidebar and the pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,8 @@ from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout
 
 from app.core.errors import AppError
+from app.core.session import SessionId
+from app.core.tags import Scope
 from app.desktop.commands import Commands
 from app.desktop.models.columns import Clock
 from app.desktop.models.snapshot import Snapshot
@@ -19,6 +21,7 @@ from app.desktop.pages.keys import KeysPage
 from app.desktop.pages.overview import OverviewPage
 from app.desktop.pages.page import MARGIN, Page
 from app.desktop.pages.prices import PricesPage
+from app.desktop.pages.sessions import SessionsPage
 from app.desktop.pages.settings import SettingsPage
 from app.desktop.sidebar import Sidebar
 from app.desktop.widgets.buttons import button
@@ -31,6 +34,7 @@ SIZE = (1120, 740)
 LEAST_SIZE = (920, 600)
 _PAGES = [
     ("Overview", "chart-bar"),
+    ("Sessions", "list-bullets"),
     ("Caps", "gauge"),
     ("Approvals", "hand-palm"),
     ("Keys", "key"),
@@ -53,6 +57,7 @@ class Window(QMainWindow):
         self._state = state
         self._snapshot: Snapshot | None = None
         self.overview, self.caps = OverviewPage(clock), CapsPage(commands)
+        self.sessions = SessionsPage(commands, clock, state)
         self.approvals, self.keys = ApprovalsPage(commands), KeysPage(commands, zone)
         self.prices = PricesPage(commands, Clock(datetime.now(UTC), zone))
         self.settings = SettingsPage(commands, settings)
@@ -62,7 +67,10 @@ class Window(QMainWindow):
         self.pages: dict[str, Page] = dict(
             zip(
                 (name for name, _ in _PAGES),
-                (self.overview, self.caps, self.approvals, self.keys, self.prices, self.settings, self.doctor),
+                (
+                    *(self.overview, self.sessions, self.caps, self.approvals, self.keys),
+                    *(self.prices, self.settings, self.doctor),
+                ),
                 strict=True,
             )
         )
@@ -86,6 +94,16 @@ class Window(QMainWindow):
         self.sidebar.mark(name)
         if self._snapshot is not None:
             self.pages[name].show_snapshot(self._snapshot)
+
+    def open_session(self, one: SessionId) -> None:
+        """Show the calls of a session."""
+        self.open_page("Sessions")
+        self.sessions.show_session(one)
+
+    def open_sessions(self, labels: Iterable[tuple[Scope, str]]) -> None:
+        """Show the sessions that have these labels."""
+        self.open_page("Sessions")
+        self.sessions.show_filtered(labels)
 
     @property
     def page_name(self) -> str:

@@ -25,7 +25,7 @@ _PURPOSES = {
 class Line:
     """One part: a conversation at its depth in the tree (0: a session's main one), or a purpose, which has none.
 
-    `cost_nano_usd` is its own, without that of the sub-agents under it.
+    `cost_nano_usd` is its own, without that of the sub-agents under it. `request_class` is a purpose's.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Line:
     cost_nano_usd: int
     unpriced_calls: int = 0
     agent_id: str = ""
+    request_class: RequestClass = RequestClass.MAIN
 
 
 def family_of(sums: Iterable[OriginSum]) -> tuple[Line, ...]:
@@ -144,10 +145,8 @@ def _conversation(one: OriginSum) -> str:
 
 def _purposes(sums: Iterable[OriginSum]) -> list[Line]:
     listed = list(sums)
-    found = [
-        (name, [one for one in listed if one.origin.request_class is purpose]) for purpose, name in _PURPOSES.items()
-    ]
-    return [_line(name, None, some) for name, some in found if some]
+    found = [(purpose, [one for one in listed if one.origin.request_class is purpose]) for purpose in _PURPOSES]
+    return [replace(_line(_PURPOSES[one], None, some), request_class=one) for one, some in found if some]
 
 
 def _line(name: str, depth: int | None, sums: Sequence[OriginSum]) -> Line:

@@ -9,11 +9,14 @@ from app.core.call import Outcome
 from app.core.call_input import MissCause
 from app.core.call_sum import Account, MissSum, TaskId
 from app.core.origin import RequestClass
+from app.core.session import SessionId
 from app.core.tool_call import ToolOutcome
-from app.ledger.call_sums import SUM_COLUMNS, call_sums, grouped_sums, task_sums
+from app.ledger.call_sums import SUM_COLUMNS, call_sums, grouped_sums, session_sums, task_sums
 from app.ledger.engine import Ledger
 from app.ledger.input_tables import call_inputs
 from app.ledger.rollup import as_sum
+from app.ledger.session_calls import carriers_of
+from app.ledger.session_list import is_of
 from app.ledger.summed_calls import each_call, was_sent
 from app.ledger.tables import calls
 from app.ledger.tool_tables import tool_calls
@@ -49,6 +52,18 @@ def account_of_task(ledger: Ledger, name: str) -> Account:
     followed = grouped_sums(ledger, each_call(SUM_COLUMNS, condition, was_sent))
     misses = _misses(ledger, carriers, call_inputs.c[column] == name, call_inputs.c[column] != "")
     return Account(tuple(sums), tuple(followed), misses)
+
+
+def account_of_session(ledger: Ledger, one: SessionId) -> Account:
+    """The metered calls of one session."""
+    carriers = carriers_of(one)
+
+    def condition(columns: Any) -> Any:
+        return columns.call_id.in_(carriers) & is_of(one)
+
+    followed = grouped_sums(ledger, each_call(SUM_COLUMNS, condition, was_sent, with_logs=False))
+    misses = _misses(ledger, carriers, call_inputs.c.session == one.session, is_of(one))
+    return Account(tuple(session_sums(ledger, one)), tuple(followed), misses)
 
 
 def _carriers(*where: Any) -> Any:

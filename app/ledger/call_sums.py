@@ -8,7 +8,9 @@ from sqlalchemy import FromClause, case, func, select
 from app.core.call import Basis, Outcome
 from app.core.call_sum import COMPLETED, CallSum, TaskId
 from app.core.origin import RequestClass
+from app.core.session import SessionId
 from app.ledger.engine import Ledger
+from app.ledger.session_list import is_of
 from app.ledger.summed_calls import each_call, summed_calls, was_sent
 
 _COUNTS = tuple(name for name in COMPLETED if name not in {"calls", "cost_nano_usd"})
@@ -27,6 +29,11 @@ def call_sums(ledger: Ledger, start: datetime, end: datetime, *, agent: str | No
 def task_sums(ledger: Ledger, name: str) -> list[CallSum]:
     """Sums of all calls with this task label; where there are none, of the session of that name."""
     return grouped_sums(ledger, _every("task", name)) or grouped_sums(ledger, _every("session", name))
+
+
+def session_sums(ledger: Ledger, one: SessionId) -> list[CallSum]:
+    """Sums of the metered calls of one session."""
+    return grouped_sums(ledger, each_call(SUM_COLUMNS, lambda _columns: is_of(one), was_sent, with_logs=False))
 
 
 def _every(column: str, value: str) -> FromClause:

@@ -18,7 +18,7 @@ from app.core.errors import InvalidInput
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.tables import price_data, price_overrides
-from app.pricing.book import Book, bundled_book
+from app.pricing.book import Book, bundled_book, current_book, use_book
 from app.pricing.overrides import PriceOverride, Rates
 from app.pricing.price_table import PriceTable, table_from_json
 
@@ -135,6 +135,12 @@ def load_book(ledger: Ledger) -> Book:
     """The prices in force by this ledger."""
     with ledger.read() as connection:
         return read_book(connection)
+
+
+def use_prices(ledger: Ledger) -> None:
+    """Put the prices of this ledger in force in this process. Raises LedgerError."""
+    with ledger.read() as connection:
+        use_book(read_book(connection, current_book()))
 
 
 def _table(connection: Connection, present: Book | None) -> PriceTable:

@@ -55,10 +55,10 @@ def quarter_hours(ledger: Ledger, by: Scope, start: datetime, end: datetime) -> 
     return [(str(*label), EPOCH + QUARTER * quarter, int(cost)) for *label, quarter, cost in rows]
 
 
-def each_call(names: Sequence[str], *where: Any) -> FromClause:
+def each_call(names: Sequence[str], *where: Any, with_logs: bool = True) -> FromClause:
     """The same columns of every call there ever was, those of logs too, one by one."""
     alone = _one_by_one(names, imported_calls).where(imported_calls.c.wire_call_id == "")
-    arms = ((calls, _one_by_one(names, calls)), (imported_calls, alone))
+    arms = [(calls, _one_by_one(names, calls)), *([(imported_calls, alone)] if with_logs else [])]
     chosen = [arm.where(*(condition(table.c) for condition in where)) for table, arm in arms]
     return union_all(*chosen).subquery("each_call")
 

@@ -193,7 +193,7 @@ def test_pages_open_by_key_and_names_of_agents_stay_plain(qtbot: QtBot, window: 
     assert window.overview.rows.index(0, 9).data() == "$999,999"
     tooltip = window.overview.rows.index(0, 1).data(Qt.ItemDataRole.ToolTipRole)
     assert "<b>" not in tooltip
-    QTest.keyClick(window, Qt.Key.Key_4, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(window, Qt.Key.Key_5, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: window.page_name == "Keys")
 
 

@@ -18,7 +18,7 @@ from app.desktop.formats import (
 from app.desktop.models.rows import Column
 from app.ledger.approval_store import Approval
 
-_BASIS_WORDS = {
+BASIS_WORDS = {
     Basis.REPORTED: "As the provider reported it.",
     Basis.TABLE: "From the price table.",
     Basis.ESTIMATED: "Estimated: the provider did not tell the usage.",
@@ -58,7 +58,7 @@ def call_columns(clock: Clock) -> list[Column[Call]]:
     return [
         Column("Time", lambda call: clock.ago(call.started_at), hint=lambda call: clock.exactly(call.started_at)),
         Column("Agent", lambda call: call.tags.agent or UNKNOWN, ink="text", is_strong=True, hint=_agent),
-        Column("Part", lambda call: call.origin.word, may_vanish=True, hint=_part),
+        Column("Part", lambda call: call.origin.word, may_vanish=True, hint=call_part),
         Column("Project", lambda call: call.tags.project or UNKNOWN, gives_way=True, hint=_project),
         Column("Task", lambda call: call.tags.task or UNKNOWN, grows=True, gives_way=True, hint=_task),
         Column("Model", lambda call: call.model, gives_way=True, hint=lambda call: f"{call.model}, {call.provider}"),
@@ -67,7 +67,7 @@ def call_columns(clock: Clock) -> list[Column[Call]]:
         Column("Out", lambda call: token_count(call.usage.output_tokens), is_amount=True),
         Column(
             "Cost", cost_text, is_amount=True, ink="text", is_strong=True,
-            hint=lambda call: _BASIS_WORDS[call.cost_basis], spoken=_spoken_cost,
+            hint=lambda call: BASIS_WORDS[call.cost_basis], spoken=spoken_cost,
         ),
         Column("ms", lambda call: milliseconds(call.duration_ms), is_amount=True),
         Column("State", call_state, hint=lambda call: call.error_type),
@@ -88,7 +88,7 @@ def _agent(call: Call) -> str:
     return call.tags.agent
 
 
-def _part(call: Call) -> str:
+def call_part(call: Call) -> str:
     """Which part of the agent made the call; empty for its main conversation."""
     origin = call.origin
     told = (origin.word, origin.kind, origin.agent_id, origin.parent_id and f"started by {origin.parent_id}")
@@ -103,7 +103,8 @@ def _task(call: Call) -> str:
     return call.tags.task
 
 
-def _spoken_cost(call: Call) -> str:
+def spoken_cost(call: Call) -> str:
+    """A call's cost as it is read out."""
     if call.cost_nano_usd is None:
         return "price unknown"
     covered = "" if call.billing is Billing.API else " at list price, paid by a subscription"

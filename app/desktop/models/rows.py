@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 
 from app.desktop.formats import tooltip
 
@@ -33,13 +33,17 @@ class Column[T]:
 
 
 class Rows[T](QAbstractTableModel):
-    """Values in rows. `update` changes as little as it can, so a table never jumps while it is read."""
+    """Values in rows. `update` changes as little as it can, so a table never jumps while it is read. `has_more` says
+    that there are older ones, which `wanted_more` asks for when the view has reached the end."""
+
+    wanted_more = Signal()
 
     def __init__(self, columns: Sequence[Column[T]], key: Callable[[T], object]) -> None:
         super().__init__()
         self.columns = tuple(columns)
         self._key = key
         self._values: list[T] = []
+        self.has_more = False
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         """How many values there are."""
@@ -49,9 +53,21 @@ class Rows[T](QAbstractTableModel):
         """How many columns there are."""
         return 0 if parent.isValid() else len(self.columns)
 
+    def canFetchMore(self, parent: Index) -> bool:
+        """Whether there are older ones."""
+        return self.has_more and not parent.isValid()
+
+    def fetchMore(self, parent: Index) -> None:
+        """Ask for them; they come when they are read."""
+        self.wanted_more.emit()
+
     def says(self, column: Column[T]) -> bool:
         """Whether any value has a text in this column."""
         return any(column.text(value) for value in self._values)
+
+    def row_of(self, key: object) -> int | None:
+        """Where the value of this key stands."""
+        return next((row for row, value in enumerate(self._values) if self._key(value) == key), None)
 
     def value(self, row: int) -> T:
         """The value of a row."""
@@ -82,28 +98,50 @@ class Rows[T](QAbstractTableModel):
         return None
 
     def update(self, values: Sequence[T]) -> None:
-        """Show these values now. New ones on top are inserted, gone ones at the end removed, the rest repainted."""
-        new_keys = [self._key(value) for value in values]
-        old_keys = [self._key(value) for value in self._values]
-        fresh = new_keys.index(old_keys[0]) if old_keys and old_keys[0] in new_keys else None
-        if fresh is None or new_keys[fresh:] != old_keys[: len(new_keys) - fresh]:
-            self.beginResetModel()
-            self._values = list(values)
-            self.endResetModel()
-            return
-        self._insert_on_top(values[:fresh])
-        self._drop_from(len(values))
+        """Show these values now. What is gone is removed, what is new inserted, the rest repainted where it stands;
+        what is selected stays so, in another order too."""
+        keys = [self._key(value) for value in values]
+        self._remove_gone(set(keys))
+        self._reorder(keys)
+        self._insert_new(values, keys)
         self._values = list(values)
-        self.dataChanged.emit(self.index(0, 0), self.index(len(values) - 1, len(self.columns) - 1))
-
-    def _insert_on_top(self, values: Sequence[T]) -> None:
         if values:
-            self.beginInsertRows(QModelIndex(), 0, len(values) - 1)
-            self._values[:0] = values
+            self.dataChanged.emit(self.index(0, 0), self.index(len(values) - 1, len(self.columns) - 1))
+
+    def _remove_gone(self, staying: set[object]) -> None:
+        gone = [row for row, value in enumerate(self._values) if self._key(value) not in staying]
+        for first, last in reversed(_runs(gone)):
+            self.beginRemoveRows(QModelIndex(), first, last)
+            del self._values[first : last + 1]
+            self.endRemoveRows()
+
+    def _reorder(self, keys: Sequence[object]) -> None:
+        places = {key: place for place, key in enumerate(keys)}
+        old = [self._key(value) for value in self._values]
+        order = sorted(range(len(old)), key=lambda row: places[old[row]])
+        if order == list(range(len(old))):
+            return
+        self.layoutAboutToBeChanged.emit()
+        moved = {row: place for place, row in enumerate(order)}
+        before = self.persistentIndexList()
+        self._values = [self._values[row] for row in order]
+        self.changePersistentIndexList(before, [self.index(moved[one.row()], one.column()) for one in before])
+        self.layoutChanged.emit()
+
+    def _insert_new(self, values: Sequence[T], keys: Sequence[object]) -> None:
+        there = {self._key(value) for value in self._values}
+        for first, last in _runs([row for row, key in enumerate(keys) if key not in there]):
+            self.beginInsertRows(QModelIndex(), first, last)
+            self._values[first:first] = values[first : last + 1]
             self.endInsertRows()
 
-    def _drop_from(self, count: int) -> None:
-        if len(self._values) > count:
-            self.beginRemoveRows(QModelIndex(), count, len(self._values) - 1)
-            del self._values[count:]
-            self.endRemoveRows()
+
+def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """Rising numbers as first and last of each unbroken run."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and runs[-1][1] == row - 1:
+            runs[-1] = (runs[-1][0], row)
+        else:
+            runs.append((row, row))
+    return runs

@@ -92,6 +92,16 @@ class CapEditor(QDialog):
             alert_percents=_percents(self.alert.text()),
         )
 
+    def begin_with(self, scope: Scope, key: str) -> None:
+        """Begin with whom it applies to: for good, in total, where that is one session."""
+        if self.scope.findData(scope) < 0:
+            self.scope.addItem(scope_word(scope), scope)
+        self.scope.setCurrentIndex(self.scope.findData(scope))
+        self.scope_key.setCurrentText(key)
+        if scope is Scope.SESSION:
+            self.window_kind.setCurrentIndex(list(_WINDOWS).index(Window.TOTAL))
+        self.limit.setFocus()
+
     def save(self) -> None:
         """Write it; the dialog closes when the ledger took it, else says why not."""
         self.error.clear()
@@ -123,7 +133,7 @@ class CapEditor(QDialog):
         """Offer the names that were ever charged in the chosen scope; any other may be typed."""
         scope = Scope(self.scope.currentData())
         self.scope_key.setVisible(scope is not Scope.EVERYTHING)
-        if scope is not Scope.EVERYTHING:
+        if scope not in (Scope.EVERYTHING, Scope.SESSION):  # of sessions there may be as many as days of work
             self._commands.read_labels(scope, lambda names: self._offer(scope, names), self.error.tell)
 
     def _offer(self, scope: Scope, names: list[str]) -> None:

@@ -21,6 +21,7 @@ from app.desktop.widgets.text import ElidedText, Text, heading
 from app.desktop.widgets.undo_bar import UndoBar
 
 ROW_HEIGHT = 66
+UNDO_FOR_MS = 10_000
 _CAPTION = "Solid is spent, hatched is held by calls on their way, the notch is the alert level."
 
 
@@ -37,7 +38,7 @@ class CapsPage(Page):
         self.add_button = button("Add cap…", self.create_new, kind="primary")
         self.head.addWidget(self.pause_button)
         self.head.addWidget(self.add_button)
-        self.undo = UndoBar()
+        self.undo = UndoBar(UNDO_FOR_MS)
         self._list = QVBoxLayout()
         self._list.setSpacing(0)
         inner = QWidget()

@@ -12,7 +12,8 @@ HEAD_HEIGHT = 60
 
 
 class Page(QWidget):
-    """A page of the window. Subclasses fill `content` and `head`, and render from a Snapshot."""
+    """A page of the window. Subclasses fill `content` and `head`, and render from a Snapshot. `beside` is the row that
+    all of it, `main`, stands in, for a panel on its right."""
 
     def __init__(self, name: str, *, has_line: bool = True) -> None:
         super().__init__()
@@ -31,7 +32,12 @@ class Page(QWidget):
         errors = QVBoxLayout()
         errors.setContentsMargins(MARGIN, 0, MARGIN, 0)
         errors.addWidget(self.error)
-        column = QVBoxLayout(self)
+        self.main = QWidget()
+        self.beside = QHBoxLayout(self)
+        self.beside.setContentsMargins(0, 0, 0, 0)
+        self.beside.setSpacing(0)
+        self.beside.addWidget(self.main, 1)
+        column = QVBoxLayout(self.main)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(head)

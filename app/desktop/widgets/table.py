@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -98,12 +98,18 @@ class HeaderView(QHeaderView):
 
 
 class Table(QTableView):
-    """Rows shown by their columns. New rows on top push nothing that is being read."""
+    """Rows shown by their columns. New rows on top push nothing that is being read. `own_widths` are those that a
+    person drew, by the columns' titles."""
+
+    widths_changed = Signal()
 
     def __init__(self, rows: Rows[Any], *, name: str, fits_content: bool = False) -> None:
         super().__init__()
         self._rows = rows
         self._fits_content = fits_content
+        self._is_fitting = False
+        self._hidden: frozenset[str] = frozenset()
+        self.own_widths: dict[str, int] = {}
         self.setModel(rows)
         self.setItemDelegate(CellDelegate(rows, self))
         self.setHorizontalHeader(HeaderView(rows, self))
@@ -119,6 +125,7 @@ class Table(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.horizontalHeader().sectionResized.connect(self._take_width)
         rows.rowsInserted.connect(self._keep_place)
         for told in (rows.modelReset, rows.rowsInserted, rows.rowsRemoved, rows.dataChanged):
             told.connect(self.fit_columns)
@@ -129,6 +136,12 @@ class Table(QTableView):
         chosen = self.selectionModel().selectedRows()
         return self._rows.value(chosen[0].row()) if chosen else None
 
+    def hide_columns(self, titles: frozenset[str]) -> None:
+        """Leave these columns out, where there is no room for them."""
+        if titles != self._hidden:
+            self._hidden = titles
+            self.fit_columns()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Share the new width out."""
         super().resizeEvent(event)
@@ -138,7 +151,11 @@ class Table(QTableView):
         """Amounts and marked texts as wide as their widest, texts up to a limit, the growing one with the rest; or
         texts give way."""
         columns = self._rows.columns
-        gone = {number for number, column in enumerate(columns) if column.may_vanish and not self._rows.says(column)}
+        gone = {
+            number
+            for number, column in enumerate(columns)
+            if column.title in self._hidden or (column.may_vanish and not self._rows.says(column))
+        }
         widths = [0 if number in gone else self._wanted_width(number) for number in range(len(columns))]
         growing = next((number for number, column in enumerate(columns) if column.grows), 0)
         spare = self.viewport().width() - sum(widths)
@@ -150,15 +167,19 @@ class Table(QTableView):
         ]
         missing = narrow(widths, soft, missing, _LEAST_SOFT_WIDTH)
         narrow(widths, hard, missing, _LEAST_TEXT_WIDTH)
+        self._is_fitting = True
         for number, width in enumerate(widths):
             self.setColumnHidden(number, number in gone)
             if width and self.columnWidth(number) != width:
                 self.setColumnWidth(number, width)
+        self._is_fitting = False
         if self._fits_content:
             self.setFixedHeight(HEADER_HEIGHT + ROW_HEIGHT * self._rows.rowCount() + 2)
 
     def _wanted_width(self, number: int) -> int:
         column = self._rows.columns[number]
+        if column.title in self.own_widths:
+            return self.own_widths[column.title]
         title = QFontMetrics(sized(Size.CAPTION, MEDIUM)).horizontalAdvance(column.title) + 2 * CELL_PAD
         widest = max(title, self._widest_text(number), _LEAST_TEXT_WIDTH)
         return widest if column.is_amount or column.mark is not None else min(widest, _MOST_TEXT_WIDTH)
@@ -173,6 +194,14 @@ class Table(QTableView):
         option = QStyleOptionViewItem()
         delegate = self.itemDelegate()
         return max(delegate.sizeHint(option, self._rows.index(row, number)).width() for row in longest)
+
+    def _take_width(self, number: int, _old: int, width: int) -> None:
+        """A width that a person drew stays; the column that grows gives and takes the rest."""
+        column = self._rows.columns[number]
+        if not self._is_fitting and width and not column.grows:
+            self.own_widths[column.title] = width
+            self.widths_changed.emit()
+            self.fit_columns()
 
     def _keep_place(self, _parent: object, first: int, last: int) -> None:
         bar = self.verticalScrollBar()

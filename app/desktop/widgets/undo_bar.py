@@ -13,14 +13,14 @@ MARGIN = 24
 
 
 class UndoBar(QWidget):
-    """`Cap removed. Undo`, for ten seconds."""
+    """`Cap removed. Undo`, for as long as it is offered."""
 
-    def __init__(self) -> None:
+    def __init__(self, offered_for_ms: int = UNDO_FOR_MS) -> None:
         super().__init__()
         self._undo: Callable[[], None] | None = None
         self._text = Text("")
-        self.undo_button = button("Undo", self._take_back, kind="link")
-        self._timer = QTimer(self, singleShot=True, interval=UNDO_FOR_MS)
+        self.undo_button = button("Undo", self.take_back, kind="link")
+        self._timer = QTimer(self, singleShot=True, interval=offered_for_ms)
         self._timer.timeout.connect(self.hide)
         row = QHBoxLayout(self)
         row.setContentsMargins(MARGIN, 8, MARGIN, 12)
@@ -37,7 +37,10 @@ class UndoBar(QWidget):
         self.show()
         self._timer.start()
 
-    def _take_back(self) -> None:
+    def take_back(self) -> None:
+        """Undo, where that is still offered."""
+        if self.isHidden():
+            return
         self.hide()
         if self._undo is not None:
             self._undo()

@@ -1,4 +1,4 @@
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPersistentModelIndex, Qt
 from pytestqt.qtbot import QtBot
 
 from app.desktop.models.rows import Column, Rows
@@ -24,15 +24,23 @@ def test_new_rows_on_top_are_inserted_and_gone_ones_dropped_without_a_reset(
     rows.rowsInserted.connect(lambda _parent, first, last: told.append(f"in {first}-{last}"))
     rows.rowsRemoved.connect(lambda _parent, first, last: told.append(f"out {first}-{last}"))
     rows.update([("d", 1), ("c", 1), ("b", 2)])
-    assert told == ["in 0-1", "out 3-3"]
+    assert told == ["out 1-1", "in 0-1"]
     assert [rows.value(row) for row in range(rows.rowCount())] == [("d", 1), ("c", 1), ("b", 2)]
     qtmodeltester.check(rows)  # type: ignore[attr-defined]
 
 
-def test_another_order_is_a_reset(qtbot: QtBot) -> None:
-    rows = rows_of("a", "b", "c")
-    with qtbot.waitSignal(rows.modelReset):
-        rows.update([("a", 1), ("c", 1), ("b", 1)])
+def test_another_order_keeps_what_is_selected(qtbot: QtBot, qtmodeltester: object) -> None:
+    rows = rows_of("a", "b", "c", "d")
+    chosen = QPersistentModelIndex(rows.index(1, 0))
+    resets: list[str] = []
+    rows.modelReset.connect(lambda: resets.append("reset"))
+    rows.update([("new", 1), ("d", 1), ("c", 1), ("b", 7)])
+    assert resets == []
+    assert chosen.data() == "b"
+    assert [rows.value(row)[0] for row in range(rows.rowCount())] == ["new", "d", "c", "b"]
+    qtmodeltester.check(rows)  # type: ignore[attr-defined]
+    rows.update([("d", 1)])
+    assert not chosen.isValid()
     rows.update([])
     assert rows.rowCount() == 0
     rows.update([])

@@ -1,0 +1,132 @@
+"""The calls of one session, some of them or all, in the order a person asks for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+
+from app.core.call import Call, Outcome
+from app.core.origin import IS_WORK, RequestClass
+from app.core.session import Part, SessionId
+from app.core.tool_call import ToolOutcome
+from app.ledger.engine import Ledger
+from app.ledger.rows import call_of
+from app.ledger.session_list import is_of
+from app.ledger.tables import calls
+from app.ledger.tool_tables import tool_calls
+
+
+class CallOrder(StrEnum):
+    """What comes first."""
+
+    NEWEST = "newest"
+    INPUT = "most input"
+    UNCACHED = "most input that was not cached"
+    OUTPUT = "most output"
+    COST = "dearest"
+
+
+@dataclass(frozen=True, slots=True)
+class CallWish:
+    """Which calls of a session: all, or those of one part, of some classes, of one outcome, with web searches, or those
+    that carried a failed tool's result back to the model (False: that did not)."""
+
+    part: Part | None = None
+    outcome: Outcome | None = None
+    classes: tuple[RequestClass, ...] = ()
+    has_searches: bool = False
+    is_after_failure: bool | None = None
+    order: CallOrder = CallOrder.NEWEST
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is for all calls, newest first."""
+        return self == CallWish()
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedCall:
+    """A call and its place in its session, by the time it began: the first is 1."""
+
+    number: int
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCalls:
+    """The first calls of a wish, and how many there are in all."""
+
+    calls: tuple[NumberedCall, ...]
+    count: int
+
+
+_OF_TIME = (calls.c.started_at.desc(), calls.c.row_id.desc())
+_FRESH = func.coalesce(calls.c.input_tokens, 0) - func.coalesce(calls.c.cache_read_tokens, 0)
+_ORDERS: dict[CallOrder, ColumnElement[Any]] = {
+    CallOrder.INPUT: func.coalesce(calls.c.input_tokens, 0).desc(),
+    CallOrder.UNCACHED: _FRESH.desc(),
+    CallOrder.OUTPUT: func.coalesce(calls.c.output_tokens, 0).desc(),
+    CallOrder.COST: func.coalesce(calls.c.cost_nano_usd, 0).desc(),
+}
+
+
+def session_calls(ledger: Ledger, one: SessionId, wish: CallWish, limit: int) -> SessionCalls:
+    """The first `limit` calls of a wish. Refused ones are among them: they are what a stopped session ends with."""
+    return _plain(ledger, one, limit) if wish.is_plain else _chosen(ledger, one, wish, limit)
+
+
+def _plain(ledger: Ledger, one: SessionId, limit: int) -> SessionCalls:
+    """Without numbering every call there is: the newest has the number of how many there are."""
+    newest = select(calls).where(is_of(one)).order_by(*_OF_TIME).limit(limit)
+    with ledger.read() as connection:
+        count = int(connection.execute(select(func.count()).select_from(calls).where(is_of(one))).scalar_one())
+        rows = connection.execute(newest).mappings().all()
+    return SessionCalls(tuple(NumberedCall(count - place, call_of(row)) for place, row in enumerate(rows)), count)
+
+
+def _chosen(ledger: Ledger, one: SessionId, wish: CallWish, limit: int) -> SessionCalls:
+    number = func.row_number().over(order_by=(calls.c.started_at, calls.c.row_id)).label("number")
+    numbered = select(calls.c.row_id, number).where(is_of(one)).subquery()
+    wanted = _wanted(one, wish)
+    order = (*(() if wish.order is CallOrder.NEWEST else (_ORDERS[wish.order],)), *_OF_TIME)
+    chosen = (
+        select(calls, numbered.c.number)
+        .join(numbered, numbered.c.row_id == calls.c.row_id)
+        .where(wanted)
+        .order_by(*order)
+        .limit(limit)
+    )
+    with ledger.read() as connection:
+        counted = select(func.count()).select_from(calls).where(is_of(one), wanted)
+        count = int(connection.execute(counted).scalar_one())
+        rows = connection.execute(chosen).mappings().all()
+    return SessionCalls(tuple(NumberedCall(row["number"], call_of(row)) for row in rows), count)
+
+
+def _wanted(one: SessionId, wish: CallWish) -> ColumnElement[bool]:
+    wanted: list[ColumnElement[bool]] = [calls.c.row_id > 0]
+    if wish.part is not None:
+        if wish.part.request_class in IS_WORK:
+            wanted += [calls.c.request_class.in_(IS_WORK), calls.c.agent_id == wish.part.agent_id]
+        else:
+            wanted.append(calls.c.request_class == wish.part.request_class)
+    if wish.outcome is not None:
+        wanted.append(calls.c.outcome == wish.outcome)
+    if wish.classes:
+        wanted.append(calls.c.request_class.in_(wish.classes))
+    if wish.has_searches:
+        wanted.append(calls.c.web_searches > 0)
+    if wish.is_after_failure is not None:
+        is_one = calls.c.call_id.in_(carriers_of(one))
+        wanted.append(is_one if wish.is_after_failure else ~is_one)
+    return and_(*wanted)
+
+
+def carriers_of(one: SessionId) -> Any:
+    """The calls that carried a failure of a session's tools back to the model. What a provider runs itself, it reads
+    within the same call."""
+    tools = tool_calls.c
+    is_failure = (tools.outcome == ToolOutcome.FAILED) & (tools.result_call_id != "") & ~tools.is_hosted
+    of_session = (tools.session == one.session) & (tools.agent == one.agent) & (tools.task == one.task)
+    return select(tools.result_call_id).where(of_session, is_failure)

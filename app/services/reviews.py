@@ -1,0 +1,35 @@
+"""A week's review, read from the ledger."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from app.core.windows import Window, span_at
+from app.insight.rates import rate_card
+from app.insight.review import Review, review
+from app.ledger.accounts import account_between
+from app.ledger.call_sums import call_sums
+from app.ledger.engine import Ledger
+from app.ledger.origin_sums import purposes_between
+
+
+def monday_of(instant: datetime, local: ZoneInfo) -> date:
+    """The Monday of the local week that an instant is in."""
+    today = instant.astimezone(local).date()
+    return today - timedelta(days=today.weekday())
+
+
+def week_review(ledger: Ledger, monday: date, local: ZoneInfo) -> Review:
+    """The week that begins on this Monday against the week before, by the prices in force in this process. Raises
+    LedgerError."""
+    noon = datetime(monday.year, monday.month, monday.day, 12, tzinfo=local)
+    start, end = _week(noon, local)
+    now = account_between(ledger, start, end)
+    before = call_sums(ledger, *_week(noon - timedelta(days=7), local))
+    return review(now, before, rate_card(now.sums, noon), purposes_between(ledger, start, end))
+
+
+def _week(instant: datetime, local: ZoneInfo) -> tuple[datetime, datetime]:
+    span = span_at(Window.WEEK, instant, local)
+    assert span.starts_at is not None
+    assert span.ends_at is not None
+    return span.starts_at, span.ends_at
