@@ -91,6 +91,17 @@ def token_count(tokens: int | None) -> str:
     return f"{tokens / _MILLION:,.1f}M"
 
 
+def byte_count(count: int | None) -> str:
+    """`950 B`, `12.4 kB`, `2.2 MB`; a dash where nobody said."""
+    if count is None:
+        return UNKNOWN
+    if count < _THOUSAND:
+        return f"{count} B"
+    if count < _ROUNDS_TO_MILLION:
+        return f"{count / _THOUSAND:.1f} kB"
+    return f"{count / _MILLION:,.1f} MB"
+
+
 def rate(nano_usd_per_hour: int | None) -> str:
     """`$3.10/h`."""
     return UNKNOWN if nano_usd_per_hour is None else f"{format_usd(nano_usd_per_hour)}/h"

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from app.core.call import Call, Outcome
 from app.core.call_sum import CallSum, ClassRates, TaskId
 from app.core.session import Session, SessionFilter, SessionId
+from app.core.tool_call import ToolCall
 from app.core.windows import Window, span_at
 from app.insight.rates import rate_card
 from app.ledger.counted_in import CountedIn, caps_counting
@@ -14,6 +15,7 @@ from app.ledger.engine import Ledger
 from app.ledger.price_store import use_prices
 from app.ledger.session_calls import CallWish, NumberedCall, SessionCalls, session_calls
 from app.ledger.session_list import IsWanted, PageWish, SessionLook, count_sessions, look_at_sessions, read_sessions
+from app.ledger.tool_store import tools_of_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,12 @@ class CallsReading:
 
 @dataclass(frozen=True, slots=True)
 class CallReading:
-    """One call with the caps it counts in, and the list rates of its model when it was made, where there are any."""
+    """One call with the caps it counts in, the tools its answer asked for, and the list rates of its model when it was
+    made, where there are any."""
 
     numbered: NumberedCall
     caps: tuple[CountedIn, ...]
+    tools: tuple[ToolCall, ...]
     rates: ClassRates | None
 
 
@@ -62,7 +66,7 @@ def read_call(ledger: Ledger, numbered: NumberedCall) -> CallReading:
     use_prices(ledger)
     card = rate_card([CallSum(_task_of(call), call.provider, call.model)], call.started_at)
     rates = None if call.outcome is Outcome.REFUSED else card.get((call.provider, call.model))
-    return CallReading(numbered, caps_counting(ledger, call), rates)
+    return CallReading(numbered, caps_counting(ledger, call), tools_of_call(ledger, call.call_id), rates)
 
 
 def _task_of(call: Call) -> TaskId:

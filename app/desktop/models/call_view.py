@@ -9,7 +9,8 @@ from app.core.caps import cap_name
 from app.core.money import MINUS, UNKNOWN, format_call_usd, format_usd
 from app.core.providers import provider_title
 from app.core.tags import Billing
-from app.desktop.formats import cost_text, milliseconds, token_count
+from app.core.tool_call import ToolCall, ToolOutcome, shown_tool_name
+from app.desktop.formats import byte_count, cost_text, milliseconds, token_count
 from app.desktop.models.cap_view import kind_line
 from app.desktop.models.columns import BASIS_WORDS, Clock, call_part, call_state
 from app.desktop.models.rows import Column
@@ -101,6 +102,26 @@ def cap_columns() -> list[Column[CountedIn]]:
     ]
 
 
+def tool_columns() -> list[Column[ToolCall]]:
+    """The columns of the table of tools that the answer asked for."""
+    return [
+        Column("Tool", lambda tool: shown_tool_name(tool.name, tool.server), ink="text", grows=True, hint=_tool_hint),
+        Column("Server", lambda tool: tool.server, may_vanish=True, gives_way=True),
+        Column("Asked with", lambda tool: byte_count(tool.argument_bytes), is_amount=True),
+        Column("Result", lambda tool: byte_count(tool.result_bytes), is_amount=True),
+        Column("Ended", tool_end, ink_of=lambda tool: "at_text" if tool.outcome is ToolOutcome.FAILED else "text_2"),
+        Column("ms", lambda tool: milliseconds(tool.latency_ms), is_amount=True),
+    ]
+
+
+def tool_end(tool: ToolCall) -> str:
+    """How a tool call ended, in words."""
+    again = ", a retry" if tool.is_retry else ""
+    if not tool.has_result:
+        return f"No result yet{again}"
+    return {ToolOutcome.SUCCEEDED: "Done", ToolOutcome.FAILED: "Failed"}.get(tool.outcome, "Not told") + again
+
+
 def caps_words(call: Call) -> str:
     """What to say where a call counts in no cap."""
     if call.outcome is Outcome.REFUSED:
@@ -142,6 +163,10 @@ def _line_cost(line: TokenLine) -> str:
 
 def _line_ink(line: TokenLine) -> str:
     return "text_3" if line.is_part else "text"
+
+
+def _tool_hint(tool: ToolCall) -> str:
+    return f"{tool.name}, run by the provider" if tool.is_hosted else tool.name
 
 
 def _cap_hint(one: CountedIn) -> str:

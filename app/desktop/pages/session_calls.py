@@ -16,6 +16,7 @@ from app.desktop.models.call_view import (
     cost_sentence,
     token_columns,
     token_lines,
+    tool_columns,
 )
 from app.desktop.models.columns import Clock
 from app.desktop.models.rows import Column, Rows
@@ -85,7 +86,7 @@ class OpeningTable(Table):
 
 
 class CallDetail(QWidget):
-    """One call: what it was, its tokens, the caps it counts in."""
+    """One call: what it was, its tokens, the tools it called, the caps it counts in."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -118,6 +119,8 @@ class CallDetail(QWidget):
         self._body.addSpacing(12)
         self._body.addLayout(_facts(call_facts(call, self._clock)))
         self._add_table("Tokens", token_columns(), token_lines(call, reading.rates), "")
+        if reading.tools:
+            self._add_table("Tools it called", tool_columns(), list(reading.tools), "")
         self._add_table("Caps", cap_columns(), list(reading.caps), caps_words(call))
 
     def forget(self) -> None:
