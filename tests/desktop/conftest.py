@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.reservations import Draft
 from app.core.tags import Tags
 from app.core.usage import Usage
@@ -73,13 +74,16 @@ class Scribe:
         self.lock = InstanceLock(ledger)
         register_meter(ledger, self.lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
 
-    def write_call(self, cost: int | None = 10_000_000, *, tags: Tags = TAGS, at: datetime | None = None) -> Call:
+    def write_call(
+        self, cost: int | None = 10_000_000, *, tags: Tags = TAGS, at: datetime | None = None,
+        origin: Origin = MAIN_ORIGIN,
+    ) -> Call:  # fmt: skip
         """One finished call of `cost` nano-dollars."""
         at = at or datetime.now(UTC)
         basis = Basis.UNPRICED if cost is None else Basis.TABLE
         call = Call(
             new_id(), at, "anthropic", ApiShape.ANTHROPIC_MESSAGES, "chat", "claude-sonnet-4-5", tags,
-            Outcome.COMPLETED, Usage(input_tokens=1_200, output_tokens=30), cost, basis, duration_ms=900,
+            Outcome.COMPLETED, Usage(input_tokens=1_200, output_tokens=30), cost, basis, duration_ms=900, origin=origin,
         )  # fmt: skip
         draft = self.draft(cost, tags, call.call_id, at)
 

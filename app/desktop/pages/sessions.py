@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtCore import QPoint, QSettings
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QStackedWidget
 
@@ -249,8 +249,7 @@ class SessionsPage(Page):
             ("Ctrl+Z", self.orders.undo.take_back),
         )
         for sequence, do in keys:
-            shortcut = QShortcut(QKeySequence(sequence), self, do)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            QShortcut(QKeySequence(sequence), self, do)  # of the window, while this page is the one that shows
 
     def _search(self) -> None:
         self.leave_session()
