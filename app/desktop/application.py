@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from app import paths
 from app.core.errors import AppError
+from app.core.session import SessionId
 from app.core.windows import zone
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
@@ -131,6 +132,12 @@ class Desktop(QObject):
             self.window.open_page(name)
         self.window.bring_up()
 
+    def open_session(self, one: SessionId) -> None:
+        """Show the window, at the calls of a session."""
+        self.popover.hide()
+        self.window.open_session(one)
+        self.window.bring_up()
+
     def _wire(self) -> None:
         self.feed.read.connect(self._show)
         self.feed.alerted.connect(self.notifier.tell_alerts)
@@ -143,6 +150,7 @@ class Desktop(QObject):
         self.window.retried.connect(self.keeper.start_again)
         self.popover.retried.connect(self.keeper.start_again)
         self.popover.opened.connect(self.open_page)
+        self.popover.session_asked.connect(self.open_session)
         self.tray.opened.connect(self.open_page)
         self.tray.failed.connect(self._tell_by_tray)
         self.tray.quit_asked.connect(self._app.quit)

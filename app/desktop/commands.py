@@ -157,6 +157,10 @@ class Commands:
         """Names that a cap of this scope can be set for."""
         self._tasks.run(lambda: read_labels(self._ledger, scope, datetime.now(UTC)), done, failed)
 
+    def run(self, work: Callable[[], None], failed: Failed, done: Done = _nothing) -> None:
+        """Do what is no order to the meter, such as writing a file."""
+        self._do(work, failed, done)
+
     def _add_cap(self, cap: Cap) -> None:
         cap_store.add_cap(
             self._ledger,

@@ -1,6 +1,6 @@
 """How times, tokens and rates are written. Money is `app.core.money`; here are only its rates and sums."""
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from html import escape
 
@@ -49,7 +49,7 @@ def absolute_time(then: datetime, zone: tzinfo) -> str:
     return f"{then.astimezone(zone):%a %d %b %Y, %H:%M:%S %Z}"
 
 
-def day(local: datetime) -> str:
+def day(local: date) -> str:
     """`Nov 12`."""
     return f"{local:%b} {local.day}"
 

@@ -29,9 +29,11 @@ _FOOT_HEIGHT = 44
 
 
 class Popover(QFrame):
-    """A frameless small window. `opened` asks for the main window, with the name of a page or none."""
+    """A frameless small window. `opened` asks for the main window, with the name of a page or none, `session_asked` for
+    a session in it."""
 
     opened = Signal(str)
+    session_asked = Signal(object)
     retried = Signal()
 
     def __init__(self, commands: Commands) -> None:
@@ -185,6 +187,7 @@ class Popover(QFrame):
     def _new_band(self, group: WaitingGroup) -> ApprovalBand:
         band = ApprovalBand(group, self._commands)
         band.answered.connect(self._fit_soon)
+        band.session_asked.connect(self.session_asked)
         return band
 
     def _fill_body(self, snapshot: Snapshot) -> None:

@@ -21,6 +21,7 @@ from app.desktop.pages.keys import KeysPage
 from app.desktop.pages.overview import OverviewPage
 from app.desktop.pages.page import MARGIN, Page
 from app.desktop.pages.prices import PricesPage
+from app.desktop.pages.review import ReviewPage
 from app.desktop.pages.sessions import SessionsPage
 from app.desktop.pages.settings import SettingsPage
 from app.desktop.sidebar import Sidebar
@@ -38,6 +39,7 @@ _PAGES = [
     ("Caps", "gauge"),
     ("Approvals", "hand-palm"),
     ("Keys", "key"),
+    ("Review", "notebook"),
     ("Prices", "tag"),
     ("Settings", "sliders-horizontal"),
     ("Doctor", "heartbeat"),
@@ -60,6 +62,7 @@ class Window(QMainWindow):
         self.sessions = SessionsPage(commands, clock, state)
         self.approvals, self.keys = ApprovalsPage(commands), KeysPage(commands, zone)
         self.prices = PricesPage(commands, Clock(datetime.now(UTC), zone))
+        self.review = ReviewPage(commands)
         self.settings = SettingsPage(commands, settings)
         self.doctor = DoctorPage(commands, Clock(datetime.now(UTC), zone))
         self.doctor.opened.connect(self.open_page)
@@ -69,7 +72,7 @@ class Window(QMainWindow):
                 (name for name, _ in _PAGES),
                 (
                     *(self.overview, self.sessions, self.caps, self.approvals, self.keys),
-                    *(self.prices, self.settings, self.doctor),
+                    *(self.review, self.prices, self.settings, self.doctor),
                 ),
                 strict=True,
             )
@@ -78,6 +81,9 @@ class Window(QMainWindow):
         self.sidebar.chosen.connect(self.open_page)
         self.notice = Notice({}, ground="window")
         self.trouble = Notice({"Start again": self.retried.emit, "Open Doctor": lambda: self.open_page("Doctor")})
+        self.review.opened.connect(self.open_sessions)
+        self.approvals.session_asked.connect(self.open_session)
+        self.overview.session_asked.connect(self.open_session)
         self._failure = ErrorLine()
         self._failure.offer({"Try again": self.refreshed.emit, "Open Doctor": lambda: self.open_page("Doctor")})
         self._stack = QStackedWidget()

@@ -73,11 +73,12 @@ def _costly(costly: Costly) -> tuple[str, ...]:
         f"{counted(costly.calls, 'call')} to {', '.join(costly.models)}."
     ]
     if costly.mean_nano_usd is not None:
-        said.append(f"The agent's other tasks cost {format_usd(costly.mean_nano_usd)} on average. {_why(costly.parts)}")
+        said.append(f"The agent's other tasks cost {format_usd(costly.mean_nano_usd)} on average. {why(costly.parts)}")
     return tuple(said)
 
 
-def _why(parts: tuple[Part, ...]) -> str:
+def why(parts: tuple[Part, ...]) -> str:
+    """The largest parts of a difference, in a sentence."""
     told = [
         f"{format_usd(abs(part.nano_usd))} {'more' if part.nano_usd > 0 else 'less'} for {part.cause}"
         for part in parts[:_PARTS_SHOWN]
@@ -113,12 +114,13 @@ def _agent_row(agent: AgentWeek) -> tuple[str, ...]:
 
 def _classes(agent: AgentWeek) -> Grid:
     rows = tuple(
-        (_class_name(one), f"{one.tasks:,}", f"{one.calls:,}", format_usd(one.cost_nano_usd)) for one in agent.classes
+        (class_name(one), f"{one.tasks:,}", f"{one.calls:,}", format_usd(one.cost_nano_usd)) for one in agent.classes
     )
     return Grid(("Calls in a task", "Tasks", "Calls", "Cost"), rows)
 
 
-def _class_name(one: TaskClass) -> str:
+def class_name(one: TaskClass) -> str:
+    """How many calls the tasks of a class took: `1`, `2 to 5`, `101 and more`."""
     if one.most is None:
         return f"{one.least} and more"
     return str(one.least) if one.least == one.most else f"{one.least} to {one.most}"

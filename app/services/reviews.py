@@ -10,6 +10,7 @@ from app.ledger.accounts import account_between
 from app.ledger.call_sums import call_sums
 from app.ledger.engine import Ledger
 from app.ledger.origin_sums import purposes_between
+from app.ledger.price_store import use_prices
 
 
 def monday_of(instant: datetime, local: ZoneInfo) -> date:
@@ -26,6 +27,12 @@ def week_review(ledger: Ledger, monday: date, local: ZoneInfo) -> Review:
     now = account_between(ledger, start, end)
     before = call_sums(ledger, *_week(noon - timedelta(days=7), local))
     return review(now, before, rate_card(now.sums, noon), purposes_between(ledger, start, end))
+
+
+def read_review(ledger: Ledger, monday: date, local: ZoneInfo) -> Review:
+    """The same by the prices of this ledger, put in force first. Raises LedgerError."""
+    use_prices(ledger)
+    return week_review(ledger, monday, local)
 
 
 def _week(instant: datetime, local: ZoneInfo) -> tuple[datetime, datetime]:

@@ -5,28 +5,36 @@ from dataclasses import dataclass, replace
 
 from app.core.call import Outcome
 from app.core.money import MINUS, format_usd
+from app.core.origin import RequestClass
 from app.core.session import Part
 from app.desktop.formats import plural
 from app.desktop.models.session_view import title_of
 from app.desktop.models.snapshot import agent_word
+from app.insight.causes import BY_CLASS, Cause
 from app.insight.comparison import LEAST_TASKS
-from app.insight.explain import Cause, Explanation
+from app.insight.explain import Explanation
 from app.insight.explain import Part as CostPart
 from app.insight.family import Line
 from app.insight.wording import part_sentence, unpriced_sentence
 from app.ledger.session_calls import CallOrder, CallWish
 from app.services.explanations import Against, SessionExplanation
 
-_DONE = Outcome.COMPLETED
 _WORTH_COUNTING = 2
+_DONE = Outcome.COMPLETED
+_MAIN = CallWish(outcome=_DONE, classes=(RequestClass.MAIN,), is_after_failure=False)
 _WISHES = {
-    Cause.CALLS: CallWish(outcome=_DONE),
-    Cause.INPUT: CallWish(outcome=_DONE, order=CallOrder.INPUT),
-    Cause.CACHE: CallWish(outcome=_DONE, order=CallOrder.UNCACHED),
-    Cause.OUTPUT: CallWish(outcome=_DONE, order=CallOrder.OUTPUT),
-    Cause.PRICE: CallWish(outcome=_DONE, order=CallOrder.COST),
+    Cause.CALLS: _MAIN,
+    Cause.INPUT: replace(_MAIN, order=CallOrder.INPUT),
+    Cause.CACHE: replace(_MAIN, order=CallOrder.UNCACHED),
+    Cause.OUTPUT: replace(_MAIN, order=CallOrder.OUTPUT),
+    Cause.PRICE: replace(_MAIN, order=CallOrder.COST),
+    Cause.SEARCHES: replace(_MAIN, has_searches=True),
+    Cause.AFTER_FAILURES: CallWish(outcome=_DONE, is_after_failure=True),
     Cause.FAILED: CallWish(outcome=Outcome.FAILED),
     Cause.INTERRUPTED: CallWish(outcome=Outcome.INTERRUPTED),
+} | {
+    cause: replace(_MAIN, classes=tuple(one for one in BY_CLASS if BY_CLASS[one] is cause))
+    for cause in set(BY_CLASS.values())
 }
 _NAMES = {
     Cause.CALLS: ("More calls", "Fewer calls"),
@@ -34,6 +42,11 @@ _NAMES = {
     Cause.CACHE: ("Less from the cache", "More from the cache"),
     Cause.OUTPUT: ("Longer answers", "Shorter answers"),
     Cause.PRICE: ("Dearer model or price", "Cheaper model or price"),
+    Cause.SEARCHES: ("Web searches", "Fewer web searches"),
+    Cause.AFTER_FAILURES: ("Calls after failed tools", "Fewer calls after failed tools"),
+    Cause.SUB_AGENTS: ("Sub-agents", "Less for sub-agents"),
+    Cause.COMPACTION: ("Compaction", "Less compaction"),
+    Cause.ASIDE: ("Titles and side questions", "Fewer titles and side questions"),
     Cause.FAILED: ("Failed calls", "Fewer failed calls"),
     Cause.INTERRUPTED: ("Interrupted calls", "Fewer interrupted calls"),
 }

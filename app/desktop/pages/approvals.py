@@ -25,7 +25,9 @@ _ALL_ANSWERED = "When a cap is reached, the agent's next call waits here."
 
 
 class ApprovalsPage(Page):
-    """A list of sessions that wait on the left, the chosen one on the right."""
+    """A list of sessions that wait on the left, the chosen one on the right. `session_asked` asks to see a session."""
+
+    session_asked = Signal(object)
 
     def __init__(self, commands: Commands) -> None:
         super().__init__("Approvals")
@@ -107,6 +109,7 @@ class ApprovalsPage(Page):
             self._side.addStretch(1)
             return
         self.detail = ApprovalDetail(chosen, self._commands)
+        self.detail.answers.session_asked.connect(self.session_asked)
         self.detail.show_group(chosen, snapshot)
         self._side.addWidget(self.detail, 1)
 

@@ -10,13 +10,14 @@ from app.desktop.formats import plural, rate, sum_text
 from app.desktop.models.chart_range import ChartRange, range_title
 from app.desktop.models.columns import Clock, call_columns
 from app.desktop.models.rows import Rows
+from app.desktop.models.session_view import id_of
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.pages.page import MARGIN, Page
 from app.desktop.widgets.buttons import Segments
 from app.desktop.widgets.ground import Hairline
 from app.desktop.widgets.sections import empty_section
 from app.desktop.widgets.spend_chart import SpendChart
-from app.desktop.widgets.table import CELL_PAD, Table
+from app.desktop.widgets.table import CELL_PAD, OpeningTable
 from app.desktop.widgets.text import Figure, Text, heading
 from app.ledger.spend import Spend
 
@@ -25,15 +26,18 @@ _EMPTY_WIDTH = 420
 
 
 class OverviewPage(Page):
-    """Figures, the graph with its ranges, and the newest calls. `range_chosen` asks for another stretch of time."""
+    """Figures, the graph with its ranges, and the newest calls. `range_chosen` asks for another stretch of time,
+    `session_asked` for the session of a call."""
 
     range_chosen = Signal(object)
+    session_asked = Signal(object)
 
     def __init__(self, snapshot_clock: Clock) -> None:
         super().__init__("Overview", has_line=False)
         self._clock = snapshot_clock
         self.rows: Rows[Call] = Rows(call_columns(self._clock), lambda call: call.call_id)
-        self.table = Table(self.rows, name="Calls, newest first")
+        self.table = OpeningTable(self.rows, name="Calls, newest first")
+        self.table.opened.connect(lambda call: self.session_asked.emit(id_of(call.tags)))
         self.chart = SpendChart()
         self.chart.setFixedHeight(CHART_HEIGHT)
         self._today = Figure("today", size=Size.LARGE)

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.desktop.fonts import MEDIUM, Size
@@ -25,7 +24,7 @@ from app.desktop.pages.page import MARGIN
 from app.desktop.pages.section import caption
 from app.desktop.session_reading import CallReading, CallsReading
 from app.desktop.widgets.ground import clear, scrolling
-from app.desktop.widgets.table import CELL_PAD, Table
+from app.desktop.widgets.table import CELL_PAD, OpeningTable, Table
 from app.desktop.widgets.text import ElidedText, Text, heading
 from app.ledger.session_calls import CallOrder, CallWish, NumberedCall
 
@@ -65,24 +64,6 @@ class SessionCallsView(QWidget):
     def words(self) -> str:
         """What stands over the table."""
         return self._words.text()
-
-
-class OpeningTable(Table):
-    """A table whose rows are opened by Enter or a double click."""
-
-    opened = Signal(object)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter opens."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.selected() is not None:
-            self.opened.emit(self.selected())
-        else:
-            super().keyPressEvent(event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Open what is under the pointer."""
-        if self.indexAt(event.position().toPoint()).isValid():
-            self.opened.emit(self.selected())
 
 
 class CallDetail(QWidget):

@@ -8,7 +8,8 @@ from app.core.errors import AppError
 from app.desktop.commands import Commands
 from app.desktop.formats import spoken_usd
 from app.desktop.models.approval_view import WaitingGroup, up_to
-from app.desktop.widgets.buttons import GuardedButton
+from app.desktop.models.session_view import id_of
+from app.desktop.widgets.buttons import GuardedButton, button
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.raise_form import RaiseForm
 from app.desktop.widgets.session_form import SessionForm
@@ -21,10 +22,11 @@ class Answers(QWidget):
     """Buttons about one group of waiting calls; approving is for its oldest call alone, refusing for all of them.
 
     Keys A, S, R and X answer while it, or the row that owns it, has the focus. `answered` is told when the ledger took
-    it.
+    it, `session_asked` asks to see the session.
     """
 
     answered = Signal()
+    session_asked = Signal(object)
 
     def __init__(self, group: WaitingGroup, commands: Commands) -> None:
         super().__init__()
@@ -106,6 +108,11 @@ class Answers(QWidget):
         self.session_button = GuardedButton(
             "Approve for this session…", self.open_session, kind="link", name=f"Approve for this session, {who}"
         )
+        self.show_button = button(
+            "Show", lambda: self.session_asked.emit(id_of(call.tags)), kind="link",
+            name=f"Show the session, {who}",
+        )  # fmt: skip
+        self.show_button.setToolTip("Show the session in the window")
         self.stop_button = GuardedButton("Stop this session", self.stop_session, kind="link", name=f"Stop, {who}")
         self._told = Text("", ink="text_2")
         self._told.hide()
@@ -114,7 +121,7 @@ class Answers(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addLayout(_row(self.approve_button, self.raise_button, self.refuse_button))
-        column.addLayout(_row(self.session_button, self.stop_button))
+        column.addLayout(_row(self.session_button, self.stop_button, self.show_button))
         for made in (self.session_button, self.stop_button):
             made.setEnabled(bool(call.tags.session))
             made.setVisible(bool(call.tags.session))

@@ -23,12 +23,14 @@ class ApprovalBand(Ground):
     """Who waits, why, for how long, and the answers. A, S, R and X answer while it has the focus."""
 
     answered = Signal()
+    session_asked = Signal(object)
 
     def __init__(self, group: WaitingGroup, commands: Commands) -> None:
         super().__init__("paused_band")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.answers = Answers(group, commands)
         self.answers.answered.connect(self.answered)
+        self.answers.session_asked.connect(self.session_asked)
         self._hand = QLabel()
         self._title = ElidedText("", weight=SEMIBOLD)
         self._waited = Text("", ink="text_2", size=Size.CAPTION)

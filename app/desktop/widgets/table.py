@@ -3,7 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -207,6 +207,24 @@ class Table(QTableView):
         bar = self.verticalScrollBar()
         if first == 0 and bar.value() > 0:
             bar.setValue(bar.value() + (last + 1) * ROW_HEIGHT)
+
+
+class OpeningTable(Table):
+    """A table whose rows are opened by Enter or a double click."""
+
+    opened = Signal(object)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter opens."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.selected() is not None:
+            self.opened.emit(self.selected())
+        else:
+            super().keyPressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Open what is under the pointer."""
+        if self.indexAt(event.position().toPoint()).isValid():
+            self.opened.emit(self.selected())
 
 
 def narrow(widths: list[int], which: list[int], missing: int, least: int) -> int:
