@@ -192,7 +192,8 @@ _TOOL_CALLS = (
     "CREATE INDEX tool_calls_by_session ON tool_calls (session, name, fingerprint)",
     "CREATE INDEX tool_calls_by_task ON tool_calls (task) WHERE task <> ''",
     "CREATE INDEX tool_calls_by_key ON tool_calls (virtual_key_id)",
-    "CREATE INDEX tool_calls_open ON tool_calls (virtual_key_id, provider_id, session) WHERE result_call_id = ''",
+    "CREATE INDEX tool_calls_open ON tool_calls (virtual_key_id, provider_id) WHERE result_call_id = ''",
+    "CREATE INDEX tool_calls_open_by_name ON tool_calls (virtual_key_id, session, name) WHERE result_call_id = ''",
 )
 
 

@@ -29,10 +29,12 @@ MAX_OF_A_CALL = 256
 """Tool calls and results of one call beyond these are not booked: no model measured comes near."""
 
 _T = tool_calls.c
+_WAITS = _T.result_call_id == bindparam("nothing", "", literal_execute=True)
+"""Written out, since the index of those that wait is used only where the statement itself says so."""
 _WAITING = select(_T.row_id, _T.call_id, _T.provider_id, _T.name, _T.asked_at, _T.is_hosted).where(
-    _T.virtual_key_id == bindparam("of_key"), _T.result_call_id == ""
+    _T.virtual_key_id == bindparam("of_key"), _WAITS
 )
-_BY_ID = _WAITING.where(_T.provider_id.in_(bindparam("ids", expanding=True))).order_by(_T.row_id)
+_BY_ID = _WAITING.where(_T.provider_id.in_(bindparam("ids", expanding=True)))
 _BY_NAME = (
     _WAITING.where(_T.session == bindparam("of_session"), _T.name == bindparam("of_name"))
     .order_by(_T.row_id.desc())
@@ -127,7 +129,7 @@ def _book_results(
     results = results[:MAX_OF_A_CALL]
     ids = {_stored_id(key, result.provider_id) for result in results} - {""}
     by_id = _waiting(connection, call, _BY_ID, ids=sorted(ids)) if ids else []
-    waiting = {row["provider_id"]: row for row in by_id}
+    waiting = {row["provider_id"]: row for row in sorted(by_id, key=lambda row: int(row["row_id"]))}
     nameless: list[ToolResult] = []
     for result in results:
         row = waiting.pop(_stored_id(key, result.provider_id), None) if result.provider_id else None

@@ -7,6 +7,8 @@ from sqlmodel import Field
 
 from app.ledger.tables import PayerColumns, instant, money, table_of
 
+_OPEN = text("result_call_id = ''")
+
 
 class ToolCallRow(PayerColumns, table=True):
     """A tool call. The payer is that of the call that asked for it, kept here too: tools are summed by it."""
@@ -19,7 +21,8 @@ class ToolCallRow(PayerColumns, table=True):
         Index("tool_calls_by_session", "session", "name", "fingerprint"),
         Index("tool_calls_by_task", "task", sqlite_where=text("task <> ''")),
         Index("tool_calls_by_key", "virtual_key_id"),
-        Index("tool_calls_open", "virtual_key_id", "provider_id", "session", sqlite_where=text("result_call_id = ''")),
+        Index("tool_calls_open", "virtual_key_id", "provider_id", sqlite_where=_OPEN),
+        Index("tool_calls_open_by_name", "virtual_key_id", "session", "name", sqlite_where=_OPEN),
     )
     row_id: int | None = Field(default=None, primary_key=True)
     call_id: str

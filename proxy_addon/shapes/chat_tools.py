@@ -12,11 +12,14 @@ from proxy_addon.shapes.tool_outcomes import outcome_of, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
 
 _LEGACY = -1
+_TOLD_IN = frozenset({"tool_calls", "function_call", "executed_tools"})
 
 
 def watch_choice(watch: ToolWatch, choice: Mapping[str, Any]) -> None:
     """What one choice of a chunk, or of a whole body, says of tools."""
     spoken = mapping(choice.get("delta")) or mapping(choice.get("message"))
+    if _TOLD_IN.isdisjoint(spoken) and not choice.get("finish_reason"):
+        return  # words, as nearly all chunks are
     number = choice.get("index")
     for position, call in enumerate(map(mapping, items(spoken.get("tool_calls")))):
         _watch_call(watch, (number, call.get("index", position)), call)
