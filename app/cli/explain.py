@@ -14,6 +14,7 @@ from app.core.wording import counted
 
 if TYPE_CHECKING:
     from app.core.call_sum import Account
+    from app.core.tool_call import ToolSums
     from app.insight.explain import Explanation
     from app.insight.family import Line
     from app.ledger.engine import Ledger
@@ -42,20 +43,26 @@ def explain_cost(
     from app.insight.family import family_of
     from app.insight.rates import rate_card
     from app.insight.sides import side_of
+    from app.insight.tools import tools_values
     from app.ledger.origin_sums import task_origins
+    from app.ledger.tool_store import task_tool_sums
 
     with places.opened_history() as ledger:
         mine = _task(ledger, name)
         other = _typical(ledger, mine) if against == TYPICAL else _Other(_task(ledger, against), 1, against)
-        family = family_of(task_origins(ledger, name))
+        family, tools = family_of(task_origins(ledger, name)), task_tool_sums(ledger, name)
     card = rate_card([*mine.sums, *other.account.sums], last_of(mine))
     found = explain(side_of(mine, card), side_of(other.account, card, tasks=other.tasks))
     if as_json:
-        console.print_json(_as_values(name, other, found) | {"family": [asdict(line) for line in family]})
+        console.print_json(
+            _as_values(name, other, found) | {"family": [asdict(line) for line in family]} | tools_values(tools)
+        )
         return
     _tell(name, other, found)
     if family:
         _tell_family(name, family)
+    if tools.tools:
+        _tell_tools(tools)
 
 
 def _task(ledger: "Ledger", name: str) -> "Account":
@@ -106,6 +113,16 @@ def _tell_family(name: str, family: "Sequence[Line]") -> None:
     console.say("")
     rows = [[line_name(line), f"{line.calls:,}", line_cost(line)] for line in family]
     console.print_table([f"What {name} was made of", "Calls", "Cost"], rows, numbers=(1, 2))
+
+
+def _tell_tools(tools: "ToolSums") -> None:
+    from app.insight.tools import HEADERS, failing_rows, tools_sentences
+
+    console.say("")
+    for sentence in tools_sentences(tools):
+        console.say(sentence)
+    if rows := failing_rows(tools):
+        console.print_table(HEADERS, rows, numbers=range(1, len(HEADERS)))
 
 
 def _as_values(name: str, other: _Other, found: "Explanation") -> dict[str, Any]:

@@ -28,6 +28,7 @@ from app.cli import (
     run,
     simulate,
     spend,
+    tools,
     tray,
 )
 from app.cli.console import show_error
@@ -50,6 +51,7 @@ app.command("disconnect")(connect.disconnect)
 app.command("doctor")(doctor.examine)
 app.command("mcp")(mcp.serve)
 app.command("spend")(spend.show_spend)
+app.command("tools")(tools.show_tools)
 app.command("audit")(audit.audit_captures)
 app.add_typer(caps.app, name="caps")
 app.add_typer(keys.app, name="keys")

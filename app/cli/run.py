@@ -128,12 +128,14 @@ def _warn(recipe: "Recipe", box: "Sandbox | None", quiet: bool) -> None:
 
 
 def _tell_receipt(finished: "Finished") -> None:
-    from app.services.receipt import format_family, format_left, format_receipt
+    from app.services.receipt import format_family, format_left, format_receipt, format_tools
 
     tags = finished.tags
     console.tell(f"bursar: {format_receipt(finished.receipt)} ({tags.agent} in {tags.project})")
     for line in format_family(finished.receipt):
         console.tell(f"bursar:   {line}")
+    if tools := format_tools(finished.receipt):
+        console.tell(f"bursar: {tools}")
     for cap in finished.caps[:SHOWN_CAPS]:
         console.tell(f"bursar: {format_left(cap)}")
 

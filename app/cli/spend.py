@@ -70,6 +70,11 @@ def show_spend(
             console.tell(notice)
 
 
+def since_words(since: Since) -> str:
+    """A period in a sentence: `this week`."""
+    return _WORDS[since]
+
+
 def start_of(since: Since, now: datetime, zone_name: str) -> datetime:
     """The first instant of a period, in UTC; of `all` the first that a computer knows."""
     if since is Since.ALL:

@@ -111,13 +111,19 @@ class ToolSum:
         return self.failed * 100 // known if known else None
 
 
+_NOTHING = ToolSum("", "", 0, 0, 0, 0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class ToolSums:
     """Sums by tool, those that failed most first, and of all of them together: a call that carried the failures of two
     tools to the model counts with each of them, and once in `total`."""
 
-    tools: tuple[ToolSum, ...]
-    total: ToolSum
+    tools: tuple[ToolSum, ...] = ()
+    total: ToolSum = _NOTHING
+
+
+NO_TOOLS = ToolSums()
 
 
 def clean_tool_name(name: str) -> str:

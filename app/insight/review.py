@@ -14,6 +14,7 @@ from math import floor
 
 from app.core.call_sum import Account, CallSum, RateCard, TaskId
 from app.core.origin import OriginSum
+from app.core.tool_call import NO_TOOLS, ToolSums
 from app.insight.explain import Part, explain
 from app.insight.sides import side_of
 
@@ -109,6 +110,7 @@ class Review:
     top: tuple[Costly, ...]
     suggestions: tuple[Suggestion, ...]
     purposes: tuple[OriginSum, ...] = ()
+    tools: ToolSums = NO_TOOLS
 
 
 _CLASSES: tuple[tuple[int, int | None], ...] = ((1, 1), (2, 5), (6, 20), (21, 100), (101, None))
@@ -116,9 +118,15 @@ _CLASSES: tuple[tuple[int, int | None], ...] = ((1, 1), (2, 5), (6, 20), (21, 10
 type Tasks = dict[TaskId, list[CallSum]]
 
 
-def review(week: Account, before: Sequence[CallSum], card: RateCard, purposes: Sequence[OriginSum] = ()) -> Review:
-    """A week's sums and those of the week before, looked at. `card` holds the list rates of this week's models, and
-    `purposes` are the week's calls by what they were for."""
+def review(
+    week: Account,
+    before: Sequence[CallSum],
+    card: RateCard,
+    purposes: Sequence[OriginSum] = (),
+    tools: ToolSums = NO_TOOLS,
+) -> Review:
+    """A week's sums and those of the week before, looked at. `card` holds the list rates of this week's models,
+    `purposes` are the week's calls by what they were for, and `tools` the tools that they asked for."""
     now = week.sums
     tasks = _by_task(now)
     told = {task: sums for task, sums in tasks.items() if task.is_told}
@@ -131,6 +139,7 @@ def review(week: Account, before: Sequence[CallSum], card: RateCard, purposes: S
         top=tuple(_costly(task, told[task], week, card) for task in _dearest(told)),
         suggestions=_suggestions(told, now, card),
         purposes=tuple(purposes),
+        tools=tools,
     )
 
 

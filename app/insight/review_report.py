@@ -6,6 +6,7 @@ from app.insight.explain import Part
 from app.insight.family import purposes_sentence
 from app.insight.report import Block, Grid, Heading, Sentences
 from app.insight.review import AgentWeek, Costly, Review, TaskClass, Totals
+from app.insight.tools import HEADERS, failing_rows, tools_sentences
 from app.insight.wording import suggestion_sentence
 
 _PARTS_SHOWN = 3
@@ -19,6 +20,10 @@ def review_report(review: Review, week: str) -> tuple[Block, ...]:
         blocks.extend(Sentences(_costly(costly)) for costly in review.top)
     if review.suggestions:
         blocks += [Heading("What could have been saved"), Sentences(_saved(review))]
+    if review.tools.tools:
+        blocks += [Heading("Tools"), Sentences(tools_sentences(review.tools))]
+        if failing := failing_rows(review.tools):
+            blocks.append(Grid(HEADERS, failing))
     if review.agents:
         blocks += [Heading("Agents"), _agents(review)]
         for agent in review.agents:

@@ -16,7 +16,7 @@ from app.ledger.tool_tables import tool_calls
 _T = tool_calls.c
 _FAILED = _T.outcome == ToolOutcome.FAILED
 _UNKNOWN = _T.outcome == ToolOutcome.UNKNOWN
-_TOTAL = "all tools"
+_TOTAL = "All"
 
 
 def tools_of_call(ledger: Ledger, call_id: str) -> tuple[ToolCall, ...]:

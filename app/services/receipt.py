@@ -10,10 +10,13 @@ from app.core.caps import cap_name
 from app.core.money import format_call_usd, format_exact_usd, format_usd
 from app.core.origin import OriginSum
 from app.core.tags import Billing
+from app.core.tool_call import NO_TOOLS, ToolSums
 from app.insight.family import Line, family_of, line_cost, line_name, shortened
+from app.insight.tools import tools_line, tools_values
 from app.ledger.call_store import calls_of_key
 from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
+from app.ledger.tool_store import key_tool_sums
 
 QUIET_S = 0.3
 SETTLE_LIMIT_S = 3.0
@@ -27,7 +30,8 @@ class Receipt:
     """Sums over calls. `calls` were sent, `failed_calls` among them were answered with an error; `refused_calls` were
     not sent. Tokens that no provider told count as nothing; cache reads and writes are parts of the input, reasoning of
     the output. `subscription_nano_usd` is the list price of what subscriptions paid for; it is in no other sum.
-    `family` are the parts that the calls were made by, where there is more than the main conversation."""
+    `family` are the parts that the calls were made by, where there is more than the main conversation, and `tools` the
+    tools that they asked for."""
 
     calls: int = 0
     failed_calls: int = 0
@@ -42,6 +46,7 @@ class Receipt:
     estimated_calls: int = 0
     subscription_nano_usd: int = 0
     family: tuple[Line, ...] = ()
+    tools: ToolSums = NO_TOOLS
 
     @property
     def cache_hit_percent(self) -> int | None:
@@ -49,8 +54,8 @@ class Receipt:
         return self.cache_read_tokens * 100 // self.input_tokens if self.input_tokens else None
 
 
-def receipt_of(calls: Iterable[Call]) -> Receipt:
-    """The sums over these calls."""
+def receipt_of(calls: Iterable[Call], tools: ToolSums = NO_TOOLS) -> Receipt:
+    """The sums over these calls; `tools` are those that they asked for."""
     sent, refused = [], 0
     for call in calls:
         if call.outcome is Outcome.REFUSED:
@@ -68,6 +73,7 @@ def receipt_of(calls: Iterable[Call]) -> Receipt:
         estimated_calls=sum(call.cost_basis is Basis.ESTIMATED for call in paid),
         subscription_nano_usd=sum(call.cost_nano_usd or 0 for call in sent if call.billing is Billing.SUBSCRIPTION),
         family=family_of(_origin_sum(call) for call in sent),
+        tools=tools,
     )
 
 
@@ -84,13 +90,17 @@ def settled_receipt(ledger: Ledger, key_id: str) -> Receipt:
     three seconds. Raises LedgerError.
     """
     deadline = time.monotonic() + SETTLE_LIMIT_S
-    receipt, since = receipt_of(calls_of_key(ledger, key_id)), time.monotonic()
+    receipt, since = _receipt_of_key(ledger, key_id), time.monotonic()
     while time.monotonic() < min(since + QUIET_S, deadline):
         time.sleep(_POLL_S)
-        newest = receipt_of(calls_of_key(ledger, key_id))
+        newest = _receipt_of_key(ledger, key_id)
         if newest != receipt:
             receipt, since = newest, time.monotonic()
     return receipt
+
+
+def _receipt_of_key(ledger: Ledger, key_id: str) -> Receipt:
+    return receipt_of(calls_of_key(ledger, key_id), key_tool_sums(ledger, key_id))
 
 
 def format_tokens(count: int) -> str:
@@ -142,6 +152,11 @@ def format_family(receipt: Receipt) -> list[str]:
     return [f"{line_name(line).ljust(width)}  {_counted(line.calls, 'call')}, {line_cost(line)}" for line in lines]
 
 
+def format_tools(receipt: Receipt) -> str:
+    """The tools in one line: `31 tool calls, 3 failed: Bash 20 (3 failed), Read 9`; empty without any."""
+    return tools_line(receipt.tools)
+
+
 def format_left(cap: CapStatus) -> str:
     """What a cap has left: `$3.76 of $10.00 left of billing-api, today`."""
     left, limit = format_usd(cap.remaining_nano_usd), format_usd(cap.limit_nano_usd)
@@ -151,25 +166,30 @@ def format_left(cap: CapStatus) -> str:
 def receipt_values(receipt: Receipt, caps: Iterable[CapStatus]) -> dict[str, Any]:
     """The receipt and the caps it counted in, for scripts: exact amounts in dollars as texts."""
     counts = asdict(replace(receipt, family=()))
+    del counts["tools"]
     cost = format_exact_usd(counts.pop("cost_nano_usd"))
     covered = format_exact_usd(counts.pop("subscription_nano_usd"))
-    return counts | {
-        "cache_hit_percent": receipt.cache_hit_percent,
-        "cost_usd": cost,
-        "subscription_usd": covered,
-        "family": [_line_values(line) for line in receipt.family],
-        "caps": [
-            {
-                "name": cap_name(cap.cap),
-                "limit_usd": format_exact_usd(cap.limit_nano_usd),
-                "spent_usd": format_exact_usd(cap.spent_nano_usd),
-                "held_usd": format_exact_usd(cap.held_nano_usd),
-                "remaining_usd": format_exact_usd(cap.remaining_nano_usd),
-                "resets_at": cap.ends_at.isoformat() if cap.ends_at else None,
-            }
-            for cap in caps
-        ],
-    }
+    return (
+        counts
+        | tools_values(receipt.tools)
+        | {
+            "cache_hit_percent": receipt.cache_hit_percent,
+            "cost_usd": cost,
+            "subscription_usd": covered,
+            "family": [_line_values(line) for line in receipt.family],
+            "caps": [
+                {
+                    "name": cap_name(cap.cap),
+                    "limit_usd": format_exact_usd(cap.limit_nano_usd),
+                    "spent_usd": format_exact_usd(cap.spent_nano_usd),
+                    "held_usd": format_exact_usd(cap.held_nano_usd),
+                    "remaining_usd": format_exact_usd(cap.remaining_nano_usd),
+                    "resets_at": cap.ends_at.isoformat() if cap.ends_at else None,
+                }
+                for cap in caps
+            ],
+        }
+    )
 
 
 def _line_values(line: Line) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from app.ledger.call_sums import call_sums
 from app.ledger.engine import Ledger
 from app.ledger.origin_sums import purposes_between
 from app.ledger.price_store import use_prices
+from app.ledger.tool_store import tool_sums
 
 
 def monday_of(instant: datetime, local: ZoneInfo) -> date:
@@ -26,7 +27,8 @@ def week_review(ledger: Ledger, monday: date, local: ZoneInfo) -> Review:
     start, end = _week(noon, local)
     now = account_between(ledger, start, end)
     before = call_sums(ledger, *_week(noon - timedelta(days=7), local))
-    return review(now, before, rate_card(now.sums, noon), purposes_between(ledger, start, end))
+    purposes, tools = purposes_between(ledger, start, end), tool_sums(ledger, start, end)
+    return review(now, before, rate_card(now.sums, noon), purposes, tools)
 
 
 def read_review(ledger: Ledger, monday: date, local: ZoneInfo) -> Review:

@@ -8,6 +8,7 @@ from app.core.caps import Cap
 from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.reservations import Draft, Obstacle, Refusal
 from app.core.tags import Billing, Tags
+from app.core.tool_call import ToolOutcome
 from app.core.usage import Usage
 from app.ledger.admission import admit
 from app.ledger.approval_store import ask
@@ -15,6 +16,7 @@ from app.ledger.cap_store import read_caps
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.settlement import settle
+from tests.ledger import tooling
 
 
 def draft(tags: Tags, worst_nano_usd: int | None = 380_000_000) -> Draft:
@@ -80,3 +82,18 @@ def ask_person(ledger: Ledger, tags: Tags, cap: Cap) -> str:
     expires_at = datetime.now(UTC) + timedelta(minutes=10)
     with ledger.write() as connection:
         return ask(connection, draft(tags), obstacle, "test", expires_at)
+
+
+def book_tools_of_a_task(ledger: Ledger, tags: Tags) -> None:
+    """Four calls whose Bash fails twice in the same way and then goes well, beside a tool of an MCP server."""
+    now = datetime.now(UTC)
+    failed = ToolOutcome.FAILED
+    turns = (
+        ((tooling.use("Bash", "make", "1"), tooling.use("mcp__git__log", "n", "2", server="git")), ()),
+        ((tooling.use("Bash", "make", "3"),), (tooling.result("1", failed), tooling.result("2"))),
+        ((tooling.use("Bash", "make", "4"),), (tooling.result("3", failed),)),
+        ((tooling.use("Read", "f", "5"),), (tooling.result("4"),)),
+    )
+    for number, (uses, results) in enumerate(turns):
+        at = now - timedelta(seconds=40 - number)
+        tooling.book_call(ledger, *uses, results=results, tags=tags, cost=10**8, at=at, took=timedelta())

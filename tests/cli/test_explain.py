@@ -7,7 +7,7 @@ from app.core.origin import Origin, RequestClass
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from tests.cli.conftest import Bursar
-from tests.cli.samples import book_call
+from tests.cli.samples import book_call, book_tools_of_a_task
 
 TAGS = Tags(project="shop", agent="claude", task="slow")
 AT_LIST_PRICE = 1_000 * 5_000 + 200 * 25_000
@@ -71,3 +71,21 @@ def test_what_cannot_be_explained_says_why(bursar: Bursar, ledger: Ledger) -> No
     assert "made no call" in bursar("explain", "nothing").err
     book_call(ledger, TAGS, 5)
     assert "did no other task" in bursar("explain", "slow").err
+
+
+@pytest.mark.usefixtures("_two_tasks")
+def test_failing_tools_are_told_with_what_followed_them(bursar: Bursar, ledger: Ledger) -> None:
+    assert "tool call" not in bursar("explain", "slow", "--against", "quick").out
+    book_tools_of_a_task(ledger, TAGS)
+    out = bursar("explain", "slow", "--against", "quick").out
+    assert "5 tool calls, 2 failed, 2 tried again, 1 with an unknown end." in out
+    assert "The calls that followed a failure cost $0.20." in out
+    [bash] = [line.split() for line in out.splitlines() if line.startswith("Bash")]
+    assert bash == ["Bash", "3", "2", "0", "2", "$0.20"]
+    told = json.loads(bursar("explain", "slow", "--against", "quick", "--json").out)
+    assert [(tool["name"], tool["failed"]) for tool in told["tools"]] == [
+        ("Bash", 2),
+        ("Read", 0),
+        ("mcp__git__log", 0),
+    ]
+    assert told["tools_total"]["followed_usd"] == "0.20"

@@ -10,7 +10,7 @@ from app.core.origin import Origin, RequestClass
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from tests.cli.conftest import Bursar
-from tests.cli.samples import book_call
+from tests.cli.samples import book_call, book_tools_of_a_task
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -40,6 +40,19 @@ def test_what_went_to_sub_agents_and_titles_is_told(bursar: Bursar, ledger: Ledg
     book_call(ledger, tags, 4_200_000, origin=Origin(RequestClass.TITLE))
     out = bursar("review").out
     assert "Of it: $0.50 for sub-agents (2 calls), $0.0042 for titles (1 call)." in out
+
+
+def test_failing_tools_of_the_week_are_told(bursar: Bursar, ledger: Ledger) -> None:
+    book_call(ledger, Tags(agent="claude", task="t"), 10**9)
+    assert "Tools" not in bursar("review").out
+    book_tools_of_a_task(ledger, Tags(agent="claude", task="t", session="s", virtual_key_id="k"))
+    out = bursar("review").out
+    assert "5 tool calls, 2 failed, 2 tried again, 1 with an unknown end." in out
+    assert "The calls that followed a failure cost $0.20." in out
+    assert [line.split() for line in out.splitlines() if line.startswith(("Bash", "Read", "log"))] == [
+        ["Bash", "3", "2", "0", "2", "$0.20"]
+    ]
+    assert json.loads(bursar("review", "--format", "json").out)["tools"]["total"]["failed"] == 2
 
 
 def test_a_week_without_calls_says_so(bursar: Bursar) -> None:

@@ -59,7 +59,7 @@ def test_sums_by_tool_with_those_that_failed_most_first(ledger: Ledger) -> None:
 
 @pytest.mark.usefixtures("_work")
 def test_a_call_that_followed_two_failures_counts_once_in_the_total(ledger: Ledger) -> None:
-    assert in_order(of_the_day(ledger).total) == [("all tools", 6, 3, 2, 2, 570)]
+    assert in_order(of_the_day(ledger).total) == [("All", 6, 3, 2, 2, 570)]
 
 
 @pytest.mark.usefixtures("_work")

@@ -7,6 +7,7 @@ from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.caps import Cap
 from app.core.origin import MAIN_ORIGIN, Origin, RequestClass
 from app.core.tags import Billing, Scope, Tags
+from app.core.tool_call import ToolSum, ToolSums
 from app.core.usage import Usage
 from app.core.windows import Window
 from app.ledger.cap_store import CapStatus
@@ -17,6 +18,7 @@ from app.services.receipt import (
     format_receipt,
     format_sum,
     format_tokens,
+    format_tools,
     receipt_of,
     receipt_values,
 )
@@ -129,3 +131,19 @@ def test_a_receipt_tells_sub_agents_and_titles_apart() -> None:
     assert format_family(receipt_of([called(MAIN_ORIGIN)])) == []
     unpriced = receipt_of([called(MAIN_ORIGIN), called(explore, None)])
     assert format_family(unpriced)[1].endswith("1 call, —")
+
+
+def test_a_receipt_names_the_tools_and_their_failures() -> None:
+    bash = ToolSum("Bash", "", calls=20, failed=3, unknown=0, unanswered=0, retries=2, followed_nano_usd=10**9)
+    others = [ToolSum(f"tool{n}", "", 1, 0, 0, 0, 0, 0) for n in range(4)]
+    log = ToolSum("mcp__git__log", "git", 1, 0, 1, 0, 0, 0)
+    total = ToolSum("All", "", 25, 3, 1, 0, 2, 10**9)
+    spent = Receipt(calls=9, tools=ToolSums((bash, log, *others), total))
+    assert format_tools(spent) == (
+        "25 tool calls, 3 failed, 2 tried again, 1 with an unknown end: "
+        "Bash 20 (3 failed), log of git 1, tool0 1, tool1 1, tool2 1, 1 other tool"
+    )
+    assert format_tools(Receipt()) == ""
+    told = receipt_values(spent, [])
+    assert (told["tools"][0]["name"], told["tools"][0]["followed_usd"]) == ("Bash", "1.00")
+    assert told["tools_total"]["calls"] == 25
