@@ -46,8 +46,8 @@ _AGENTS = ("claude", "codex", "gemini", "nightly")
 _MODELS = (("anthropic", "claude-opus-4-8"), ("openai", "gpt-5.4"), ("google", "gemini-2.5-pro"))
 
 
-def made_calls(count: int) -> Iterator[dict[str, Any]]:
-    """Calls of tasks that are done one after the other, eight at a time, over the month, as rows."""
+def made_calls(count: int, end: datetime = END) -> Iterator[dict[str, Any]]:
+    """Calls of tasks that are done one after the other, eight at a time, over the month up to `end`, as rows."""
     chance = Random(7)
     for number in range(count):
         task = number // (CALLS_A_TASK * AT_A_TIME) * AT_A_TIME + chance.randrange(AT_A_TIME)
@@ -55,7 +55,7 @@ def made_calls(count: int) -> Iterator[dict[str, Any]]:
         given, made = chance.randrange(1_000, 100_000), chance.randrange(10, 4_000)
         call = Call(
             call_id=f"{number:032x}",
-            started_at=END - MONTH + MONTH * number / count,
+            started_at=end - MONTH + MONTH * number / count,
             provider=provider,
             api_shape=ApiShape.OPENAI_RESPONSES,
             operation="chat",
@@ -77,8 +77,8 @@ def made_calls(count: int) -> Iterator[dict[str, Any]]:
         yield call_columns(call, call.cost_nano_usd or 0)
 
 
-def fill(ledger: Ledger, count: int) -> None:
-    for some in batched(made_calls(count), 20_000):
+def fill(ledger: Ledger, count: int, end: datetime = END) -> None:
+    for some in batched(made_calls(count, end), 20_000):
         with ledger.write() as connection:
             connection.execute(insert(calls), list(some))
 

@@ -14,14 +14,14 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, inser
 from app.core.caps import Cap
 from app.core.errors import InvalidInput, KeyRejected
 from app.core.key_limits import NO_LIMITS, KeyCap, KeyLimits
-from app.core.tags import Scope, Tags
+from app.core.tags import Billing, Scope, Tags
 from app.ledger.cap_store import put_cap_in, read_caps, take_cap_out
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.key_tables import virtual_keys
 from app.ledger.rows import payer_columns, tags_of
-from app.ledger.spend import IS_MONEY
-from app.ledger.tables import calls
+from app.ledger.summed_calls import summed_calls
+from app.ledger.tables import EPOCH
 
 _BY_TOKEN = select(virtual_keys).where(virtual_keys.c.fingerprint == bindparam("of_token"))
 _BY_OLD_TOKEN = select(virtual_keys).where(virtual_keys.c.old_fingerprint == bindparam("of_token"))
@@ -130,16 +130,15 @@ def ended_keys(connection: Connection, key_ids: Collection[str], now: datetime) 
 
 def list_keys(ledger: Ledger, include_revoked: bool = False) -> list[VirtualKey]:
     """The keys in force, newest first, with last use and spend; all of them when asked."""
-    use = (
-        select(
-            calls.c.virtual_key_id,
-            func.max(calls.c.started_at),
-            func.sum(calls.c.cost_nano_usd).filter(IS_MONEY),
-            func.sum(calls.c.cost_nano_usd).filter(~IS_MONEY),
-        )
-        .where(calls.c.virtual_key_id != "")
-        .group_by(calls.c.virtual_key_id)
-    )
+    names, soon = ("virtual_key_id", "billing", "cost_nano_usd", "last_at"), datetime.now(UTC) + timedelta(days=1)
+    used_by = summed_calls(names, EPOCH, soon, lambda of: of.virtual_key_id != "").c
+    is_money = used_by.billing == Billing.API
+    use = select(
+        used_by.virtual_key_id,
+        func.max(used_by.last_at),
+        func.sum(used_by.cost_nano_usd).filter(is_money),
+        func.sum(used_by.cost_nano_usd).filter(~is_money),
+    ).group_by(used_by.virtual_key_id)
     wanted = select(virtual_keys).order_by(virtual_keys.c.created_at.desc(), virtual_keys.c.key_id.desc())
     if not include_revoked:
         wanted = wanted.where(virtual_keys.c.revoked_at.is_(None))

@@ -4,6 +4,7 @@ Sums add known costs only; how many calls have no price is told beside them, so 
 subscription paid for is no money spent: its list price stands beside the cost, never in it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from app.core.tags import Billing, Scope
 from app.ledger.engine import Ledger
 from app.ledger.rollup import QUARTER_MICROS
 from app.ledger.summed_calls import label_columns, summed_calls
-from app.ledger.tables import calls, micros
+from app.ledger.tables import EPOCH, calls, micros
 
 _SUMMED = (
     *("outcome", "cost_basis", "billing", "number", "input_tokens", "output_tokens", "cache_read_tokens"),
@@ -119,29 +120,42 @@ def busiest_sessions(
 
 
 def _session(connection: Any, row: Any, now: datetime) -> SessionSpend:
-    same = (
-        calls.c.session == row.session,
-        calls.c.task == row.task,
-        calls.c.agent == row.agent,
-        calls.c.project == row.project,
-        calls.c.outcome != Outcome.REFUSED,
-    )
-    total = connection.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(calls.c.cost_nano_usd).filter(IS_MONEY), 0),
-            func.count().filter(calls.c.cost_nano_usd.is_(None), IS_MONEY),
-            func.max(calls.c.started_at),
-        ).where(*same)
-    ).one()
+    labels = {name: getattr(row, name) for name in ("session", "task", "agent", "project")}
+    total = connection.execute(_sums_ever(labels, now)).one()
     first = now - SPARK_STEP * SPARK_BARS
+    same = [calls.c[name] == label for name, label in labels.items()]
     lately = select(calls.c.started_at, calls.c.cost_nano_usd).where(*same, IS_MONEY, calls.c.started_at >= first)
     bars = [0] * SPARK_BARS
     for started_at, cost in connection.execute(lately):
         bars[min(SPARK_BARS - 1, (started_at - first) // SPARK_STEP)] += cost or 0
     return SessionSpend(
-        row.session, row.task, row.agent, row.project, total[0], int(total[1]), total[2], total[3], tuple(bars)
-    )
+        **labels, calls=total[0], cost_nano_usd=int(total[1]), unpriced_calls=total[2], last_call_at=total[3],
+        series=tuple(bars),
+    )  # fmt: skip
+
+
+def _sums_ever(labels: Mapping[str, str], now: datetime) -> Select[Any]:
+    """How many calls have these labels, their cost, how many have no price, and when the last one was.
+
+    A session or a task has an index of its own, which SQLite passes over for the agent's unless the others are kept
+    from being searched by; what has neither may be any number of calls, and is read from their sums.
+    """
+    indexed = next((name for name in ("session", "task") if labels[name]), None)
+    if indexed is None:
+        of = summed_calls((*_SUMMED, *labels, "last_at"), EPOCH, now + timedelta(days=1)).c
+        same = [of[name] == label for name, label in labels.items()]
+        number, last = of.number, of.last_at
+    else:
+        of, number, last = calls.c, literal(1), calls.c.started_at
+        same = [calls.c[indexed] == labels[indexed], calls.c[indexed] != literal_column("''")]
+        same += [func.coalesce(calls.c[name], "") == label for name, label in labels.items() if name != indexed]
+    is_money = of.billing == Billing.API
+    return select(
+        func.coalesce(func.sum(number), 0),
+        func.coalesce(func.sum(of.cost_nano_usd).filter(is_money), 0),
+        func.coalesce(func.sum(number).filter(of.cost_basis == Basis.UNPRICED, is_money), 0),
+        func.max(last),
+    ).where(*same, of.outcome != Outcome.REFUSED)
 
 
 def _sums(columns: Any, label: ColumnElement[str]) -> Select[Any]:
