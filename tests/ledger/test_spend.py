@@ -9,6 +9,7 @@ from app.core.tags import Billing, Scope, Tags
 from app.core.usage import Usage
 from app.ledger.budget import cost_of_label
 from app.ledger.engine import Ledger
+from app.ledger.rollup import roll_up
 from app.ledger.settlement import write_refused
 from app.ledger.spend import Spend, busiest_sessions, spend_between, spend_by, spend_series
 from tests.ledger.bookkeeping import end, make_call, make_draft, reserve, spend_money
@@ -57,6 +58,25 @@ def test_what_a_subscription_paid_for_stands_beside_the_money_and_not_in_it(ledg
     assert (session.calls, session.cost_nano_usd, session.unpriced_calls, sum(session.series)) == (3, 10, 0, 10)
     with ledger.read() as connection:
         assert cost_of_label(connection, Scope.SESSION, Tags(session="s")) == 10
+
+
+@pytest.mark.parametrize("labels", [("s", "t"), ("s", ""), ("", "t"), ("", "")])
+def test_what_runs_is_told_with_all_it_ever_cost_whichever_labels_it_has(
+    ledger: Ledger, labels: tuple[str, str]
+) -> None:
+    session, task = labels
+    mine, theirs = Tags("p", "a", session=session, task=task), Tags("p", "b", session=session, task=task)
+    spend_money(ledger, 10, at=NOON - timedelta(days=40), tags=mine)
+    spend_money(ledger, 500, at=NOON - timedelta(days=40), tags=theirs)
+    with ledger.write() as connection:
+        roll_up(connection, 10)
+    spend_money(ledger, 20, at=NOON, tags=mine)
+    spend_money(ledger, None, at=NOON, tags=mine)
+    refuse_call(ledger, project="p", agent="a", session=session, task=task)
+    [running] = busiest_sessions(ledger, NOON)
+    assert (running.session, running.task, running.agent) == (session, task, "a")
+    assert (running.calls, running.cost_nano_usd, running.unpriced_calls) == (3, 30, 1)
+    assert (running.last_call_at, sum(running.series)) == (NOON, 20)
 
 
 def test_a_span_holds_its_start_and_not_its_end(ledger: Ledger) -> None:

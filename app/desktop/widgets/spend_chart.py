@@ -1,27 +1,17 @@
-"""The spend graph: a filled line for hours, bars for days; at most five labels an axis, no frame."""
+"""The spend graph. What draws it is loaded once somebody looks: a tray at rest can do without the 40 MB of it."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import pyqtgraph
 from PySide6.QtCore import QEvent
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.core.money import NANO_PER_CENT, format_usd
-from app.desktop.fonts import Size, sized
-from app.desktop.formats import axis_usd, day, spoken_usd, tooltip
-from app.desktop.models.chart_range import ChartRange, Series
-from app.desktop.theme import tokens_of
+from app.desktop.formats import spoken_usd
+from app.desktop.models.chart_range import Series
 
-_LABELS = 5
-_BAR_WIDTH = 0.66
-_HEADROOM = 1.08
-_NICE_STEPS = (1, 2, 5, 10)
-_AXIS_WIDTH = 52
-_BY_DAY = (ChartRange.WEEK, ChartRange.MONTH)
+if TYPE_CHECKING:
+    from app.desktop.widgets.spend_plot import SpendPlot
 
 
 class SpendChart(QWidget):
@@ -29,27 +19,28 @@ class SpendChart(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._series: Series | None = None
-        self._zone = ZoneInfo("UTC")
-        self._plot = pyqtgraph.PlotWidget(background=None)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._plot.setMouseEnabled(x=False, y=False)
-        self._plot.setFrameShape(pyqtgraph.PlotWidget.Shape.NoFrame)
-        self._plot.getPlotItem().getViewBox().setDefaultPadding(0)
-        self._plot.getAxis("left").setWidth(_AXIS_WIDTH)
-        self._plot.scene().sigMouseMoved.connect(self._tell_column)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._plot)
+        self._shown: tuple[Series, ZoneInfo] | None = None
+        self._plot: SpendPlot | None = None
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
 
     def show_series(self, series: Series, zone: ZoneInfo) -> None:
         """Draw this series; nothing is drawn anew when it is the one shown."""
-        if series == self._series:
+        if (series, zone) == self._shown:
             return
-        self._series, self._zone = series, zone
+        self._shown = series, zone
         self.setAccessibleName(f"Spend, {series.range}: {spoken_usd(series.total_nano_usd)}")
         self._draw()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Somebody looks."""
+        if self._plot is None:
+            from app.desktop.widgets.spend_plot import SpendPlot
+
+            self._plot = SpendPlot()
+            self._column.addWidget(self._plot)
+            self._draw()
+        super().showEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         """Draw in another theme's colours."""
@@ -58,80 +49,5 @@ class SpendChart(QWidget):
         super().changeEvent(event)
 
     def _draw(self) -> None:
-        if self._series is None:
-            return
-        tokens = tokens_of(self)
-        costs = [cost for _, cost in self._series.points]
-        self._plot.clear()
-        self._draw_grid(max(costs, default=0))
-        bar = QColor(tokens.bar)
-        places = [float(place) for place in range(len(costs))]
-        if self._series.range in _BY_DAY:
-            self._plot.addItem(
-                pyqtgraph.BarGraphItem(x=places, height=costs, width=_BAR_WIDTH, brush=bar, pen=pyqtgraph.mkPen(None))
-            )
-        else:
-            fill = QColor(bar)
-            fill.setAlphaF(0.16)
-            pen = pyqtgraph.mkPen(bar, width=1.5)
-            self._plot.plot(places, [float(cost) for cost in costs], pen=pen, fillLevel=0.0, brush=fill, antialias=True)
-        self._plot.setXRange(-0.6, len(costs) - 0.4, padding=0)
-        self._label_times()
-
-    def _draw_grid(self, highest: int) -> None:
-        """Hairlines at round amounts, and the amounts beside them."""
-        tokens = tokens_of(self)
-        marks = round_marks(highest)
-        for mark in marks:
-            pen = pyqtgraph.mkPen(QColor(tokens.line if mark == 0 else tokens.grid), width=1)
-            self._plot.addItem(pyqtgraph.InfiniteLine(mark, angle=0, pen=pen))
-        axis = self._plot.getAxis("left")
-        self._dress(axis)
-        axis.setTicks([[(mark, axis_usd(mark)) for mark in marks]])
-        self._plot.setYRange(0, max(marks[-1], highest) * _HEADROOM, padding=0)
-
-    def _label_times(self) -> None:
-        assert self._series is not None
-        starts = [start for start, _ in self._series.points]
-        axis = self._plot.getAxis("bottom")
-        self._dress(axis)
-        axis.setTicks([[(place, self._time_label(starts[place])) for place in label_places(len(starts))]])
-
-    def _dress(self, axis: Any) -> None:
-        axis.setPen(pyqtgraph.mkPen(None))
-        axis.setTextPen(QColor(tokens_of(self).text_3))
-        font: QFont = sized(Size.CAPTION)
-        axis.setStyle(tickLength=0, tickFont=font, tickTextOffset=8, hideOverlappingLabels=False)
-
-    def _time_label(self, start: datetime) -> str:
-        assert self._series is not None
-        local = start.astimezone(self._zone)
-        if self._series.range in _BY_DAY:
-            return day(local)
-        return f"{local:%H:%M}"
-
-    def _tell_column(self, position: Any) -> None:
-        """The amount under the pointer, as a tooltip."""
-        if self._series is None:
-            return
-        place = round(self._plot.getPlotItem().getViewBox().mapSceneToView(position).x())
-        if 0 <= place < len(self._series.points):
-            start, cost = self._series.points[place]
-            self._plot.setToolTip(tooltip(f"{self._time_label(start)}: {format_usd(cost)}"))
-
-
-def round_marks(highest: int) -> list[int]:
-    """At most five round amounts from 0 up to the highest or over it, in nano-dollars."""
-    step = NANO_PER_CENT
-    while True:
-        for nice in _NICE_STEPS:
-            if step * nice * (_LABELS - 1) >= highest:
-                return [step * nice * number for number in range(_LABELS)]
-        step *= 10
-
-
-def label_places(count: int) -> Sequence[int]:
-    """Places of at most five labels, evenly spread from the first on."""
-    if count == 0:
-        return ()
-    return range(0, count, max(1, -(-count // _LABELS)))
+        if self._plot is not None and self._shown is not None:
+            self._plot.show_series(*self._shown)

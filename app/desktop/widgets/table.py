@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.desktop.fonts import MEDIUM, REGULAR, Size, monospace, sized
-from app.desktop.models.rows import Rows
+from app.desktop.models.rows import Column, Rows
 from app.desktop.theme import icon, tokens_of, tokens_of_palette
 
 ROW_HEIGHT = 34
@@ -27,7 +27,7 @@ _MOST_TEXT_WIDTH = 190
 _GIVE_WAY_STEP = 4
 _SLACK = 4  # advances are rounded, and a text that is a fraction too wide would be cut
 _LEAST_SOFT_WIDTH = 72
-_MEASURED_ROWS = 300
+_MEASURED_TEXTS = 300
 _LONGEST_MEASURED = 5
 
 
@@ -70,8 +70,7 @@ class CellDelegate(QStyledItemDelegate):
         """As wide as its text."""
         column = self._rows.columns[index.column()]
         metrics = QFontMetrics(cell_font(column.is_strong, column.is_code))
-        mark = MARK_SIZE + CELL_PAD if column.mark is not None else 0
-        return QSize(metrics.horizontalAdvance(str(index.data())) + 2 * CELL_PAD + mark + _SLACK, ROW_HEIGHT)
+        return QSize(cell_width(column, metrics.horizontalAdvance(str(index.data()))), ROW_HEIGHT)
 
 
 class HeaderView(QHeaderView):
@@ -127,7 +126,7 @@ class Table(QTableView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.horizontalHeader().sectionResized.connect(self._take_width)
         rows.rowsInserted.connect(self._keep_place)
-        for told in (rows.modelReset, rows.rowsInserted, rows.rowsRemoved, rows.dataChanged):
+        for told in (rows.modelReset, rows.dataChanged):  # one of them ends each update
             told.connect(self.fit_columns)
         self.fit_columns()
 
@@ -186,14 +185,12 @@ class Table(QTableView):
 
     def _widest_text(self, number: int) -> int:
         """Of many rows only the longest texts are measured: figures have one width, and measuring all takes long."""
-        count = self._rows.rowCount()
-        if count <= _MEASURED_ROWS:
-            return self.sizeHintForColumn(number)
-        text = self._rows.columns[number].text
-        longest = sorted(range(count), key=lambda row: len(text(self._rows.value(row))))[-_LONGEST_MEASURED:]
-        option = QStyleOptionViewItem()
-        delegate = self.itemDelegate()
-        return max(delegate.sizeHint(option, self._rows.index(row, number)).width() for row in longest)
+        column = self._rows.columns[number]
+        texts = {column.text(self._rows.value(row)) for row in range(self._rows.rowCount())}
+        if len(texts) > _MEASURED_TEXTS:
+            texts = set(sorted(texts, key=len)[-_LONGEST_MEASURED:])
+        metrics = QFontMetrics(cell_font(column.is_strong, column.is_code))
+        return cell_width(column, max(map(metrics.horizontalAdvance, texts), default=0))
 
     def _take_width(self, number: int, _old: int, width: int) -> None:
         """A width that a person drew stays; the column that grows gives and takes the rest."""
@@ -237,6 +234,12 @@ def narrow(widths: list[int], which: list[int], missing: int, least: int) -> int
         widths[widest] -= given
         missing -= given
     return missing
+
+
+def cell_width(column: Column[Any], text_width: int) -> int:
+    """The width of a cell whose text is so wide."""
+    mark = MARK_SIZE + CELL_PAD if column.mark is not None else 0
+    return text_width + 2 * CELL_PAD + mark + _SLACK
 
 
 def cell_font(is_strong: bool, is_code: bool) -> Any:

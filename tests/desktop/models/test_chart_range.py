@@ -5,7 +5,7 @@ import pytest
 
 from app.core.money import NANO_PER_USD
 from app.desktop.models.chart_range import ChartRange, add_up_days, chart_span
-from app.desktop.widgets.spend_chart import label_places, round_marks
+from app.desktop.widgets.spend_plot import label_places, round_marks
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
