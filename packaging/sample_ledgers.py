@@ -112,6 +112,18 @@ def fill_absurd(ledger: Ledger, meter: str) -> None:
         ask(ledger, meter, (tags, "openai", "gpt-9", 0), cap.cap_id, huge // 2, timedelta(minutes=number))
 
 
+def fill_first_key(ledger: Ledger, meter: str) -> None:
+    """One key, kept and tested."""
+    provider_key_store.note_provider_key(ledger, KeyName("anthropic"), NOW)
+    provider_key_store.note_trial(ledger, KeyName("anthropic"), Trial.WORKS, NOW)
+
+
+def fill_first_call(ledger: Ledger) -> None:
+    """One small call, just now."""
+    who = (WORK[0][0], "anthropic", "claude-haiku-4-5")
+    write_call(ledger, LOCKS[-1].instance_id, who, NOW, 4_200_000, random.Random(SEED))
+
+
 def fill_prices(ledger: Ledger, meter: str) -> None:
     """Models without a price, and prices of a person's own of every kind."""
     dice = random.Random(SEED)

@@ -58,6 +58,8 @@ class SampleMachine(MachineCommands):
         """The sample findings."""
         done(FINDINGS)
 
-    def find_agents(self, done: Callable[[list[InstalledAgent]], None], failed: Callable[[AppError], None]) -> None:
+    def find_agents(
+        self, done: Callable[[list[InstalledAgent], frozenset[str]], None], failed: Callable[[AppError], None]
+    ) -> None:
         """The sample agents."""
-        done(AGENTS)
+        done(AGENTS, frozenset({"gemini"}))

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
+from app.desktop.first_run.window import FirstRun
 from app.desktop.models.chart_range import ChartRange
 from app.desktop.models.columns import Clock
 from app.desktop.models.ring_state import RingKind, RingState
@@ -37,7 +39,7 @@ from app.desktop.window import Window
 from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger
 from app.services.settings import Settings, Theme
-from sample_ledgers import NOW, ZONE, fill_absurd, fill_normal, fill_prices, fill_waiting, open_sample
+from sample_ledgers import NOW, ZONE, fill_absurd, fill_first_call, fill_first_key, fill_normal, fill_prices, fill_waiting, open_sample
 from sample_machine import SampleMachine
 
 PATIENCE_S = 30
@@ -78,6 +80,7 @@ def draw_normal(home: Path, folder: Path, suffix: str) -> None:
     draw_popover(full, folder / f"popover-{suffix}.png")
     full.close()
     draw_prices(home, folder, suffix)
+    draw_first_run(home, folder, suffix)
 
 
 def draw_extremes(home: Path, folder: Path, suffix: str) -> None:
@@ -138,6 +141,34 @@ def draw_prices(home: Path, folder: Path, suffix: str) -> None:
     tasks.stop()
     destroy(window)
     ledger.close()
+
+
+def draw_first_run(home: Path, folder: Path, suffix: str) -> None:
+    """Each step of the first run; the last one waiting, and with its call."""
+    ledger = open_sample(home / "first-run", fill_first_key)
+    tasks = Tasks()
+    settings = ledger.path.with_name("settings.json")
+    commands = Commands(ledger, FixedVault({}), tasks, settings, ZONE.key)
+    commands.machine = SampleMachine(ledger, FixedVault({}), tasks, settings)
+    first_run = FirstRun(commands, "bursar", NOW - timedelta(minutes=1))
+    first_run.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
+    first_run.show()
+    for place, name in enumerate(("agents", "keys", "cap", "check")):
+        wait_until(partial(has_come_to, first_run, place))
+        save(first_run, folder / f"first-run-{name}-{suffix}.png")
+        if name != "check":
+            first_run.go_on()
+    fill_first_call(ledger)
+    first_run.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
+    save(first_run, folder / f"first-run-{suffix}.png")
+    tasks.stop()
+    destroy(first_run)
+    ledger.close()
+
+
+def has_come_to(first_run: FirstRun, place: int) -> bool:
+    """Whether this step of the first run is open."""
+    return first_run.place == place
 
 
 def wait_until(is_there: Callable[[], bool]) -> None:

@@ -35,7 +35,7 @@ def show_tray(
     places.keep_log("tray")
     from app.desktop.application import run_desktop  # Qt takes a while to load and the other commands need none of it
 
-    raise typer.Exit(run_desktop(places.ledger_file(), places.read_settings()))
+    raise typer.Exit(run_desktop(places.ledger_file(), places.read_settings(), offers_setup=True))
 
 
 def has_screen() -> bool:

@@ -15,9 +15,11 @@ from app.core.session import SessionId
 from app.core.windows import zone
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
+from app.desktop.first_run.window import FirstRun
 from app.desktop.ledger_feed import LedgerFeed
 from app.desktop.meter_process import MeterKeeper
 from app.desktop.models.columns import Clock
+from app.desktop.models.setup import is_new
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.notifications import Notifier
 from app.desktop.popover import Popover
@@ -33,6 +35,7 @@ from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import Meter
 from app.services.jobs import start_jobs
 from app.services.meter import meter_command
+from app.services.own_command import as_typed, own_command
 from app.services.settings import Settings, settings_zone
 
 NO_TRAY_AFTER_MS = 5_000
@@ -46,12 +49,14 @@ def run_desktop(
     vault: Vault | None = None,
     keeps_meter: bool = True,
     opens_window: bool = False,
+    offers_setup: bool = False,
 ) -> int:
     """Show the tray until it is quit; returns the exit status.
 
     A second start on the same ledger shows the first one's window instead and returns 0. `vault` None means the system
-    keyring. `keeps_meter` False leaves starting and restarting the meter to whoever called. `opens_window` shows the
-    window at once. Raises LedgerError when the ledger cannot be opened.
+    keyring. `offers_setup` shows the first run where the ledger is new. `keeps_meter` False leaves starting and
+    restarting the meter to whoever called. `opens_window` shows the window at once. Raises LedgerError when the ledger
+    cannot be opened.
     """
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
@@ -65,7 +70,9 @@ def run_desktop(
         stack.callback(instance.release)
         ledger = open_ledger(ledger_path)
         stack.callback(ledger.close)
-        desktop = Desktop(app, ledger, settings, vault or KeyringVault(), keeps_meter=keeps_meter)
+        desktop = Desktop(
+            app, ledger, settings, vault or KeyringVault(), keeps_meter=keeps_meter, offers_setup=offers_setup
+        )
         stack.callback(desktop.stop)
         instance.asked.connect(desktop.window.bring_up)
         desktop.start(opens_window=opens_window)
@@ -76,8 +83,9 @@ class Desktop(QObject):
     """All parts of one running tray."""
 
     def __init__(
-        self, app: QApplication, ledger: Ledger, settings: Settings, vault: Vault, *, keeps_meter: bool
-    ) -> None:
+        self, app: QApplication, ledger: Ledger, settings: Settings, vault: Vault, *, keeps_meter: bool,
+        offers_setup: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._app = app
         self._ledger = ledger
@@ -98,6 +106,8 @@ class Desktop(QObject):
         self.tray = Tray(self.commands, self.popover)
         self.notifier = Notifier(self.tasks, self.tray.icon.showMessage, is_on=settings.notifications)
         self._jobs = start_jobs(ledger)
+        self.first_run: FirstRun | None = None
+        self._offers_setup = offers_setup and not settings.is_set_up
         self._snapshot: Snapshot | None = None
         self._trouble = ""
         self._is_stopped = False
@@ -123,6 +133,9 @@ class Desktop(QObject):
         self._jobs.stop()
         self.tasks.stop()
         self.tray.icon.hide()
+        if self.first_run is not None:
+            self.first_run.ended.disconnect(self._end_setup)
+            destroy(self.first_run)
         destroy(self.popover, self.window, self.tray.menu, self.tray)
 
     def open_page(self, name: str) -> None:
@@ -138,6 +151,27 @@ class Desktop(QObject):
         self.window.open_session(one)
         self.window.bring_up()
 
+    def open_setup(self) -> None:
+        """Show the first run, or bring it to the front."""
+        self._offers_setup = False
+        if self.first_run is None:
+            self.first_run = FirstRun(self.commands, as_typed(own_command()), datetime.now(UTC))
+            self.first_run.ended.connect(self._end_setup)
+            if self._snapshot is not None:
+                self.first_run.show_snapshot(self._snapshot)
+        self.first_run.show()
+        self.first_run.raise_()
+        self.first_run.activateWindow()
+
+    def _end_setup(self, page: str) -> None:
+        """It is not shown by itself again."""
+        ended, self.first_run = self.first_run, None
+        if ended is not None:
+            ended.deleteLater()
+        self.commands.change_settings(self.window.settings.show_settings, self._tell_by_tray, is_set_up=True)
+        if page:
+            self.open_page(page)
+
     def _wire(self) -> None:
         self.feed.read.connect(self._show)
         self.feed.alerted.connect(self.notifier.tell_alerts)
@@ -147,6 +181,7 @@ class Desktop(QObject):
         self.window.overview.range_chosen.connect(self.feed.choose_range)
         self.window.refreshed.connect(self.feed.refresh)
         self.window.settings.changed.connect(self._take_settings)
+        self.window.settings.setup_wanted.connect(self.open_setup)
         self.window.retried.connect(self.keeper.start_again)
         self.popover.retried.connect(self.keeper.start_again)
         self.popover.opened.connect(self.open_page)
@@ -165,6 +200,12 @@ class Desktop(QObject):
         if self._snapshot is not None and not self._is_stopped:  # a reading may still be on its way after the end
             for view in (self.tray, self.window, self.popover):
                 view.show_snapshot(self._snapshot)
+            if self.first_run is not None:
+                self.first_run.show_snapshot(self._snapshot)
+            if self._offers_setup:
+                self._offers_setup = False
+                if is_new(self._snapshot):
+                    self.open_setup()
 
     def _see_meter(self, meter: Meter | None) -> None:
         """The keeper acts on every sight; the views are told when it came or went, also without a write."""

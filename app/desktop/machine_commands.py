@@ -14,7 +14,7 @@ from app.desktop.tasks import Tasks
 from app.keys.vault import Vault
 from app.ledger.engine import Ledger
 from app.paths import close_to_others
-from app.services.agents.connecting import CONNECTIONS, Plan
+from app.services.agents.connecting import CONNECTIONS, Plan, is_connected
 from app.services.agents.lasting import connect_agent, disconnect_agent, preview_connection
 from app.services.doctor.agents import InstalledAgent, installed_agents
 from app.services.doctor.examination import examine
@@ -56,9 +56,15 @@ class MachineCommands:
 
         self._lane.run(work, lambda _none: done(), failed)
 
-    def find_agents(self, done: Callable[[list[InstalledAgent]], None], failed: Failed) -> None:
-        """The agents that are installed."""
-        self._lane.run(installed_agents, done, failed)
+    def find_agents(self, done: Callable[[list[InstalledAgent], frozenset[str]], None], failed: Failed) -> None:
+        """The agents that are installed, and the names of those that are connected for good."""
+
+        def work() -> tuple[list[InstalledAgent], frozenset[str]]:
+            found = installed_agents()
+            names = (agent.recipe.name for agent in found)
+            return found, frozenset(name for name in names if is_connected(self._connections, name))
+
+        self._lane.run(work, lambda told: done(*told), failed)
 
     def preview(self, agent: str, done: Callable[[Plan], None], failed: Failed) -> None:
         """What connecting an agent for good would change."""

@@ -34,6 +34,7 @@ class Settings:
     """All settings, each with its default.
 
     Ports: 0 means any free one. `time_zone` is an IANA name; empty means the machine's (see `settings_zone`).
+    `is_set_up`: the first run was gone through or skipped.
     `upstreams` maps a provider to the base URL its calls go to instead of its own. `private_destinations` are places
     (`gitlab.internal:443`) on this machine or its network that the forward proxy may reach. `listen` is where agents of
     containers and other machines reach the meter (`172.17.0.1:8443`; empty: nowhere), `listen_names` what they call it,
@@ -45,6 +46,7 @@ class Settings:
     forward_port: int = 8788
     theme: Theme = Theme.SYSTEM
     time_zone: str = ""
+    is_set_up: bool = False
     notifications: bool = True
     upstreams: Mapping[str, str] = field(default_factory=dict)
     private_destinations: tuple[str, ...] = ()
@@ -198,6 +200,7 @@ _CHECKS = {
     "forward_port": _check_port,
     "theme": _check_theme,
     "time_zone": _check_zone,
+    "is_set_up": _check_switch,
     "notifications": _check_switch,
     "upstreams": _check_upstreams,
     "private_destinations": _check_places,

@@ -8,6 +8,7 @@ from app.desktop.commands import Commands
 from app.desktop.fonts import Size
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.pages.page import MARGIN, Page
+from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Choice, Tick
 from app.desktop.widgets.ground import scrolling
 from app.desktop.widgets.text import Text, heading
@@ -21,6 +22,7 @@ class SettingsPage(Page):
     """General, Notifications and Network. `changed` tells the settings after each change that was written."""
 
     changed = Signal(object)
+    setup_wanted = Signal()
 
     def __init__(self, commands: Commands, settings: Settings) -> None:
         super().__init__("Settings")
@@ -28,6 +30,7 @@ class SettingsPage(Page):
         self._settings = settings
         self.theme, self.notifications = Choice(), Tick("Tell me at alert levels and when an agent waits")
         self.gateway_port, self.forward_port = QLineEdit(), QLineEdit()
+        self.setup_button = button("Set up again…", self.setup_wanted.emit)
         self._listens = Text("", ink="text_2")
         self._name_controls()
         self._fill(settings)
@@ -41,6 +44,11 @@ class SettingsPage(Page):
         """Say where the meter listens now."""
         meter = snapshot.meter
         self._listens.setText(f"{meter.gateway_url} and {meter.forward_url}" if meter else "The meter is not running")
+
+    def show_settings(self, settings: Settings) -> None:
+        """Show these: they were changed elsewhere."""
+        self._settings = settings
+        self._fill(settings)
 
     def _change_port(self, name: str, field: QLineEdit) -> None:
         text = field.text().strip()
@@ -87,6 +95,7 @@ class SettingsPage(Page):
         rows: tuple[tuple[str, QWidget | None], ...] = (
             ("General", None),
             ("Theme", self.theme),
+            ("First run", self.setup_button),
             ("Notifications", None),
             ("At caps", self.notifications),
             ("Network", None),

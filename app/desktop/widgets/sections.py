@@ -3,17 +3,17 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.money import UNKNOWN
-from app.desktop.fonts import MEDIUM, SEMIBOLD, Size, monospace
+from app.desktop.fonts import MEDIUM, SEMIBOLD, Size
 from app.desktop.formats import plural, rate, sum_text
 from app.desktop.models.cap_view import cap_views
 from app.desktop.models.snapshot import Snapshot, agent_word
 from app.desktop.widgets.bars import Sparkline
 from app.desktop.widgets.buttons import IconButton, button
 from app.desktop.widgets.cap_row import CapRow
+from app.desktop.widgets.command_line import CommandLine
 from app.desktop.widgets.ground import Ground
 from app.desktop.widgets.text import ElidedText, Figure, Text
 from app.ledger.cap_store import Level
@@ -114,16 +114,7 @@ def empty_section() -> QWidget:
     column.addWidget(Text("No calls yet", size=Size.SECTION, weight=SEMIBOLD))
     said = "Start an agent through Bursar and its first call shows here within a second."
     column.addWidget(Text(said, ink="text_2", wraps=True))
-    command = QLineEdit(FIRST_COMMAND)
-    command.setReadOnly(True)
-    command.setFont(monospace())
-    command.setAccessibleName("Command that starts an agent through Bursar")
-    row = QHBoxLayout()
-    row.setSpacing(8)
-    row.addWidget(command, 1)
-    copy = button("Copy", lambda: QGuiApplication.clipboard().setText(FIRST_COMMAND), name="Copy the command")
-    row.addWidget(copy)
-    column.addLayout(row)
+    column.addWidget(CommandLine(FIRST_COMMAND, name="Command that starts an agent through Bursar"))
     return box
 
 

@@ -41,8 +41,10 @@ class Recipe:
     `variables`: what it needs beyond what every program is given; templates for `Connection.fill`. `removed`: inherited
     variables that would go first. `joined_settings`: variables holding a JSON object that ours is put into.
     `arguments`: put right after the program's name. `names_session`: it tells its session on the wire by itself.
-    `bypasses`: variables that, when set, send its calls elsewhere than to its base URL. `unmetered`: why nothing of it
-    can be metered; `note`: what a person has to do themselves. Both are whole sentences, or empty.
+    `bypasses`: variables that, when set, send its calls elsewhere than to its base URL. `provider`: the one its models
+    are of, empty where it has those of many. `own_login`: variables with which it keeps a login of its own and is
+    metered all the same; templates too. `unmetered`: why nothing of it can be metered; `note`: what a person has to do
+    themselves. Both are whole sentences, or empty.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Recipe:
     arguments: tuple[str, ...] = ()
     names_session: bool = False
     bypasses: tuple[str, ...] = ()
+    provider: str = ""
+    own_login: Mapping[str, str] = field(default_factory=dict)
     unmetered: str = ""
     note: str = ""
 

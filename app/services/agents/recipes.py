@@ -33,6 +33,8 @@ CLAUDE_CODE = Recipe(
     name="claude-code",
     title="Claude Code",
     programs=("claude",),
+    provider="anthropic",
+    own_login={"ANTHROPIC_BASE_URL": "$anthropic", "ANTHROPIC_CUSTOM_HEADERS": "x-bursar-key: $token"},
     # It asks before it uses an API key of the environment, but not before it uses a bearer token.
     # With the hints it says what each request is for, as it does by itself when it calls Anthropic directly.
     variables={"ANTHROPIC_AUTH_TOKEN": "$token", "CLAUDE_CODE_GATEWAY_HINT_HEADERS": "1"},
@@ -49,6 +51,7 @@ CODEX = Recipe(
     name="codex",
     title="Codex CLI",
     programs=("codex",),
+    provider="openai",
     # It ignores OPENAI_BASE_URL and reads the address from its settings only.
     arguments=("-c", 'openai_base_url="$openai"'),
     names_session=True,
@@ -57,6 +60,7 @@ GEMINI_CLI = Recipe(
     name="gemini",
     title="Gemini CLI",
     programs=("gemini",),
+    provider="google",
     removed=("GOOGLE_API_KEY",),  # beside the other one it is warned of at every start
     bypasses=("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"),
     # With a base URL and no choice in its settings, `gemini -p` ends with "Invalid auth method selected"; no variable
