@@ -39,7 +39,17 @@ from app.desktop.window import Window
 from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger
 from app.services.settings import Settings, Theme
-from sample_ledgers import NOW, ZONE, fill_absurd, fill_first_call, fill_first_key, fill_normal, fill_prices, fill_waiting, open_sample
+from sample_ledgers import (
+    NOW,
+    ZONE,
+    fill_absurd,
+    fill_first_call,
+    fill_first_key,
+    fill_normal,
+    fill_prices,
+    fill_waiting,
+    open_sample,
+)
 from sample_machine import SampleMachine
 
 PATIENCE_S = 30
