@@ -37,6 +37,7 @@ from app.services.jobs import start_jobs
 from app.services.meter import meter_command
 from app.services.own_command import as_typed, own_command
 from app.services.settings import Settings, settings_zone
+from app.services.told import NAME as TOLD_NAME
 
 NO_TRAY_AFTER_MS = 5_000
 _NO_TRAY = "This desktop has no tray. Bursar stays here and tells you by notification."
@@ -93,7 +94,6 @@ class Desktop(QObject):
         self._theme = ThemeSwitch(app, settings.theme)
         self.tasks = Tasks()
         self.commands = Commands(ledger, vault, self.tasks, paths.settings_path(), time_zone.key)
-        self.feed = LedgerFeed(ledger, time_zone)
         log_file = paths.log_folder() / "meter-start.log"
         self.keeper = MeterKeeper(meter_command(settings, ledger.path), log_file)
         self._presence = attend_keeper(ledger, settings.gateway_port) if keeps_meter else None
@@ -104,7 +104,9 @@ class Desktop(QObject):
         self.window = Window(self.commands, settings, time_zone, clock, state)
         self.popover = Popover(self.commands)
         self.tray = Tray(self.commands, self.popover)
-        self.notifier = Notifier(self.tasks, self.tray.icon.showMessage, is_on=settings.notifications)
+        told_file = ledger.path.with_name(TOLD_NAME)
+        self.notifier = Notifier(self.tasks, self.commands, self.tray.icon.showMessage, settings, told_file)
+        self.feed = LedgerFeed(ledger, time_zone, told_until=self.notifier.told.alert_id)
         self._jobs = start_jobs(ledger)
         self.first_run: FirstRun | None = None
         self._offers_setup = offers_setup and not settings.is_set_up
@@ -131,6 +133,7 @@ class Desktop(QObject):
             self._presence.release()
         self.feed.stop()
         self._jobs.stop()
+        self.notifier.stop()
         self.tasks.stop()
         self.tray.icon.hide()
         if self.first_run is not None:
@@ -175,6 +178,8 @@ class Desktop(QObject):
     def _wire(self) -> None:
         self.feed.read.connect(self._show)
         self.feed.alerted.connect(self.notifier.tell_alerts)
+        self.notifier.opened.connect(self.open_page)
+        self.tray.icon.messageClicked.connect(self.notifier.open_last)
         self.feed.meter_seen.connect(self._see_meter)
         self.feed.failed.connect(self.window.show_failure)
         self.keeper.changed.connect(self._show_trouble)
@@ -193,11 +198,11 @@ class Desktop(QObject):
 
     def _show(self, snapshot: Snapshot) -> None:
         self._snapshot = replace(snapshot, trouble=self._trouble)
-        self.notifier.tell_waiting(self._snapshot)
         self._render()
 
     def _render(self) -> None:
         if self._snapshot is not None and not self._is_stopped:  # a reading may still be on its way after the end
+            self.notifier.follow(self._snapshot)
             for view in (self.tray, self.window, self.popover):
                 view.show_snapshot(self._snapshot)
             if self.first_run is not None:
@@ -222,7 +227,7 @@ class Desktop(QObject):
 
     def _take_settings(self, settings: Settings) -> None:
         self._theme.choose(settings.theme)
-        self.notifier.is_on = settings.notifications
+        self.notifier.take_settings(settings)
 
     def _tell_by_tray(self, error: AppError) -> None:
         self.tray.icon.showMessage(error.title, error.message)

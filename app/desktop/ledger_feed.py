@@ -32,7 +32,8 @@ _LOG = logging.getLogger(__name__)
 
 class LedgerFeed(QObject):
     """Signals, all delivered in the receiver's thread: `read` with a Snapshot, `alerted` with a list of Alert,
-    `meter_seen` with a Meter or None twice a second, `failed` with a LedgerError (the last snapshot stays true)."""
+    `meter_seen` with a Meter or None twice a second, `failed` with a LedgerError (the last snapshot stays true). Alerts
+    after `told_until` are told; None begins with those that come."""
 
     read = Signal(object)
     alerted = Signal(object)
@@ -40,12 +41,14 @@ class LedgerFeed(QObject):
     failed = Signal(object)
 
     def __init__(
-        self, ledger: Ledger, zone: ZoneInfo, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+        self, ledger: Ledger, zone: ZoneInfo, *, now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        told_until: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._ledger = ledger
         self._zone = zone
         self._now = now
+        self._told_until = told_until
         self._range = ChartRange.MONTH
         self._wanted = threading.Event()
         self._stopping = threading.Event()
@@ -73,7 +76,7 @@ class LedgerFeed(QObject):
 
     def _watch(self) -> None:
         watch: ChangeWatch | None = None
-        last_alert: int | None = None
+        last_alert = self._told_until
         read_at = looked_at = -READ_AT_LEAST_EVERY_S
         rests_until = 0.0
         while not self._stopping.wait(LOOK_EVERY_S):

@@ -3,93 +3,183 @@
 Qt's tray message is not used on Linux: while it stands, the tray shows the message's icon in the place of the ring.
 """
 
-import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
 
-from app.core.money import format_usd
-from app.desktop.models.approval_view import up_to, waiting_groups
+from PySide6.QtCore import QObject, Signal
+
+from app.core.errors import AppError
+from app.desktop.commands import Commands
+from app.desktop.models.notice import (
+    WAITING_SLOT,
+    Act,
+    Notice,
+    NoticeKind,
+    alert_notices,
+    is_quiet,
+    meter_back_notice,
+    meter_notice,
+    trouble_notice,
+    waiting_notice,
+)
 from app.desktop.models.snapshot import Snapshot
+from app.desktop.notification_bus import NotificationBus
 from app.desktop.tasks import Tasks
 from app.ledger.alert_store import Alert
+from app.services.settings import Settings
+from app.services.told import load_told, save_told
 
-_LOG = logging.getLogger(__name__)
-_WAITING_SLOT = "waiting"
+ALERTS_COUNT_FOR = timedelta(hours=24)
+"""What a cap reached while no tray ran is told, unless it is older."""
 
 type Show = Callable[[str, str], None]
 
 
-class Notifier:
-    """Tells each thing once. `fallback` shows a title and a body where there is no notification service."""
+class Notifier(QObject):
+    """Tells each thing once, also over restarts. `fallback` shows a title and a body where there is no notification
+    service. `opened` asks for a page of the window."""
 
-    def __init__(self, tasks: Tasks, fallback: Show, *, is_on: bool) -> None:
-        self.is_on = is_on
-        self._tasks = tasks
+    opened = Signal(str)
+    _chosen = Signal(int, str)
+
+    def __init__(self, tasks: Tasks, commands: Commands, fallback: Show, settings: Settings, told_file: Path) -> None:
+        super().__init__()
+        self._lane = tasks.lane()
+        self._commands = commands
         self._fallback = fallback
-        self._told_waiting: frozenset[str] = frozenset()
-        self._replaces: dict[str, int] = {}
+        self._settings = settings
+        self._file = told_file
+        self.told = load_told(told_file)
+        self._held: list[Alert] = []
+        self._snapshot: Snapshot | None = None
+        self._shown: dict[str, int] = {}
+        self._notices: dict[int, Notice] = {}
+        self._last: Notice | None = None
+        self._bus = NotificationBus(self._chosen.emit)
+        self._chosen.connect(self._act)
+
+    def take_settings(self, settings: Settings) -> None:
+        """Go by these from now on."""
+        self._settings = settings
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Tell what is new in this reading: calls that wait, the meter gone or back, alerts whose quiet hours end."""
+        self._snapshot = snapshot
+        self._tell_waiting(snapshot)
+        self._tell_meter(snapshot)
+        if self._held and not self._is_quiet(snapshot.read_at):
+            held, self._held = self._held, []
+            self._tell_alerts(held)
 
     def tell_alerts(self, alerts: list[Alert]) -> None:
-        """Alert levels that were just reached; of several for one window only the highest."""
-        highest = {(alert.cap_id, alert.window_key): alert for alert in alerts}
-        for alert in highest.values():
-            spent = f"{format_usd(alert.spent_nano_usd)} of {format_usd(alert.limit_nano_usd)}."
-            self._show(f"{alert.cap_name} is at {alert.percent}%", spent, slot=f"{alert.cap_id} {alert.window_key}")
+        """Alert levels that were reached since the last ones; held back in quiet hours."""
+        if alerts and self._is_quiet(alerts[-1].told_at):
+            self._held += alerts
+        elif alerts:
+            self._tell_alerts(alerts)
 
-    def tell_waiting(self, snapshot: Snapshot) -> None:
-        """Calls that began to wait since the last time."""
+    def open_last(self) -> None:
+        """The tray's own message was clicked: go where the last notification leads."""
+        if self._last is not None:
+            self.opened.emit(self._last.page)
+
+    def stop(self) -> None:
+        """Keep what was told, take away a question whose buttons nobody would hear any more, and leave the bus. Waits
+        for what is just being shown. Safe to call twice."""
+        self._lane.stop()
+        save_told(self._file, self.told)
+        shown = self._shown.pop(WAITING_SLOT, None)
+        if shown is not None:
+            self._bus.withdraw(shown)
+        self._bus.stop()
+
+    def _tell_alerts(self, alerts: list[Alert]) -> None:
+        fresh = [alert for alert in alerts if self._is_recent(alert)]
+        for notice in alert_notices(fresh, self._snapshot):
+            self._show(notice)
+        newest = max(alert.alert_id for alert in alerts)
+        self._note(alert_id=max(newest, self.told.alert_id or 0))
+
+    def _is_recent(self, alert: Alert) -> bool:
+        return self._snapshot is None or self._snapshot.read_at - alert.told_at <= ALERTS_COUNT_FOR
+
+    def _tell_waiting(self, snapshot: Snapshot) -> None:
         waiting = frozenset(approval.approval_id for approval in snapshot.waiting)
-        fresh, self._told_waiting = waiting - self._told_waiting, waiting
-        if not fresh:
-            return
-        groups = waiting_groups(snapshot)
-        if len(snapshot.waiting) == 1:
-            ask = snapshot.waiting[0]
-            body = f"{ask.cap_name} has too little left. Next call: {up_to(ask.worst_nano_usd)}."
-            self._show(f"{groups[0].agent} waits for you", body, slot=_WAITING_SLOT)
-        else:
-            sessions = "1 session" if len(groups) == 1 else f"{len(groups)} sessions"
-            self._show(
-                f"{len(snapshot.waiting)} calls wait in {sessions}", "Open Bursar to answer.", slot=_WAITING_SLOT
-            )
+        fresh = waiting - self.told.waiting
+        if fresh:
+            self._show(waiting_notice(snapshot))
+        elif not waiting:
+            self._withdraw(WAITING_SLOT)
+        if waiting != self.told.waiting:
+            self._note(waiting=waiting)
 
-    def _show(self, title: str, body: str, *, slot: str) -> None:
-        if not self.is_on:
+    def _tell_meter(self, snapshot: Snapshot) -> None:
+        """Its return is told only where its end was."""
+        if snapshot.trouble and not self.told.meter_stopped and self._wants(NoticeKind.METER):
+            self._show(meter_notice(snapshot.trouble))
+            self._note(meter_stopped=True)
+        elif not snapshot.trouble and snapshot.meter is not None and self.told.meter_stopped:
+            self._show(meter_back_notice())
+            self._note(meter_stopped=False)
+
+    def _show(self, notice: Notice) -> None:
+        if not self._wants(notice.kind):
             return
+        self._last = notice
         if sys.platform != "linux":
-            self._fallback(title, body)
+            self._fallback(notice.title, notice.body)
             return
-        replaces = self._replaces.get(slot, 0)
+        slot = notice.slot
 
         def done(shown: int | None) -> None:
             if shown is None:
-                self._fallback(title, body)
+                self._fallback(notice.title, notice.body)
             else:
-                self._replaces[slot] = shown
+                self._notices.pop(self._shown.get(slot, 0), None)
+                self._shown[slot] = shown
+                self._notices[shown] = notice
 
-        self._tasks.run(lambda: _notify(title, body, replaces), done)
+        self._lane.run(lambda: self._bus.show(notice, self._shown.get(slot, 0)), done)
 
+    def _withdraw(self, slot: str) -> None:
+        shown = self._shown.pop(slot, None)
+        if shown is not None:
+            self._notices.pop(shown, None)
+            self._lane.run(lambda: self._bus.withdraw(shown), lambda _none: None)
 
-def _notify(title: str, body: str, replaces: int) -> int | None:
-    """Show it by the session bus. Returns the notification's id, None where no service answers."""
-    from jeepney import DBusAddress, new_method_call  # not installed, and not needed, elsewhere than on Linux
-    from jeepney.io.blocking import open_dbus_connection
-    from jeepney.wrappers import unwrap_msg
+    def _act(self, shown: int, key: str) -> None:
+        """A person chose something on one of ours."""
+        notice = self._notices.get(shown)
+        if notice is None:
+            return
+        if notice.approval is not None and key == Act.APPROVE:
+            self._commands.approve(notice.approval, self._tell_error)
+        elif notice.approval is not None and key == Act.REFUSE:
+            self._commands.refuse((notice.approval,), self._tell_error)
+        elif notice.page:
+            self.opened.emit(notice.page)
 
-    service = DBusAddress(
-        "/org/freedesktop/Notifications", bus_name="org.freedesktop.Notifications",
-        interface="org.freedesktop.Notifications",
-    )  # fmt: skip
-    arguments: tuple[object, ...] = ("Bursar", replaces, "", title, _plain(body), [], {}, -1)
-    try:
-        with open_dbus_connection(bus="SESSION") as connection:
-            call = new_method_call(service, "Notify", "susssasa{sv}i", arguments)
-            return int(unwrap_msg(connection.send_and_get_reply(call, timeout=2))[0])
-    except Exception as error:  # noqa: BLE001 - no bus, no service, a service's own error: all mean "not by this way"
-        _LOG.info("no notification service answers (%s)", type(error).__name__)
-        return None
+    def _tell_error(self, error: AppError) -> None:
+        self._show(trouble_notice(error.title, error.message))
 
+    def _wants(self, kind: NoticeKind) -> bool:
+        settings = self._settings
+        wanted = {
+            NoticeKind.CAP: settings.notify_caps,
+            NoticeKind.WAITING: settings.notify_waiting,
+            NoticeKind.METER: settings.notify_meter,
+            NoticeKind.TROUBLE: True,
+        }
+        return settings.notifications and wanted[kind]
 
-def _plain(body: str) -> str:
-    """Services may read the body as markup, and agents choose the names in it."""
-    return body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    def _is_quiet(self, moment: datetime) -> bool:
+        zone: tzinfo | None = None if self._snapshot is None else self._snapshot.zone
+        return is_quiet(moment.astimezone(zone), self._settings.quiet_from, self._settings.quiet_to)
+
+    def _note(self, **changes: object) -> None:
+        self.told = replace(self.told, **changes)  # type: ignore[arg-type]  # the callers name fields
+        told = self.told
+        self._lane.run(lambda: save_told(self._file, told), lambda _none: None)

@@ -18,6 +18,7 @@ from app.core.windows import zone
 from app.whole_file import write_whole
 
 MAX_PORT = 65_535
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 _PLACE = re.compile(r"\S+:[1-9]\d{0,4}")
 
 
@@ -34,7 +35,8 @@ class Settings:
     """All settings, each with its default.
 
     Ports: 0 means any free one. `time_zone` is an IANA name; empty means the machine's (see `settings_zone`).
-    `is_set_up`: the first run was gone through or skipped.
+    `is_set_up`: the first run was gone through or skipped. `notifications` is the switch over the three `notify_…`;
+    from `quiet_from` to `quiet_to` (`22:00`, `07:00`; empty: never) those of caps are held.
     `upstreams` maps a provider to the base URL its calls go to instead of its own. `private_destinations` are places
     (`gitlab.internal:443`) on this machine or its network that the forward proxy may reach. `listen` is where agents of
     containers and other machines reach the meter (`172.17.0.1:8443`; empty: nowhere), `listen_names` what they call it,
@@ -48,6 +50,11 @@ class Settings:
     time_zone: str = ""
     is_set_up: bool = False
     notifications: bool = True
+    notify_caps: bool = True
+    notify_waiting: bool = True
+    notify_meter: bool = True
+    quiet_from: str = ""
+    quiet_to: str = ""
     upstreams: Mapping[str, str] = field(default_factory=dict)
     private_destinations: tuple[str, ...] = ()
     listen: str = ""
@@ -160,6 +167,11 @@ def _check_switch(name: str, value: object) -> None:
         raise InvalidInput(name, f"“{name}” must be true or false.")
 
 
+def _check_clock(name: str, value: object) -> None:
+    if not isinstance(value, str) or (value and not _CLOCK.fullmatch(value)):
+        raise InvalidInput(name, f"“{name}” must be a time of day like 22:00, or empty.")
+
+
 def _check_upstreams(name: str, value: object) -> None:
     if not isinstance(value, Mapping) or not all(_is_base_url(url) for url in value.values()):
         raise InvalidInput(name, f"“{name}” must map a provider to a base URL that begins with http:// or https://.")
@@ -202,6 +214,11 @@ _CHECKS = {
     "time_zone": _check_zone,
     "is_set_up": _check_switch,
     "notifications": _check_switch,
+    "notify_caps": _check_switch,
+    "notify_waiting": _check_switch,
+    "notify_meter": _check_switch,
+    "quiet_from": _check_clock,
+    "quiet_to": _check_clock,
     "upstreams": _check_upstreams,
     "private_destinations": _check_places,
     "listen": _check_text,

@@ -1,4 +1,7 @@
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -6,60 +9,295 @@ from pytestqt.qtbot import QtBot
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
+from app.desktop.commands import Commands
+from app.desktop.ledger_feed import LedgerFeed
 from app.desktop.models.chart_range import ChartRange
+from app.desktop.models.snapshot import Snapshot
 from app.desktop.notifications import Notifier
 from app.desktop.reading import read_snapshot
 from app.desktop.tasks import Tasks
-from app.ledger import cap_store
+from app.ledger import approval_store, cap_store
 from app.ledger.alert_store import Alert
 from app.ledger.engine import Ledger
+from app.services.settings import Settings
+from app.services.told import Told, load_told
 from tests.desktop.conftest import ZONE, Scribe
+from tests.notification_service import NotificationService, running_notification_service
 
-Shown = list[tuple[str, str]]
+Fallen = list[tuple[str, str]]
+Start = Callable[..., Notifier]
 
 
-def alert(percent: int) -> Alert:
+def alert(number: int, percent: int = 80, *, cap: str = "c", at: datetime | None = None) -> Alert:
     usd = NANO_PER_USD
-    return Alert(1, "c", "Claude Code, this month", "2026-11", percent, 120 * usd, 150 * usd, datetime.now(UTC))
+    told_at = at or datetime.now(UTC)
+    return Alert(number, cap, "Claude Code, this month", "2026-11", percent, 120 * usd, 150 * usd, told_at)
+
+
+def reading(ledger: Ledger, **changes: object) -> Snapshot:
+    found = read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE)
+    return replace(found, **changes)  # type: ignore[arg-type]  # the callers name fields
 
 
 @pytest.fixture
-def shown() -> Shown:
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[NotificationService]:
+    with running_notification_service(monkeypatch) as running:
+        yield running
+
+
+@pytest.fixture
+def fallen() -> Fallen:
+    """What the tray's own message had to show."""
     return []
 
 
 @pytest.fixture
-def notifier(tasks: Tasks, shown: Shown, monkeypatch: pytest.MonkeyPatch) -> Notifier:
-    """One on a desktop without a session bus, where the tray's own message is what is left."""
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
-    return Notifier(tasks, lambda title, body: shown.append((title, body)), is_on=True)
+def start(tasks: Tasks, commands: Commands, fallen: Fallen, tmp_path: Path) -> Iterator[Start]:
+    """Starts a notifier, as a tray does."""
+    made: list[Notifier] = []
+
+    def begin(settings: Settings = Settings()) -> Notifier:  # noqa: B008 - it is frozen
+        told = tmp_path / "told.json"
+        made.append(Notifier(tasks, commands, lambda title, body: fallen.append((title, body)), settings, told))
+        return made[-1]
+
+    yield begin
+    for notifier in made:
+        notifier.stop()
 
 
-def test_an_alert_is_told_in_words(qtbot: QtBot, notifier: Notifier, shown: Shown) -> None:
-    notifier.tell_alerts([alert(50), alert(80)])
-    qtbot.waitUntil(lambda: bool(shown))
-    assert shown == [("Claude Code, this month is at 80%", "$120.00 of $150.00.")]
-
-
-def test_waiting_calls_are_told_once(
-    qtbot: QtBot, notifier: Notifier, shown: Shown, ledger: Ledger, scribe: Scribe
-) -> None:
+@pytest.fixture
+def used_up(ledger: Ledger, scribe: Scribe) -> None:
     cap_store.add_cap(
         ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.DAY, limit_nano_usd=1, time_zone="UTC"
     )
     scribe.ask(NANO_PER_USD)
+
+
+def test_an_alert_is_shown_by_the_service_without_a_sound(
+    qtbot: QtBot, start: Start, service: NotificationService
+) -> None:
+    notifier = start()
+    notifier.tell_alerts([alert(1, 50), alert(2, 80)])
+    qtbot.waitUntil(lambda: bool(service.shown))
+    (shown,) = service.shown
+    assert (shown.title, shown.body) == ("Claude Code is at 80% this month", "$120.00 of $150.00.")
+    assert shown.labels == ["Open"]
+    assert shown.hints["suppress-sound"] is True
+    qtbot.waitUntil(lambda: bool(notifier._notices))
+    with qtbot.waitSignal(notifier.opened) as opened:
+        service.press(shown.number, "default")
+    assert opened.args == ["Caps"]
+
+
+def test_the_next_level_of_a_cap_takes_the_place_of_the_one_before(
+    qtbot: QtBot, start: Start, service: NotificationService
+) -> None:
+    notifier = start()
+    notifier.tell_alerts([alert(1, 80)])
+    qtbot.waitUntil(lambda: bool(notifier._shown))
+    notifier.tell_alerts([alert(2, 100), alert(3, 80, cap="another")])
+    qtbot.waitUntil(lambda: len(service.shown) == 3)
+    assert [one.replaces for one in service.shown] == [0, service.shown[0].number, 0]
+
+
+@pytest.mark.usefixtures("used_up")
+@pytest.mark.parametrize(
+    ("key", "state"),
+    [("approve", approval_store.ApprovalState.APPROVED), ("refuse", approval_store.ApprovalState.REFUSED)],
+)
+def test_a_call_that_waits_is_answered_from_its_notification(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger, key: str,
+    state: approval_store.ApprovalState,
+) -> None:  # fmt: skip
+    notifier = start()
+    notifier.follow(reading(ledger))
+    qtbot.waitUntil(lambda: bool(notifier._notices))
+    (shown,) = service.shown
+    assert (shown.title, shown.labels) == ("Claude Code waits for you", ["Approve once", "Refuse", "Open"])
+    service.press(shown.number, key)
+    qtbot.waitUntil(lambda: approval_store.waiting(ledger) == [])
+    assert approval_store.answered(ledger)[0].state is state
+    notifier.follow(reading(ledger))
+    qtbot.waitUntil(lambda: service.withdrawn == [shown.number])
+
+
+@pytest.mark.usefixtures("used_up")
+def test_an_answer_that_comes_too_late_is_told(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger
+) -> None:
+    notifier = start()
+    notifier.follow(reading(ledger))
+    qtbot.waitUntil(lambda: bool(notifier._notices))
+    approval_store.refuse(ledger, approval_store.waiting(ledger)[0].approval_id, by="somebody")
+    service.press(service.shown[0].number, "approve")
+    qtbot.waitUntil(lambda: len(service.shown) == 2)
+    assert service.shown[1].title
+
+
+@pytest.mark.usefixtures("used_up")
+def test_more_that_wait_take_the_place_of_the_first(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger, scribe: Scribe
+) -> None:
+    notifier = start()
     for _ in range(2):
-        notifier.tell_waiting(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE))
-    qtbot.waitUntil(lambda: bool(shown))
+        notifier.follow(reading(ledger))
+    qtbot.waitUntil(lambda: bool(notifier._shown))
     scribe.ask(NANO_PER_USD, tags=Tags(agent="Codex", session="s-2"))
-    notifier.tell_waiting(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE))
-    qtbot.waitUntil(lambda: len(shown) == 2)
-    assert [title for title, _ in shown] == ["Claude Code waits for you", "2 calls wait in 2 sessions"]
-    assert shown[0][1] == "Everything, today has too little left. Next call: up to $1.00."
+    notifier.follow(reading(ledger))
+    qtbot.waitUntil(lambda: len(service.shown) == 2)
+    first, second = service.shown
+    assert (second.title, second.replaces) == ("2 calls wait in 2 sessions", first.number)
 
 
-def test_nothing_is_told_when_switched_off(notifier: Notifier, shown: Shown, tasks: Tasks) -> None:
-    notifier.is_on = False
+@pytest.mark.usefixtures("used_up")
+def test_a_tray_that_is_started_again_repeats_nothing(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger, tmp_path: Path
+) -> None:
+    first = start()
+    first.follow(reading(ledger, trouble="Another program uses port 8787."))
+    first.tell_alerts([alert(7)])
+    qtbot.waitUntil(lambda: len(first._shown) == 3)
+    waiting = first._shown["waiting"]
+    first.stop()
+    assert service.withdrawn == [waiting]
+    told = load_told(tmp_path / "told.json")
+    assert (told.alert_id, len(told.waiting), told.meter_stopped) == (7, 1, True)
+
+    second = start()
+    assert second.told == told
+    second.follow(reading(ledger, trouble="Another program uses port 8787."))
+    second.follow(reading(ledger))
+    qtbot.waitUntil(lambda: len(service.shown) == 4)
+    assert service.shown[-1].title == "It runs again"
+
+
+def test_its_return_is_told_only_where_its_end_was(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger, scribe: Scribe
+) -> None:
+    notifier = start(replace(Settings(), notify_meter=False))
+    notifier.follow(reading(ledger, trouble="It ended by itself."))
+    notifier.take_settings(Settings())
+    notifier.follow(reading(ledger))
+    notifier.tell_alerts([alert(1)])
+    qtbot.waitUntil(lambda: bool(service.shown))
+    assert [one.title for one in service.shown] == ["Claude Code is at 80% this month"]
+
+
+def test_the_meters_end_is_told_once_and_leads_to_the_doctor(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger
+) -> None:
+    notifier = start()
+    for _ in range(3):
+        notifier.follow(reading(ledger, trouble="Another program uses port 8787."))
+    qtbot.waitUntil(lambda: bool(notifier._notices))
+    (shown,) = service.shown
+    assert (shown.title, shown.labels) == ("The meter stopped", ["Open Doctor"])
+    with qtbot.waitSignal(notifier.opened) as opened:
+        service.press(shown.number, "open")
+    assert opened.args == ["Doctor"]
+
+
+@pytest.mark.usefixtures("used_up")
+def test_quiet_hours_hold_caps_but_not_who_waits_nor_the_meter(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger
+) -> None:
+    night = datetime(2026, 11, 20, 23, tzinfo=UTC)
+    notifier = start(replace(Settings(), quiet_from="22:00", quiet_to="07:00"))
+    notifier.follow(reading(ledger, read_at=night, trouble="Another program uses port 8787."))
+    notifier.tell_alerts([alert(4, at=night)])
+    notifier.follow(reading(ledger, read_at=night + timedelta(hours=1), trouble="Another program uses port 8787."))
+    qtbot.waitUntil(lambda: len(service.shown) == 2)
+    assert notifier.told.alert_id is None
+    morning = night + timedelta(hours=8, minutes=1)
+    notifier.follow(reading(ledger, read_at=morning, trouble="Another program uses port 8787."))
+    qtbot.waitUntil(lambda: len(service.shown) == 3)
+    assert service.shown[-1].title == "Claude Code is at 80% this month"
+    assert notifier.told.alert_id == 4
+
+
+def test_what_was_reached_long_before_the_tray_is_not_told(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger
+) -> None:
+    notifier = start()
+    notifier.follow(reading(ledger))
+    notifier.tell_alerts([alert(1, at=datetime.now(UTC) - timedelta(days=2)), alert(2, 90, cap="another")])
+    qtbot.waitUntil(lambda: bool(service.shown))
+    assert [one.title for one in service.shown] == ["Claude Code is at 90% this month"]
+    assert notifier.told.alert_id == 2
+
+
+def test_a_service_without_buttons_is_given_none(qtbot: QtBot, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_notification_service(monkeypatch, capabilities=("body",)) as plain:
+        notifier = start()
+        notifier.tell_alerts([alert(1)])
+        qtbot.waitUntil(lambda: bool(plain.shown))
+        assert plain.shown[0].actions == ()
+        notifier.stop()
+
+
+def test_a_bus_that_goes_away_and_comes_back_is_used_again(
+    qtbot: QtBot, start: Start, fallen: Fallen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notifier = start()
+    with running_notification_service(monkeypatch) as first:
+        notifier.tell_alerts([alert(1)])
+        qtbot.waitUntil(lambda: bool(first.shown))
+    notifier.tell_alerts([alert(2, 90, cap="another")])
+    qtbot.waitUntil(lambda: len(fallen) == 1)
+    with running_notification_service(monkeypatch) as second:
+        notifier.tell_alerts([alert(3, 95, cap="a third")])
+        qtbot.waitUntil(lambda: bool(second.shown))
+    assert len(fallen) == 1
+
+
+def test_without_a_service_the_trays_own_message_is_used(
+    qtbot: QtBot, start: Start, fallen: Fallen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+    notifier = start()
+    notifier.tell_alerts([alert(1)])
+    qtbot.waitUntil(lambda: bool(fallen))
+    assert fallen == [("Claude Code is at 80% this month", "$120.00 of $150.00.")]
+    with qtbot.waitSignal(notifier.opened) as opened:
+        notifier.open_last()
+    assert opened.args == ["Caps"]
+
+
+@pytest.mark.usefixtures("used_up")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(Settings(), notifications=False),
+        replace(Settings(), notify_caps=False, notify_waiting=False, notify_meter=False),
+    ],
+)
+def test_nothing_is_told_when_switched_off(
+    start: Start, service: NotificationService, ledger: Ledger, fallen: Fallen, settings: Settings
+) -> None:
+    notifier = start(settings)
+    notifier.follow(reading(ledger, trouble="Another program uses port 8787."))
     notifier.tell_alerts([alert(80)])
-    tasks.stop()
-    assert shown == []
+    notifier.stop()
+    assert (service.shown, fallen) == ([], [])
+
+
+def test_what_was_told_and_cannot_be_read_is_forgotten(tmp_path: Path) -> None:
+    assert load_told(tmp_path / "told.json") == Told()
+    (tmp_path / "told.json").write_text('{"alert_id": []}')
+    assert load_told(tmp_path / "told.json") == Told()
+
+
+def test_alerts_from_before_are_told_after_the_last_that_was(qtbot: QtBot, ledger: Ledger, scribe: Scribe) -> None:
+    cap_store.add_cap(
+        ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.DAY, limit_nano_usd=10, time_zone="UTC"
+    )
+    scribe.write_call(9)
+    feed = LedgerFeed(ledger, ZONE, told_until=0)
+    try:
+        with qtbot.waitSignal(feed.alerted) as told:
+            feed.start()
+    finally:
+        feed.stop()
+    assert told.args is not None
+    assert [one.percent for one in told.args[0]] == [80]

@@ -45,6 +45,7 @@ def test_settings_of_a_newer_version_are_kept(tmp_path: Path) -> None:
         ('{"theme": "pink"}', "system, light or dark"),
         ('{"theme": []}', "system, light or dark"),
         ('{"notifications": "yes"}', "true or false"),
+        ('{"quiet_from": "25:00"}', "a time of day like 22:00"),
         ('{"time_zone": "Mars/Olympus"}', "IANA"),
         ('{"time_zone": 5}', "Europe/Berlin"),
         ('{"private_destinations": "a:1"}', "like gitlab.internal:443"),

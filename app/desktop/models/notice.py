@@ -1,0 +1,129 @@
+"""Notifications in words: what each says, what can be done from it, and when it is held back."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, time
+from enum import StrEnum
+
+from app.core.money import format_usd
+from app.desktop.formats import plural
+from app.desktop.models.approval_view import up_to, waiting_groups
+from app.desktop.models.cap_view import cap_views
+from app.desktop.models.snapshot import Snapshot
+from app.ledger.alert_store import Alert
+from app.ledger.approval_store import Approval
+
+WAITING_SLOT = "waiting"
+METER_SLOT = "meter"
+
+
+class NoticeKind(StrEnum):
+    """What a person can switch off by itself."""
+
+    CAP = "cap"
+    WAITING = "waiting"
+    METER = "meter"
+    TROUBLE = "trouble"
+
+
+class Act(StrEnum):
+    """What can be done from a notification. `default` is a click on it."""
+
+    OPEN = "default"
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    SHOW = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button: its key on the bus and its word."""
+
+    key: Act
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notification. One of the same `slot` takes the place of the one before. `page` is what Open leads to;
+    `approval` what an answer is for."""
+
+    kind: NoticeKind
+    slot: str
+    title: str
+    body: str
+    page: str = ""
+    answers: tuple[Action, ...] = ()
+    open_label: str = "Open"
+    approval: Approval | None = None
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """All that can be done: the answers, then Open, by a button and by a click."""
+        if not self.page:
+            return ()
+        return (*self.answers, Action(Act.SHOW, self.open_label), Action(Act.OPEN, self.open_label))
+
+
+def alert_notices(alerts: Iterable[Alert], snapshot: Snapshot | None) -> list[Notice]:
+    """A notice for each window of a cap, about the highest level that it reached."""
+    highest: dict[tuple[str, str], Alert] = {}
+    for alert in alerts:
+        key = (alert.cap_id, alert.window_key)
+        if key not in highest or alert.percent >= highest[key].percent:
+            highest[key] = alert
+    paces = {} if snapshot is None else {view.cap_id: view.pace for view in cap_views(snapshot)}
+    return [_alert_notice(alert, paces.get(alert.cap_id, "")) for alert in highest.values()]
+
+
+def waiting_notice(snapshot: Snapshot) -> Notice:
+    """About the calls that wait; with its answers where it is one session that waits for one call."""
+    groups = waiting_groups(snapshot)
+    ask = snapshot.waiting[0]
+    if len(snapshot.waiting) > 1:
+        title = f"{plural(len(snapshot.waiting), 'call')} wait in {plural(len(groups), 'session')}"
+        return Notice(NoticeKind.WAITING, WAITING_SLOT, title, "Open Bursar to answer.", "Approvals")
+    left = max(0, ask.limit_nano_usd - ask.spent_nano_usd)
+    used = f"has {format_usd(left)} left" if left else "is used up"
+    body = f"{ask.cap_name} {used}. Next call: {up_to(ask.worst_nano_usd)}."
+    if ask.worst_nano_usd is None:
+        body = f"{ask.cap_name} cannot be kept: no price is known for {ask.model}."
+    answers = (Action(Act.APPROVE, "Approve once"), Action(Act.REFUSE, "Refuse"))
+    title = f"{groups[0].agent} waits for you"
+    return Notice(NoticeKind.WAITING, WAITING_SLOT, title, body, "Approvals", answers, approval=ask)
+
+
+def meter_notice(trouble: str) -> Notice:
+    """The meter does not run; `trouble` says why."""
+    return Notice(
+        NoticeKind.METER, METER_SLOT, "The meter stopped", trouble, page="Doctor", open_label="Open Doctor"
+    )  # fmt: skip
+
+
+def meter_back_notice() -> Notice:
+    """It runs again."""
+    return Notice(NoticeKind.METER, METER_SLOT, "It runs again", "Calls are metered as before.")
+
+
+def trouble_notice(title: str, message: str) -> Notice:
+    """An answer from a notification that did not work."""
+    return Notice(NoticeKind.TROUBLE, "answer", title, message, "Approvals")
+
+
+def is_quiet(now: datetime, start: str, end: str) -> bool:
+    """Whether this moment, in the person's zone, lies in the quiet hours; `22:00` to `07:00` goes over midnight. Empty
+    or equal texts mean none."""
+    if not start or not end or start == end:
+        return False
+    begins, ends, clock = time.fromisoformat(start), time.fromisoformat(end), now.time()
+    if begins < ends:
+        return begins <= clock < ends
+    return clock >= begins or clock < ends
+
+
+def _alert_notice(alert: Alert, pace: str) -> Notice:
+    name, comma, window = alert.cap_name.rpartition(", ")
+    title = f"{name} is at {alert.percent}% {window}" if comma else f"{alert.cap_name} is at {alert.percent}%"
+    spent = f"{format_usd(alert.spent_nano_usd)} of {format_usd(alert.limit_nano_usd)}."
+    body = f"{spent} {pace}." if pace else spent
+    return Notice(NoticeKind.CAP, f"{alert.cap_id} {alert.window_key}", title, body, "Caps")

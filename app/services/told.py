@@ -1,0 +1,49 @@
+"""What a person was told already, kept beside the ledger, so that a tray that is started again does not repeat it."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.whole_file import write_whole
+
+NAME = "told.json"
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`alert_id` is the newest alert that was told, or need not be; None before the first. `waiting` are the questions
+    that still wait and were told, `meter_stopped` that it was told and not yet that it runs again."""
+
+    alert_id: int | None = None
+    waiting: frozenset[str] = frozenset()
+    meter_stopped: bool = False
+
+
+def load_told(file: Path) -> Told:
+    """What the file says; nothing told where there is none, or none that can be read."""
+    try:
+        values = json.loads(file.read_bytes())
+        alert_id = values["alert_id"]
+        told = Told(
+            None if alert_id is None else int(alert_id), frozenset(map(str, values["waiting"])),
+            bool(values["meter_stopped"]),
+        )  # fmt: skip
+    except FileNotFoundError:
+        return Told()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _LOG.warning("what was told cannot be read (%s)", type(error).__name__)
+        return Told()
+    return told
+
+
+def save_told(file: Path, told: Told) -> None:
+    """Write it in one step. A disk that is full costs a repeated notification and nothing else."""
+    values = {
+        "alert_id": told.alert_id, "waiting": sorted(told.waiting), "meter_stopped": told.meter_stopped,
+    }  # fmt: skip
+    try:
+        write_whole(file, json.dumps(values).encode())
+    except OSError as error:
+        _LOG.warning("what was told cannot be kept (%s)", error.strerror or type(error).__name__)
