@@ -24,6 +24,7 @@ from proxy_addon.include_usage import UsageHider
 from proxy_addon.output_limit import HEADER as LIMIT_HEADER
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
+from proxy_addon.rereads import book_input
 from proxy_addon.routes import Route
 from proxy_addon.tap import Tap
 from proxy_addon.tool_servers import server_of
@@ -37,7 +38,8 @@ class Exchange:
     `plain_body` is the request without our question for its usage, where one was put in; `hider` then takes the answer
     to it out again. A turn of a socket has no tap: it is told its answer, and notes `first_chunk_at` itself. `told` is
     read while the provider works: headers for the agent about its money. `growing` is a hold that is less than the
-    worst case, and `output_limit` what the request's was lowered to. `user_agent` tells how its tools are named.
+    worst case, and `output_limit` what the request's was lowered to. `user_agent` tells how its tools are named, and
+    `account` is a hash of the credentials it went with.
     """
 
     route: Route
@@ -55,6 +57,7 @@ class Exchange:
     output_limit: int | None = None
     told: "asyncio.Future[dict[str, str]] | None" = None
     user_agent: str = ""
+    account: bytes = b""
 
     async def told_headers(self) -> dict[str, str]:
         """Headers for the agent. Read while the provider worked, so there is hardly ever anything left to wait for;
@@ -144,6 +147,8 @@ class Exchange:
             call = self._call(answer, priced, outcome, error, duration_ms)
             if settle(desk.connection, desk.caps, call, datetime.now(UTC), is_certain=is_sure):
                 book_tools(desk.ledger, desk.connection, call, self._tool_news(answer, ended_at))
+                host, account = self.route.upstream.host, self.account
+                book_input(desk, call, self.facts, answer, host=host, account=account)
 
         return operation
 

@@ -24,7 +24,7 @@ from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
 from proxy_addon.gate import Gate, Passage
 from proxy_addon.growing_hold import GrowingHold
-from proxy_addon.identify import KEY_HEADER, Caller, key_header
+from proxy_addon.identify import KEY_HEADER, Caller, account_mark, key_header
 from proxy_addon.include_usage import RefusingServers, hides_usage, with_usage_asked
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.output_limit import with_output_limit
@@ -151,6 +151,7 @@ class Meter:
         self._check(request, facts, holder, _forbidden(holder, request, facts, body))
         real_key = await self._real_key(request, holder.tags)
         exchange = await self._admit(request, facts, holder.tags, request.body, body)
+        exchange.account = account_mark(real_key)
         limited = _limited(route, body, exchange.output_limit)
         asking = self._ask_for_usage(exchange, body if limited is None else limited)
         return Cleared(real_key, holder, exchange, limited if asking is None else asking)

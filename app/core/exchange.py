@@ -6,6 +6,7 @@ never content.
 
 from dataclasses import dataclass, field
 
+from app.core.sent_input import InputPart
 from app.core.tool_call import ToolResult, ToolUse
 from app.core.usage import Usage
 
@@ -41,7 +42,8 @@ class RequestFacts:
     bound it. `blocks` are that input in pieces, none where it cannot be told. `continues` is the id of the stored
     answer that the input is appended to, where that alone is not in the body. `has_rounds` is True when the provider
     may read the input several times within the call and bill the sum: it runs tools itself, or answers several times.
-    `tool_results` are the results of tool calls that its last turn carries.
+    `tool_results` are the results of tool calls that its last turn carries. `parts` are what the next request of the
+    conversation is held against, and `cache_asked` is how long the input is asked to be cached, such as "5m".
     """
 
     model: str
@@ -61,6 +63,8 @@ class RequestFacts:
     continues: str = ""
     has_rounds: bool = False
     tool_results: tuple[ToolResult, ...] = ()
+    parts: tuple[InputPart, ...] = ()
+    cache_asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ class PartKind(IntEnum):
     MESSAGE = 3
 
 
+DIGEST_BYTES = 8
+"""Enough to tell the parts of one conversation apart, and too few to prove what a part was."""
+
+
 class InputPart(NamedTuple):
     """A piece of a request's input. A tuple, since a long conversation has thousands of them, kept as they are.
 
@@ -39,7 +43,8 @@ class InputPart(NamedTuple):
 class SentInput:
     """The input of one call. The digests of `parts` are keyed with the ledger's key before they are kept.
 
-    `input_tokens` is what the provider counted, cache included. `account` is a keyed hash of the credentials that went
+    `input_tokens` is what the provider counted, cache included, and `cached_tokens` are those of them that it read from
+    its cache or wrote to it. `account` is a keyed hash of the credentials that went
     to the provider, empty where they are not known. `asked` is how long the request asked its input to be cached: "5m",
     "1h", "24h" and the like, empty where it did not. `response_id` names the answer, for requests that go on from it;
     `is_chained`: this one did, so that `parts` lack the answers in between.
@@ -53,6 +58,7 @@ class SentInput:
     parts: tuple[InputPart, ...]
     tags: Tags
     origin: Origin = MAIN_ORIGIN
+    cached_tokens: int = 0
     account: bytes = b""
     asked: str = ""
     response_id: str = ""
@@ -61,12 +67,12 @@ class SentInput:
 
 @dataclass(frozen=True, slots=True)
 class ColdSoon:
-    """A conversation whose cache ends at `cold_at`. `warm_nano_usd` is about what it costs to send the same input once
-    more after that, beyond what it costs before; None where its model has no price."""
+    """A conversation whose cache ends at `cold_at`. `warm_nano_usd` is about what the same input costs when it is sent
+    after that and cached again."""
 
     session: str
     task: str
     agent: str
     project: str
     cold_at: datetime
-    warm_nano_usd: int | None
+    warm_nano_usd: int

@@ -16,8 +16,9 @@ CALL_INPUTS = (
     "CREATE TABLE tool_sets (tool_set TEXT NOT NULL PRIMARY KEY, tools TEXT NOT NULL)",
     f"""CREATE TABLE conversations (
         conversation_id TEXT NOT NULL PRIMARY KEY, call_id TEXT NOT NULL, sent_at BIGINT NOT NULL,
-        provider TEXT NOT NULL, model TEXT NOT NULL, input_tokens BIGINT NOT NULL, parts BLOB NOT NULL,
-        account BLOB NOT NULL, asked TEXT NOT NULL, response_id TEXT NOT NULL, is_chained BOOLEAN NOT NULL,
+        provider TEXT NOT NULL, model TEXT NOT NULL, input_tokens BIGINT NOT NULL,
+        cached_tokens BIGINT NOT NULL, parts BLOB NOT NULL, account BLOB NOT NULL,
+        asked TEXT NOT NULL, response_id TEXT NOT NULL, is_chained BOOLEAN NOT NULL,
         cold_at BIGINT, warm_nano_usd BIGINT, request_class TEXT NOT NULL, agent_id TEXT NOT NULL,
         parent_agent_id TEXT NOT NULL, agent_kind TEXT NOT NULL, {PAYER})""",
     """CREATE INDEX conversations_by_payer

@@ -57,6 +57,7 @@ class ConversationRow(PayerColumns, OriginColumns, table=True):
     provider: str
     model: str
     input_tokens: int = money()
+    cached_tokens: int = money()
     parts: bytes
     account: bytes
     asked: str

@@ -7,23 +7,20 @@ finds a tool call that waits. Whatever the meter remembered is gone when it is s
 the ledger.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from app.core.call import Call
 from app.core.tool_call import ToolOutcome, ToolResult, ToolUse, clean_tool_name, is_plain_identifier
+from app.ledger.beside import beside_the_call
 from app.ledger.engine import Ledger
 from app.ledger.fingerprint_key import fingerprint_key, keyed
 from app.ledger.rows import payer_columns
 from app.ledger.tool_tables import tool_calls
-
-logger = logging.getLogger(__name__)
 
 MAX_OF_A_CALL = 256
 """Tool calls and results of one call beyond these are not booked: no model measured comes near."""
@@ -83,14 +80,11 @@ def book_tools(ledger: Ledger, connection: Connection, call: Call, news: ToolNew
     is logged and takes nothing with it: a call is settled whatever it said."""
     if not news:
         return
-    try:
-        with connection.begin_nested():
-            key = fingerprint_key(ledger)
-            _book_results(connection, key, call, news.results)
-            _write_uses(connection, key, call, news)
-            _book_results(connection, key, call, news.hosted_results, is_within=True)
-    except (OSError, ValueError, TypeError, LookupError, IntegrityError) as error:
-        logger.warning("the tools of a call could not be written down: %s", type(error).__name__)
+    with beside_the_call(connection, "the tools of a call"):
+        key = fingerprint_key(ledger)
+        _book_results(connection, key, call, news.results)
+        _write_uses(connection, key, call, news)
+        _book_results(connection, key, call, news.hosted_results, is_within=True)
 
 
 def _write_uses(connection: Connection, key: bytes, call: Call, news: ToolNews) -> None:

@@ -73,7 +73,7 @@ def price_call(
         return Priced(0, Basis.TABLE, _version(book, override.override_id))
     if not usage.is_known:
         return _unpriced(book)
-    pricing = _Pricing(book, provider, host, response.service_tier, response.speed, response.region, started_at)
+    pricing = _pricing(book, provider, host, response, started_at)
     parts = [_part(pricing, models, usage)]
     for side in response.side_inferences:
         parts.append(_part(pricing, (side.model,) if side.model else models, side.usage))
@@ -83,6 +83,17 @@ def price_call(
         return _unpriced(book)
     is_exact = all(part.is_exact for part in amounts)
     return Priced(nano, Basis.TABLE if is_exact else Basis.ESTIMATED, _version(book, amounts[0].override_id))
+
+
+def listed_usd(
+    *, provider: str, request_model: str, response: ResponseFacts, started_at: datetime, host: str = ""
+) -> Decimal | None:
+    """Dollars of an answer by a person's override or the table, unrounded and without side inferences, whatever the
+    provider said that it charged; None without a price."""
+    book = current_book()
+    models = names_of(provider, request_model, response.response_model)
+    part = _part(_pricing(book, provider, host, response, started_at), models, response.usage)
+    return None if part is None else part.usd
 
 
 def price_estimate(
@@ -109,6 +120,10 @@ def price_estimate(
 
 def _tokens(size: int) -> int:
     return -(-size // BYTES_PER_TOKEN)
+
+
+def _pricing(book: Book, provider: str, host: str, response: ResponseFacts, at: datetime) -> _Pricing:
+    return _Pricing(book, provider, host, response.service_tier, response.speed, response.region, at)
 
 
 def _unpriced(book: Book) -> Priced:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from app.core.exchange import RequestFacts, ResponseFacts, SideInference
 from app.core.usage import Usage
 from proxy_addon.shapes.anthropic_tools import carried_results, watch_event
-from proxy_addon.shapes.blocks import input_blocks
+from proxy_addon.shapes.blocks import input_pieces
 from proxy_addon.shapes.fields import (
     byte_length,
     count,
@@ -45,6 +45,7 @@ class AnthropicMessages(Shape):
         members = read_object(body)
         tools = items(members.get("tools"))
         messages = [mapping(message).get("content") for message in items(members.get("messages"))]
+        pieces = input_pieces(members, ("system", "messages"), _is_bounded)
         return RequestFacts(
             model=_model(members, path),
             is_stream=optional_flag(members, "stream") or ":streamRawPredict" in path,
@@ -57,7 +58,9 @@ class AnthropicMessages(Shape):
             region=optional_text(members, "inference_geo"),
             max_web_searches=sum(_max_searches(tool) for tool in tools),
             session=_session(members, headers),
-            blocks=input_blocks(members, ("system", "messages"), _is_bounded),
+            blocks=pieces.blocks,
+            parts=pieces.parts,
+            cache_asked=pieces.cache_asked,
             is_self_contained=_is_self_contained(members, tools),
             has_rounds=not _is_self_contained(members, tools),
             tool_results=carried_results(members, headers),

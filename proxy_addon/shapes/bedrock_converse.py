@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
 from proxy_addon.shapes.bedrock_usage import converse_usage, header_usage, model_and_method
-from proxy_addon.shapes.blocks import input_blocks
+from proxy_addon.shapes.blocks import input_pieces
 from proxy_addon.shapes.converse_tools import carried_results, watch_event
 from proxy_addon.shapes.fields import (
     byte_length,
@@ -33,6 +33,7 @@ class BedrockConverse(Shape):
         config = mapping(members.get("inferenceConfig"))
         extra = mapping(members.get("additionalModelRequestFields"))
         tier = mapping(members.get("serviceTier")) or {"type": mapping(members.get("performanceConfig")).get("latency")}
+        pieces = input_pieces(members, ("system", "messages"), _is_part_bounded)
         return RequestFacts(
             model=model,
             is_stream=method == "converse-stream",
@@ -41,7 +42,9 @@ class BedrockConverse(Shape):
             output_limit=_output_limit(config, extra),
             cache_write="1h" if b'"1h"' in body else "5m" if b"cachePoint" in body else "",
             service_tier=optional_text(dict(tier), "type"),
-            blocks=input_blocks(members, ("system", "messages"), _is_part_bounded),
+            blocks=pieces.blocks,
+            parts=pieces.parts,
+            cache_asked=pieces.cache_asked,
             is_self_contained=not members.get("promptVariables"),
             tool_results=carried_results(members),
         )

@@ -5,13 +5,17 @@ cache marks, limits, ids of users. The same text given as a string or as a list 
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from app.core.exchange import Block
-from proxy_addon.shapes.fields import items, mapping
+from app.core.sent_input import DIGEST_BYTES, InputPart, PartKind
+from proxy_addon.shapes.fields import items, mapping, text
+from proxy_addon.shapes.tool_definitions import without_tools
 
 _NO_INPUT = frozenset(
     {"model", "stream", "stream_options", "user", "metadata", "client_metadata", "safety_identifier", "store", "n"}
@@ -26,36 +30,116 @@ _REWRITES_INPUT = ("context_management", "context_edits", "compaction")
 _MARKS = frozenset({"cache_control", "cachePoint"})
 _BILLING_LINE = "x-anthropic-billing-header:"
 """Claude Code begins its system prompt with a line that differs in each request."""
+_SYSTEM = frozenset({"system", "systemInstruction", "system_instruction", "instructions"})
+_SYSTEM_ROLES = frozenset({"system", "developer"})
+_BARE = frozenset({"role", "type", "id", "status"})
+"""A turn's frame with no more than these says nothing by itself."""
+_IMAGE_WEIGHT = 6_000
+"""Bytes that an image is taken for where input is shared out: some 1,500 tokens, a full screen at most makers'."""
+_LIFE = re.compile(r"(\d{1,3})([mh])")
+_MARKED_LIFE = "5m"
+"""What a mark asks for that says nothing else (Anthropic's and Bedrock's documentation of prompt caching)."""
 _HOLDERS = ("content", "output", "parts", "toolResult", "functionResponse")
 """Where a part holds other parts. Anywhere else an object that looks like an image is some tool's own word."""
 
 
-def input_blocks(
-    members: Mapping[str, Any], keys: tuple[str, ...], is_bounded: Callable[[Any], bool]
-) -> tuple[Block, ...]:
-    """The blocks of a request whose turns stand under `keys`; empty where the provider may rewrite what it is sent.
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A request's input in pieces: `blocks` measure it, `parts` are what a later request is held against. `cache_asked`
+    is how long the request asks for it to be cached, the shortest where marks differ; empty where it does not."""
+
+    blocks: tuple[Block, ...] = ()
+    parts: tuple[InputPart, ...] = ()
+    cache_asked: str = ""
+
+
+def input_pieces(members: Mapping[str, Any], keys: tuple[str, ...], is_bounded: Callable[[Any], bool]) -> Pieces:
+    """The pieces of a request whose turns stand under `keys`; without blocks where the provider may rewrite what it is
+    sent, and empty where it is nested too deep to be looked at.
 
     `is_bounded` tells of one part, its images taken out, whether bytes bound its tokens.
     """
-    if any(members.get(key) for key in _REWRITES_INPUT) or members.get("truncation") == "auto":
-        return ()
+    walk = _Walk(is_bounded)
     try:
-        return tuple(_blocks(members, keys, is_bounded))
+        walk.take_frame({key: one for key, one in members.items() if key not in _NO_INPUT and key not in keys})
+        for place, key in enumerate(keys):
+            walk.take_turns(place, members.get(key), is_system=key in _SYSTEM)
     except RecursionError:
-        return ()
+        return Pieces()
+    is_rewritten = any(members.get(key) for key in _REWRITES_INPUT) or members.get("truncation") == "auto"
+    return Pieces(() if is_rewritten else tuple(walk.blocks), tuple(walk.parts), _asked_life(members, walk.marks))
 
 
-def _blocks(members: Mapping[str, Any], keys: tuple[str, ...], is_bounded: Callable[[Any], bool]) -> Iterator[Block]:
-    frame = {key: value for key, value in members.items() if key not in _NO_INPUT and key not in keys}
-    text = _encoded(_unmarked(frame))
-    running = hashlib.blake2b(text, digest_size=16)
-    yield Block(running.digest(), len(text))
-    for key in keys:
-        for piece, is_start in _pieces(members.get(key)):
-            text = _encoded(_unmarked(piece))
-            running.update(b"%d %d %d:" % (keys.index(key), is_start, len(text)))
-            running.update(b"" if _is_billing_line(piece) else text)
-            yield _block(running.digest(), piece, len(text), is_bounded)
+class _Walk:
+    """One way through a request, piece by piece. `blocks` carry a hash of all before, made of the hashes of pieces."""
+
+    def __init__(self, is_bounded: Callable[[Any], bool]) -> None:
+        self.blocks: list[Block] = []
+        self.parts: list[InputPart] = []
+        self.marks: list[Any] = []
+        self._is_bounded = is_bounded
+        self._running = hashlib.blake2b(digest_size=16)
+
+    def take_frame(self, frame: Mapping[str, Any]) -> None:
+        """Tools and settings: one block, since a change of any makes all of it new; a part for each."""
+        tools, rest = without_tools(frame)
+        size = sum(self._take_framed(PartKind.TOOL, name, tool) for name, tool in tools if not self._is_mark(tool))
+        for name, one in sorted(rest.items()):
+            size += self._take_framed(PartKind.SYSTEM if name in _SYSTEM else PartKind.SETTING, name, {name: one})
+        self.blocks.append(Block(self._running.digest(), size))
+
+    def take_turns(self, place: int, turns: Any, *, is_system: bool) -> None:
+        """The turns of one member. The frame of a turn counts with the first of its parts, unless it says something."""
+        number = carried = 0
+        leads, kind = True, PartKind.SYSTEM
+        for piece, is_start in _pieces(turns):
+            if self._is_mark(piece):
+                continue
+            block, digest = self._take_piece(place, piece, is_start)
+            weight = carried + block.size + block.images * _IMAGE_WEIGHT
+            carried = 0
+            if is_start:
+                number += 1
+                leads = leads and (is_system or text(mapping(piece).get("role")) in _SYSTEM_ROLES)
+                kind = PartKind.SYSTEM if leads else PartKind.MESSAGE
+            if is_start and isinstance(piece, dict) and piece.keys() <= _BARE:
+                carried = weight
+            else:
+                self.parts.append(InputPart(kind, digest, weight, number))
+
+    def _is_mark(self, piece: Any) -> bool:
+        """Whether a piece is a cache mark alone, as Converse's are, and so no input."""
+        if not isinstance(piece, dict) or not piece or not piece.keys() <= _MARKS:
+            return False
+        self.marks.extend(piece.values())
+        return True
+
+    def _take_piece(self, place: int, piece: Any, is_start: bool) -> tuple[Block, bytes]:
+        said = _encoded(_unmarked(piece, self.marks))
+        digest = hashlib.blake2b(b"" if _is_billing_line(piece) else said, digest_size=16).digest()
+        self._running.update(b"%d %d:" % (place, is_start) + digest)
+        block = _block(self._running.digest(), piece, len(said), self._is_bounded)
+        self.blocks.append(block)
+        return block, digest[:DIGEST_BYTES]
+
+    def _take_framed(self, kind: PartKind, name: str, value: Any) -> int:
+        said = _encoded(_unmarked(value, self.marks))
+        digest = hashlib.blake2b(said, digest_size=16).digest()
+        self._running.update(b"frame %d:" % kind + digest)
+        self.parts.append(InputPart(kind, digest[:DIGEST_BYTES], len(said), name=name))
+        return len(said)
+
+
+def _asked_life(members: Mapping[str, Any], marks: list[Any]) -> str:
+    """How long the input is asked to be cached: by marks in it, by one for all of it, or by OpenAI's settings."""
+    marks = [*marks, *(members[key] for key in _MARKS if members.get(key))]
+    lives = [text(mapping(mark).get("ttl")) or _MARKED_LIFE for mark in marks if isinstance(mark, dict)]
+    lives += [
+        text(mapping(members.get("prompt_cache_options")).get("ttl")),
+        text(members.get("prompt_cache_retention")),
+    ]
+    known = [found for found in map(_LIFE.fullmatch, lives) if found]
+    return min(known, key=lambda one: int(one[1]) * (60 if one[2] == "h" else 1))[0] if known else ""
 
 
 def _block(prefix: bytes, piece: Any, size: int, is_bounded: Callable[[Any], bool]) -> Block:
@@ -94,16 +178,19 @@ def _is_billing_line(piece: Any) -> bool:
     return isinstance(text, str) and text.startswith(_BILLING_LINE)
 
 
-def _unmarked(value: Any) -> Any:
-    """The value without cache marks, which agents move on with each turn. Inputs of tools are left as they are."""
+def _unmarked(value: Any, marks: list[Any]) -> Any:
+    """The value without cache marks, which agents move on with each turn and which are put into `marks`. Inputs of
+    tools are left as they are."""
     if isinstance(value, dict):
+        marks.extend(value[key] for key in _MARKS & value.keys())
         return {
-            key: one if key in ("input", "arguments") else _unmarked(one)
+            key: one if key in ("input", "arguments") else _unmarked(one, marks)
             for key, one in value.items()
             if key not in _MARKS
         }
     if isinstance(value, list):
-        return [_unmarked(one) for one in value if not (isinstance(one, dict) and one.keys() <= _MARKS)]
+        left = [_unmarked(one, marks) for one in value]
+        return [one for one, was in zip(left, value, strict=True) if one != {} or was == {}]
     return value
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from app.core.exchange import RequestFacts, ResponseFacts
-from proxy_addon.shapes.blocks import input_blocks
+from proxy_addon.shapes.blocks import input_pieces
 from proxy_addon.shapes.fields import (
     UnreadableRequest,
     byte_length,
@@ -46,6 +46,7 @@ class Gemini(Shape):
         model, method, members = _asked(path, body)
         config = {**mapping(members.get("generation_config")), **mapping(members.get("generationConfig"))}
         tools = {key for tool in items(members.get("tools")) for key in mapping(tool)}
+        pieces = input_pieces(members, _TURNS, _is_part_bounded)
         return RequestFacts(
             model=model,
             is_stream=method.startswith("stream"),
@@ -55,7 +56,9 @@ class Gemini(Shape):
             choices=max(1, optional_limit(config, "candidateCount", "candidate_count") or 1),
             service_tier=(optional_text(members, "serviceTier") or optional_text(members, "service_tier")).lower(),
             max_web_searches=_SEARCHES_OF_A_CALL if any("earch" in key for key in tools) else 0,
-            blocks=input_blocks(members, _TURNS, _is_part_bounded),
+            blocks=pieces.blocks,
+            parts=pieces.parts,
+            cache_asked=pieces.cache_asked,
             is_self_contained=_is_self_contained(members, tools),
             has_rounds=not tools <= _FUNCTIONS,
             tool_results=carried_results(members),

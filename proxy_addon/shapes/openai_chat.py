@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
-from proxy_addon.shapes.blocks import input_blocks
+from proxy_addon.shapes.blocks import input_pieces
 from proxy_addon.shapes.chat_tools import carried_results, watch_choice
 from proxy_addon.shapes.fields import (
     byte_length,
@@ -41,6 +41,7 @@ class OpenAIChat(Shape):
         model = require_model(members, path)
         is_agent = model.rpartition("/")[2].startswith(_AGENT_MODELS)
         is_self_contained = not (is_searching or is_agent) and all(kind in ("function", "custom") for kind in tools)
+        pieces = input_pieces(members, ("messages",), _is_bounded)
         return RequestFacts(
             model=model,
             is_stream=optional_flag(members, "stream"),
@@ -51,7 +52,9 @@ class OpenAIChat(Shape):
             service_tier=optional_text(members, "service_tier"),
             max_web_searches=_SEARCHES_OF_A_CALL if is_searching else 0,
             session=headers.get("x-session-id", "")[:200],
-            blocks=input_blocks(members, ("messages",), _is_bounded),
+            blocks=pieces.blocks,
+            parts=pieces.parts,
+            cache_asked=pieces.cache_asked,
             is_self_contained=is_self_contained,
             has_rounds=not is_self_contained,
             tool_results=carried_results(members),

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.usage import Usage
-from proxy_addon.shapes.blocks import input_blocks
+from proxy_addon.shapes.blocks import input_pieces
 from proxy_addon.shapes.fields import (
     byte_length,
     count,
@@ -50,8 +50,8 @@ class OpenAIResponses(Shape):
         has_rounds = not _run_at_client(kinds) or _answers_several_times(members)
         is_self_contained = not is_stored and not has_rounds
         model = optional_text(members, "model") if members.get("prompt") else require_text(members, "model")
-        blocks = input_blocks(members, ("input",), _is_bounded)
-        is_all_said = _is_bounded(members.get("input")) and not any(block.is_answer_part for block in blocks)
+        pieces = input_pieces(members, ("input",), _is_bounded)
+        is_all_said = _is_bounded(members.get("input")) and not any(block.is_answer_part for block in pieces.blocks)
         return RequestFacts(
             model=model,
             is_stream=optional_flag(members, "stream"),
@@ -61,7 +61,9 @@ class OpenAIResponses(Shape):
             service_tier=optional_text(members, "service_tier"),
             max_web_searches=_max_searches(members, kinds),
             session=_session(members, headers),
-            blocks=blocks,
+            blocks=pieces.blocks,
+            parts=pieces.parts,
+            cache_asked=pieces.cache_asked,
             is_self_contained=is_self_contained,
             continues="" if has_rounds else _continued(members),
             has_rounds=has_rounds,

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.core.tool_call import ToolOutcome, ToolResult
 from proxy_addon.shapes.fields import items, mapping, text
+from proxy_addon.shapes.tool_definitions import full_name
 from proxy_addon.shapes.tool_outcomes import outcome_of, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
 
@@ -29,7 +30,9 @@ def watch_item(watch: ToolWatch, item: Mapping[str, Any]) -> None:
         return
     is_hosted = kind not in _RUN_BY_AGENT and item.get("execution") != "client"
     mark = text(item.get("id")) if is_hosted else text(item.get("call_id")) or text(item.get("id"))
-    name = _name(item) if kind in _NAMED else kind.removesuffix(_CALL)
+    name = (
+        full_name(text(item.get("name")), text(item.get("namespace"))) if kind in _NAMED else kind.removesuffix(_CALL)
+    )
     arguments = next((item[key] for key in _ARGUMENTS if item.get(key) is not None), None)
     before = len(watch.uses)
     watch.add(name, mark, arguments, server=item.get("server_label"), is_hosted=is_hosted)
@@ -59,14 +62,6 @@ def result_of_item(item: Mapping[str, Any]) -> ToolResult:
 
 def _last_items(given: object) -> Sequence[Any]:
     return items(given)[: -_LOOKED_AT - 1 : -1]
-
-
-def _name(item: Mapping[str, Any]) -> str:
-    """With the namespace it is declared in, which for Codex's MCP servers is `mcp__SERVER`."""
-    name, namespace = text(item.get("name")), text(item.get("namespace"))
-    if not namespace or namespace == name:
-        return name
-    return f"{namespace.rstrip('_')}__{name}" if namespace.startswith("mcp__") else f"{namespace}.{name}"
 
 
 def _outcome(item: Mapping[str, Any], output: object) -> ToolOutcome:

@@ -165,6 +165,6 @@ def test_odd_requests_are_measured_without_an_error() -> None:
     )
     for body in odd:
         assert facts(ApiShape.OPENAI_CHAT, {"model": "m"} | body).blocks
-    from proxy_addon.shapes.blocks import input_blocks
+    from proxy_addon.shapes.blocks import input_pieces
 
-    assert input_blocks({"messages": [{"content": deep}]}, ("messages",), lambda _: True) == ()
+    assert input_pieces({"messages": [{"content": deep}]}, ("messages",), lambda _: True).blocks == ()
