@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 
 from app.core.call import Call, Outcome
+from app.core.call_input import MissCause
 from app.core.origin import IS_WORK, RequestClass
 from app.core.session import Part, SessionId
 from app.core.tool_call import ToolOutcome
 from app.ledger.engine import Ledger
+from app.ledger.input_tables import call_inputs
 from app.ledger.rows import call_of
 from app.ledger.session_list import is_of
 from app.ledger.tables import calls
@@ -29,12 +31,13 @@ class CallOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallWish:
-    """Which calls of a session: all, or those of one part, of some classes, of one outcome, with web searches, or those
-    that carried a failed tool's result back to the model (False: that did not)."""
+    """Which calls of a session: all, or those of one part, of some classes or that paid again for some causes, of one
+    outcome, with web searches, or those that carried a failed tool's result back to the model (False: that did not)."""
 
     part: Part | None = None
     outcome: Outcome | None = None
     classes: tuple[RequestClass, ...] = ()
+    misses: tuple[MissCause, ...] = ()
     has_searches: bool = False
     is_after_failure: bool | None = None
     order: CallOrder = CallOrder.NEWEST
@@ -113,8 +116,10 @@ def _wanted(one: SessionId, wish: CallWish) -> ColumnElement[bool]:
             wanted.append(calls.c.request_class == wish.part.request_class)
     if wish.outcome is not None:
         wanted.append(calls.c.outcome == wish.outcome)
-    if wish.classes:
-        wanted.append(calls.c.request_class.in_(wish.classes))
+    if wish.classes or wish.misses:
+        missed = (call_inputs.c.session == one.session) & call_inputs.c.miss_cause.in_(wish.misses)
+        lost = select(call_inputs.c.call_id).where(missed, call_inputs.c.lost_nano_usd > 0)
+        wanted.append(calls.c.request_class.in_(wish.classes) | calls.c.call_id.in_(lost))
     if wish.has_searches:
         wanted.append(calls.c.web_searches > 0)
     if wish.is_after_failure is not None:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.core.call import Outcome
+from app.core.call_input import MissCause
 from app.core.money import MINUS, format_usd
 from app.core.origin import RequestClass
 from app.core.session import Part
 from app.desktop.formats import plural
 from app.desktop.models.session_view import title_of
 from app.desktop.models.snapshot import agent_word
-from app.insight.causes import BY_CLASS, Cause
+from app.insight.causes import BY_CLASS, BY_MISS, Cause
 from app.insight.comparison import LEAST_TASKS
 from app.insight.explain import Explanation
 from app.insight.explain import Part as CostPart
@@ -33,8 +34,12 @@ _WISHES = {
     Cause.FAILED: CallWish(outcome=Outcome.FAILED),
     Cause.INTERRUPTED: CallWish(outcome=Outcome.INTERRUPTED),
 } | {
-    cause: replace(_MAIN, classes=tuple(one for one in BY_CLASS if BY_CLASS[one] is cause))
-    for cause in set(BY_CLASS.values())
+    cause: replace(
+        _MAIN,
+        classes=tuple(one for one in BY_CLASS if BY_CLASS[one] is cause),
+        misses=tuple(one for one in MissCause if BY_MISS.get(one, Cause.MISSED) is cause),
+    )
+    for cause in {Cause.MISSED, *BY_CLASS.values(), *BY_MISS.values()}
 }
 _NAMES = {
     Cause.CALLS: ("More calls", "Fewer calls"),
@@ -47,6 +52,15 @@ _NAMES = {
     Cause.SUB_AGENTS: ("Sub-agents", "Less for sub-agents"),
     Cause.COMPACTION: ("Compaction", "Less compaction"),
     Cause.ASIDE: ("Titles and side questions", "Fewer titles and side questions"),
+    Cause.EXPIRED: ("Cache expired", "Cache expired less often"),
+    Cause.TOOLS: ("Cache lost: tools changed", "Tools changed less often"),
+    Cause.SYSTEM: ("Cache lost: system prompt changed", "System prompt changed less often"),
+    Cause.HISTORY: ("Cache lost: history edited", "History edited less often"),
+    Cause.SETTINGS: ("Cache lost: settings changed", "Settings changed less often"),
+    Cause.MODEL_SWITCH: ("Cache lost: model switched", "Model switched less often"),
+    Cause.ACCOUNT: ("Cache lost: another account", "Fewer changes of account"),
+    Cause.NOT_CACHED: ("Input that was not cached", "Less input that was not cached"),
+    Cause.MISSED: ("Other cache misses", "Fewer other cache misses"),
     Cause.FAILED: ("Failed calls", "Fewer failed calls"),
     Cause.INTERRUPTED: ("Interrupted calls", "Fewer interrupted calls"),
 }
