@@ -28,6 +28,7 @@ from app.desktop.first_run.window import FirstRun
 from app.desktop.models.chart_range import ChartRange
 from app.desktop.models.columns import Clock
 from app.desktop.models.ring_state import RingKind, RingState
+from app.desktop.models.session_view import SessionRow
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.popover import Popover
 from app.desktop.reading import read_snapshot
@@ -38,6 +39,7 @@ from app.desktop.widgets.ring import ring_pixmap
 from app.desktop.window import Window
 from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger
+from app.ledger.session_calls import CallWish
 from app.services.settings import Settings, Theme
 from sample_ledgers import (
     NOW,
@@ -51,8 +53,10 @@ from sample_ledgers import (
     open_sample,
 )
 from sample_machine import SampleMachine
+from sample_sessions import fill_sessions
 
 PATIENCE_S = 30
+EXPLAINED = "fix retry on 429"
 
 
 def main() -> int:
@@ -91,6 +95,11 @@ def draw_normal(home: Path, folder: Path, suffix: str) -> None:
     full.close()
     draw_prices(home, folder, suffix)
     draw_first_run(home, folder, suffix)
+    sessions = open_sample(home / "sessions", fill_sessions)
+    window, tasks, _row = draw_explained(sessions, folder, suffix)
+    tasks.stop()
+    destroy(window)
+    sessions.close()
 
 
 def draw_extremes(home: Path, folder: Path, suffix: str) -> None:
@@ -105,7 +114,11 @@ def draw_extremes(home: Path, folder: Path, suffix: str) -> None:
     for name, ledger, size in (("empty", empty, (1120, 740)), ("absurd", absurd, (1024, 700))):
         draw_window(ledger, folder, f"{name}-{suffix}", ("Overview", "Caps", "Approvals", "Keys"), size=size)
         draw_popover(ledger, folder / f"popover-{name}-{suffix}.png")
+        draw_sessions(ledger, folder, f"{name}-{suffix}", size=size)
         ledger.close()
+    sessions = open_sample(home / "more-sessions", fill_sessions)
+    draw_sessions(sessions, folder, f"full-{suffix}")
+    sessions.close()
 
 
 def draw_window(
@@ -129,6 +142,51 @@ def draw_window(
         window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.DAY))
         window.open_page("Overview")
         save(window, folder / f"overview-day-{suffix}.png")
+    tasks.stop()
+    destroy(window)
+
+
+def draw_explained(
+    ledger: Ledger, folder: Path, suffix: str, *, size: tuple[int, int] = (1120, 740)
+) -> tuple[Window, Tasks, SessionRow | None]:
+    """The list of sessions, one folded out and explained. Returns the window that shows it, and that row."""
+    window, tasks = make_window(ledger, folder)
+    window.resize(*size)
+    window.show()
+    window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
+    window.open_page("Sessions")
+    page = window.sessions
+    wait_until(lambda: page.list.shelf.seen is not None)
+    rows = [page.list.rows.value(place) for place in range(page.list.rows.rowCount())]
+    if not rows:
+        return window, tasks, None
+    row = next((row for row in rows if row.name == EXPLAINED), max(rows, key=lambda row: row.sums.calls))
+    page.list.table.selectRow(rows.index(row))
+    page.list.table.folded.emit(row)
+    page.orders.explain()
+    wait_until(lambda: page.panel.view is not None)
+    save(window, folder / f"sessions-{suffix}.png")
+    return window, tasks, row
+
+
+def draw_sessions(ledger: Ledger, folder: Path, suffix: str, *, size: tuple[int, int] = (1120, 740)) -> None:
+    """The same, then the list alone, the calls of that session, one call, and the week's review."""
+    window, tasks, row = draw_explained(ledger, folder, suffix, size=size)
+    page = window.sessions
+    if row is not None:
+        page.panel.close_panel()
+        page.list.table.clearSelection()
+    save(window, folder / f"sessions-list-{suffix}.png")
+    if row is not None:
+        page.open_session(row.session, CallWish())
+        wait_until(lambda: page.calls.rows.rowCount() > 0)
+        save(window, folder / f"session-calls-{suffix}.png")
+        page.open_call(page.calls.rows.value(min(2, page.calls.rows.rowCount() - 1)))
+        wait_until(lambda: bool(page.call.words))
+        save(window, folder / f"session-call-{suffix}.png")
+    window.open_page("Review")
+    wait_until(lambda: window.review.view is not None)
+    save(window, folder / f"review-{suffix}.png")
     tasks.stop()
     destroy(window)
 

@@ -10,7 +10,7 @@ from app.core.money import MINUS, UNKNOWN, format_call_usd, format_usd
 from app.core.providers import provider_title
 from app.core.tags import Billing
 from app.core.tool_call import ToolCall, ToolOutcome, shown_tool_name
-from app.desktop.formats import byte_count, cost_text, milliseconds, token_count
+from app.desktop.formats import byte_count, milliseconds, token_count
 from app.desktop.models.cap_view import kind_line
 from app.desktop.models.columns import BASIS_WORDS, Clock, call_part, call_state
 from app.desktop.models.rows import Column
@@ -49,10 +49,10 @@ def call_facts(call: Call, clock: Clock) -> list[tuple[str, str]]:
 
 
 def cost_sentence(call: Call) -> str:
-    """What it cost, and where the amount comes from."""
-    said = f"{cost_text(call)}. {BASIS_WORDS[call.cost_basis]}"
+    """Where the amount that it cost comes from."""
+    said = BASIS_WORDS[call.cost_basis]
     if call.cost_basis is Basis.TABLE and call.price_version:
-        said = f"{cost_text(call)}. From the price table {call.price_version}."
+        said = f"From the price table, {call.price_version}."
     covered = " A subscription paid for it: the amount is what the API would have asked."
     return said + (covered if call.billing is Billing.SUBSCRIPTION else "")
 

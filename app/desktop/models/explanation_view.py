@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from app.core.call import Outcome
 from app.core.call_input import MissCause
-from app.core.money import MINUS, format_usd
+from app.core.money import MINUS, format_call_usd, format_usd
 from app.core.origin import RequestClass
 from app.core.session import Part
 from app.desktop.formats import plural
@@ -140,8 +140,8 @@ def explanation_view(explained: SessionExplanation) -> ExplanationView:
 
 
 def signed(nano_usd: int) -> str:
-    """A term of a sum: `+$0.62`, `−$0.08`."""
-    told = format_usd(abs(nano_usd))
+    """A term of a sum: `+$0.62`, `−$0.08`, `+$0.0042`."""
+    told = format_call_usd(abs(nano_usd))
     return f"{'+' if nano_usd >= 0 else MINUS}{told}"
 
 

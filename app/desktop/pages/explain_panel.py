@@ -24,6 +24,7 @@ from app.services.explanations import Against, SessionExplanation, explain_sessi
 
 WIDTH = 340
 _MARGIN = 20
+_TEXT_WIDTH = 560
 
 
 class ExplainPanel(QWidget):
@@ -184,6 +185,7 @@ class ExplainPanel(QWidget):
 
     def _lay_out(self) -> None:
         inner = QWidget()
+        inner.setMaximumWidth(_TEXT_WIDTH)
         column = QVBoxLayout(inner)
         column.setContentsMargins(_MARGIN, 16, _MARGIN, _MARGIN)
         column.setSpacing(4)

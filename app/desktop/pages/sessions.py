@@ -25,6 +25,7 @@ from app.ledger.session_calls import CallWish, NumberedCall
 
 _CALLS_PAGE = 200
 _BESIDE_FROM = 1100
+_ALL_ROOM = 100
 _WIDTHS = "session-columns"
 
 
@@ -264,7 +265,7 @@ class SessionsPage(Page):
         self.list.table.fit_columns()
 
     def _lay_out(self) -> None:
-        self.head.insertWidget(1, self.path, 1)
+        self.head.insertWidget(1, self.path, _ALL_ROOM)
         self.head.addWidget(self._count)
         for place in (self.list, self.calls, self.call):
             self._places.addWidget(place)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QMoveEvent, QPainter, QPaintEvent, QPen, QShowEvent
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QApplication, QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from app.desktop.theme import icon, tokens_of
+from app.desktop.theme import icon, tokens_of, tokens_of_palette
 
 GUARD_S = 0.5
 
@@ -86,7 +86,8 @@ class IconButton(QPushButton):
         super().changeEvent(event)
 
     def _tint(self) -> None:
-        self.setIcon(icon(self._icon_name, tokens_of(self).text_2))
+        """By the application's palette: this button's own ground is transparent, which reads as dark."""
+        self.setIcon(icon(self._icon_name, tokens_of_palette(QApplication.palette()).text_2))
 
 
 class Segments(QWidget):

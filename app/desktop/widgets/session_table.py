@@ -152,7 +152,7 @@ def _paint_names(painter: QPainter, inner: QRect, row: SessionRow, tokens: Token
     painter.setPen(QColor(tokens.text_2))
     painter.setFont(sized(Size.CAPTION))
     painter.drawText(
-        rest, Qt.AlignmentFlag.AlignVCenter, kind.elidedText(row.kind, Qt.TextElideMode.ElideMiddle, rest.width())
+        rest, Qt.AlignmentFlag.AlignVCenter, kind.elidedText(row.kind, Qt.TextElideMode.ElideRight, rest.width())
     )
 
 

@@ -53,8 +53,8 @@ def test_unknown_tokens_stay_unknown() -> None:
 
 
 def test_a_cost_says_where_it_comes_from_and_who_paid() -> None:
-    assert cost_sentence(call(EXACT)) == "$0.0026. From the price table 2026-11-18."
-    assert cost_sentence(call(None)) == "? —. No price is known for this model."
+    assert cost_sentence(call(EXACT)) == "From the price table, 2026-11-18."
+    assert cost_sentence(call(None)) == "No price is known for this model."
     assert "A subscription paid for it" in cost_sentence(call(EXACT, billing=Billing.SUBSCRIPTION))
 
 
