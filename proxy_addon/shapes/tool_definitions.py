@@ -10,6 +10,7 @@ _CONFIG = "toolConfig"
 """Converse's: a list of tools, and which of them must be used beside it."""
 _DECLARATIONS = ("functionDeclarations", "function_declarations")
 _INNER = ("function", "toolSpec")
+_NO_NAMESPACE = "functions"
 
 
 def without_tools(frame: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
@@ -25,8 +26,9 @@ def without_tools(frame: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], dict
 
 
 def full_name(name: str, namespace: str) -> str:
-    """A name with the namespace it is declared in, which for Codex's MCP servers is `mcp__SERVER`."""
-    if not namespace or namespace == name:
+    """A name with the namespace it is declared in, which for Codex's MCP servers is `mcp__SERVER`, and for tools in
+    none may be `functions`."""
+    if namespace in ("", name, _NO_NAMESPACE):
         return name
     return f"{namespace.rstrip('_')}__{name}" if namespace.startswith("mcp__") else f"{namespace}.{name}"
 

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from app.core.tool_call import ToolOutcome
 from tests.end2end.agents.chat_model import ChatModel
 from tests.end2end.agents.gemini_model import GeminiModel
 from tests.end2end.agents.installed import AIDER, LANGGRAPH, node_agent, python_agent
@@ -31,7 +32,8 @@ Model = ChatModel | GeminiModel | MessagesModel | ResponsesModel
 class Job:
     """An agent and what it is told. `program` installs it and gives its path. `agent`, `task`: what its calls are to be
     booked to. `files` stand in its home, as a person who uses the agent has them. `after_a_refusal`: calls that it may
-    still make once one was refused."""
+    still make once one was refused. `tools`: what its tools are called, and what their results tell of one that went
+    well; `of_failure`: of one that failed."""
 
     agent: str
     program: Callable[[], str]
@@ -45,6 +47,8 @@ class Job:
     after_a_refusal: int = 1
     variables: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    tools: Mapping[str, ToolOutcome] = field(default_factory=dict)
+    of_failure: ToolOutcome = ToolOutcome.FAILED
 
     @property
     def parts(self) -> list[str]:
@@ -58,6 +62,7 @@ CODEX = Job(
     ("exec", "--skip-git-repo-check", "--sandbox", "danger-full-access", PROMPT),
     "openai",
     ResponsesModel,
+    tools={"exec": ToolOutcome.SUCCEEDED},
 )
 SDK_JOBS = {
     f"{sdk}-sdk": Job(
@@ -68,8 +73,9 @@ SDK_JOBS = {
         model,
         options=("--agent", "loop", "--task", "nightly"),
         task="nightly",
+        tools={shell: ToolOutcome.UNKNOWN},
     )
-    for sdk, model in (("openai", ChatModel), ("anthropic", MessagesModel))
+    for sdk, model, shell in (("openai", ChatModel, "shell"), ("anthropic", MessagesModel, "bash"))
 }
 """Nothing has to be installed for these."""
 JOBS = {
@@ -81,9 +87,10 @@ JOBS = {
         MessagesModel,
         has_helper=True,
         variables={"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
+        tools={"Agent": ToolOutcome.SUCCEEDED, "Bash": ToolOutcome.SUCCEEDED},
     ),
     "codex-http": CODEX,
-    "codex-socket": Job(CODEX.agent, CODEX.program, CODEX.arguments, CODEX.provider, CODEX.model, is_over_socket=True),
+    "codex-socket": replace(CODEX, is_over_socket=True),
     "gemini": Job(
         "gemini",
         lambda: node_agent("gemini"),
@@ -91,6 +98,7 @@ JOBS = {
         "google",
         GeminiModel,
         files={".gemini/settings.json": json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}})},
+        tools={"run_shell_command": ToolOutcome.SUCCEEDED},
     ),
     "opencode": Job(
         "opencode",
@@ -99,6 +107,8 @@ JOBS = {
         "anthropic",
         MessagesModel,
         has_helper=True,
+        tools={"bash": ToolOutcome.UNKNOWN, "task": ToolOutcome.UNKNOWN},
+        of_failure=ToolOutcome.UNKNOWN,
     ),
     "aider": Job(
         "aider",
@@ -122,6 +132,7 @@ JOBS = {
         ChatModel,
         options=("--agent", "graph", "--task", "nightly"),
         task="nightly",
+        tools={"shell": ToolOutcome.UNKNOWN},
     ),
 }
 

@@ -14,14 +14,17 @@ from app.core.call import Basis, Call, Outcome
 from app.core.money import NANO_PER_CENT
 from app.core.origin import RequestClass
 from app.core.tags import Scope
+from app.core.tool_call import ToolCall, ToolOutcome
 from app.core.windows import Window
 from app.ledger.approval_store import ApprovalState, answered, approve, refuse, waiting
 from app.ledger.call_store import recent_calls
 from app.ledger.cap_store import add_cap
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import running_meter
+from app.ledger.tool_store import tools_of_call
 from app.services.kept_meter import KeptMeter
 from app.services.settings import Settings
+from tests.end2end.agents import script
 from tests.end2end.agents.jobs import JOBS, PROJECT, SDK_JOBS, USER, Ended, Job, finish, make_place, played, start
 from tests.end2end.agents.script import SAID_AT_THE_END, Bill
 from tests.end2end.meter_process import KEYS, RunningMeter, meter, wait_until
@@ -64,6 +67,17 @@ def check_labels(calls: list[Call], job: Job) -> None:
         assert purposes.count(RequestClass.SIDE) <= 1, "opening its socket may warm the model up, which costs nothing"
 
 
+def tools_of(ledger: Ledger, calls: list[Call]) -> list[ToolCall]:
+    return [tool for call in calls for tool in tools_of_call(ledger, call.call_id)]
+
+
+def check_tools(tools: list[ToolCall], job: Job) -> None:
+    """Each tool call is named, has its result, and tells as much of its end as the agent does."""
+    assert {(tool.name, tool.outcome) for tool in tools} == set(job.tools.items())
+    assert all(tool.has_result and (tool.result_bytes or 0) >= 0 for tool in tools)
+    assert not any(tool.is_retry for tool in tools)
+
+
 @each_agent("openai-sdk", "anthropic-sdk")
 def test_a_job_is_metered_exactly_and_booked_to_whom_it_belongs_to(job: Job, home: Path, tmp_path: Path) -> None:
     model, place = job.model(), make_place(tmp_path, job)
@@ -71,10 +85,31 @@ def test_a_job_is_metered_exactly_and_booked_to_whom_it_belongs_to(job: Job, hom
         ended = finish(start(job, place, home))
         assert ended.status == 0, ended.shown
         calls = running.calls(len(model.bill.lines))
+        check_tools(tools_of(running.ledger, calls), job)
     assert place.parts == job.parts
     check_exact(calls, model.bill)
     check_labels(calls, job)
+    assert (" tool calls" in ended.shown) == bool(job.tools), ended.shown
     assert f"bursar: {len(calls)} calls, " in ended.shown
+
+
+@real_agent
+@pytest.mark.parametrize("name", ["claude", "codex-http", "codex-socket", "gemini", "opencode"])
+def test_a_command_that_fails_is_told_as_far_as_the_agent_tells_it(
+    name: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = JOBS[name]
+    model, place = job.model(), make_place(tmp_path, job)
+    first, second = script.COMMANDS
+    monkeypatch.setattr(script, "COMMANDS", (first, f"{second}; exit 3"))
+    with played(job, model) as provider, meter(home, {job.provider: provider.url}) as running:
+        ended = finish(start(job, place, home))
+        assert ended.status == 0, ended.shown
+        tools = tools_of(running.ledger, running.calls(len(model.bill.lines)))
+    assert place.parts == job.parts
+    assert tools[-1].outcome is job.of_failure
+    assert {(tool.name, tool.outcome) for tool in tools[:-1]} == set(job.tools.items())
+    assert (" 1 failed" in ended.shown) == (job.of_failure is ToolOutcome.FAILED), ended.shown
 
 
 Answering = Callable[[Ledger, str], None]

@@ -160,6 +160,7 @@ def test_responses_tell_an_item_twice_and_it_counts_once() -> None:
             {"type": "function_call", "namespace": "mcp__git__", "name": "log", "arguments": "{}"},
             ("mcp__git__log", "c", {}),
         ),
+        ({"type": "custom_tool_call", "namespace": "functions", "name": "exec", "input": "ls"}, ("exec", "c", "ls")),
         ({"type": "function_call", "namespace": "files", "name": "log", "arguments": "{}"}, ("files.log", "c", {})),
     ],
 )
