@@ -3,8 +3,9 @@
 A result is tied to its tool call by the provider's id of it, within the same virtual key; where a dialect has no ids,
 or an agent makes its own up, by name and order to the newest answer of the same session that waits for such a result.
 Each is booked once: an agent that sends its whole history brings the same result with every request, and only the first
-finds a tool call that waits. Whatever the meter remembered is gone when it is started again, so all of this is asked of
-the ledger.
+finds a tool call that waits. A call that the provider turned away took its results to no model: they are booked with
+the next one that brings them. Whatever the meter remembered is gone when it is started again, so all of this is asked
+of the ledger.
 """
 
 from collections.abc import Sequence
@@ -124,16 +125,19 @@ def _book_results(
     ids = {_stored_id(key, result.provider_id) for result in results} - {""}
     by_id = _waiting(connection, call, _BY_ID, ids=sorted(ids)) if ids else []
     waiting = {row["provider_id"]: row for row in sorted(by_id, key=lambda row: int(row["row_id"]))}
+    answers: list[dict[str, Any]] = []
     nameless: list[ToolResult] = []
     for result in results:
         row = waiting.pop(_stored_id(key, result.provider_id), None) if result.provider_id else None
         if row is None:
             nameless.append(result)
         else:
-            _answer(connection, call, row, result, is_within=is_within)
+            answers.append(_answer(call, row, result, is_within=is_within))
+    if answers:
+        connection.execute(_ANSWER, answers)
     for result in nameless:
         if (row := _next_by_name(connection, call, result)) is not None:
-            _answer(connection, call, row, result, is_within=is_within)
+            connection.execute(_ANSWER, _answer(call, row, result, is_within=is_within))
 
 
 def _next_by_name(connection: Connection, call: Call, result: ToolResult) -> Any:
@@ -152,16 +156,16 @@ def _waiting(connection: Connection, call: Call, statement: Any, **values: Any) 
     return connection.execute(statement, {"of_key": call.tags.virtual_key_id} | values).mappings().all()
 
 
-def _answer(connection: Connection, call: Call, row: Any, result: ToolResult, *, is_within: bool) -> None:
+def _answer(call: Call, row: Any, result: ToolResult, *, is_within: bool) -> dict[str, Any]:
+    """What ties a result to the row of its tool call."""
     passed = (call.started_at - row["asked_at"]) // timedelta(milliseconds=1)
-    values = {
+    return {
         "of_row": row["row_id"],
         "as_outcome": result.outcome,
         "by_call": call.call_id,
         "of_bytes": result.result_bytes,
         "after_ms": None if is_within or row["is_hosted"] else max(0, passed),
     }
-    connection.execute(_ANSWER, values)
 
 
 def _stored_id(key: bytes, provider_id: str) -> str:

@@ -103,6 +103,27 @@ def test_a_tool_that_fails_twice_in_a_loop_of_anthropics_sdk(running: RunningMet
     _assert_nothing_kept(running)
 
 
+def test_a_result_that_the_provider_turned_away_is_booked_with_the_call_that_took_it(
+    running: RunningMeter, provider: Provider
+) -> None:
+    overloaded = Answer([b'{"type":"error","error":{"type":"overloaded_error","message":"later"}}'], status=529)
+    answers = [messages_stream(1, ("Bash", {"command": "ls"})), overloaded, messages_stream(2)]
+    provider.answer = lambda _seen: answers[len(provider.seen) - 1]
+    client = sdks.anthropic_client(running.gateway, running.token)
+    messages: list[Any] = [{"role": "user", "content": "go"}]
+    for _ in range(2):
+        with client.messages.stream(model="claude-haiku-4-5", max_tokens=100, messages=messages) as stream:
+            answer = stream.get_final_message()
+        result = {"type": "tool_result", "tool_use_id": "toolu_1_0", "content": "x", "is_error": True}
+        said = [block.to_dict() for block in answer.content]
+        messages += [{"role": "assistant", "content": said}, {"role": "user", "content": [result]}]
+
+    [tool] = tools_of(running, 3)
+    _first, turned_away, taken = recent_calls(running.ledger, 3)[::-1]
+    assert (turned_away.status_code, turned_away.cost_nano_usd) == (529, 0)
+    assert (tool.outcome, tool.result_call_id) == (FAILED, taken.call_id)
+
+
 def _assert_costs(running: RunningMeter) -> None:
     """The second and third call followed failures."""
     _first, second, third, _last = recent_calls(running.ledger, 4)[::-1]

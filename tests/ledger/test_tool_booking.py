@@ -4,6 +4,7 @@ import pytest
 
 from app.core.tags import Tags
 from app.core.tool_call import UNREADABLE_NAME, ToolCall, ToolOutcome
+from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.fingerprint_key import fingerprint_key, key_file
 from app.ledger.tool_booking import MAX_OF_A_CALL
@@ -136,3 +137,14 @@ def test_what_is_no_name_and_no_id_is_not_kept(ledger: Ledger, text: str) -> Non
 def test_more_tools_than_any_model_asks_for_are_not_booked(ledger: Ledger) -> None:
     asking = book_call(ledger, *(use("read", str(number)) for number in range(MAX_OF_A_CALL + 5)))
     assert len(tools_of_call(ledger, asking.call_id)) == MAX_OF_A_CALL
+
+
+def test_a_call_is_settled_although_its_tools_cannot_be_written_down(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    key_file(ledger).mkdir()
+    asking = book_call(ledger, use("Bash", "make SECRET"))
+    assert [call.call_id for call in recent_calls(ledger)] == [asking.call_id]
+    assert tools_of_call(ledger, asking.call_id) == ()
+    assert "the tools of a call could not be written down: IsADirectoryError" in caplog.text
+    assert "SECRET" not in caplog.text
