@@ -48,7 +48,7 @@ def config_folder() -> Path:
 def log_folder() -> Path:
     """Folder of the log files; made if missing. Raises OSError as `data_folder` does."""
     data_folder()  # before the folder inside it, where all is under one
-    return _private(_log_place())
+    return _private(log_place())
 
 
 def ledger_path() -> Path:
@@ -68,7 +68,7 @@ def meter_folder() -> Path:
 
 def private_files(ledger: Path) -> list[Path]:
     """All there is that only its owner may open: folders, ledger, logs, locks, the CA."""
-    folders = [_data_place(), _config_place(), _log_place(), _config_place() / "meter"]
+    folders = [_data_place(), _config_place(), log_place(), _config_place() / "meter"]
     beside = [ledger, *(ledger.with_name(ledger.name + ending) for ending in ("-wal", "-shm", ".meters", ".key"))]
     inside = [*folders[2].glob("*.log*"), *folders[3].glob("*-ca.*")]
     return [path for path in (*folders, *beside, *inside) if path.exists()]
@@ -119,7 +119,8 @@ def _config_place() -> Path:
     return _home() or user_config_path(APP_NAME, appauthor=False)
 
 
-def _log_place() -> Path:
+def log_place() -> Path:
+    """Folder of the log files, made or not."""
     home = _home()
     return home / "log" if home else user_log_path(APP_NAME, appauthor=False)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from app.core.errors import AppError
+from app.desktop.commands import Places
 from app.desktop.machine_commands import MachineCommands
 from app.services.agents.recipes import AIDER, CLAUDE_CODE, CODEX, CURSOR, GEMINI_CLI
 from app.services.doctor.agents import InstalledAgent
@@ -15,6 +16,9 @@ AGENTS = [
     InstalledAgent(AIDER, "aider", ""),
     InstalledAgent(CURSOR, "cursor", "3.2"),
 ]
+PLACES = Places(
+    "/home/you/.local/share/bursar", "/home/you/.config/bursar/settings.json", "/home/you/.local/state/bursar/log"
+)
 FINDINGS = [
     Finding(
         Level.WRONG, "Environment", "OPENAI_API_KEY holds a provider's key",
@@ -57,6 +61,10 @@ class SampleMachine(MachineCommands):
     def examine(self, done: Callable[[list[Finding]], None], failed: Callable[[AppError], None]) -> None:
         """The sample findings."""
         done(FINDINGS)
+
+    def look_at_login(self, done: Callable[[bool], None], failed: Callable[[AppError], None]) -> None:
+        """It does."""
+        done(True)
 
     def find_agents(
         self, done: Callable[[list[InstalledAgent], frozenset[str]], None], failed: Callable[[AppError], None]

@@ -52,7 +52,7 @@ from sample_ledgers import (
     fill_waiting,
     open_sample,
 )
-from sample_machine import SampleMachine
+from sample_machine import PLACES, SampleMachine
 from sample_sessions import fill_sessions
 
 PATIENCE_S = 30
@@ -138,6 +138,7 @@ def draw_window(
         window.doctor.toggle_passed()
         save(window, folder / f"doctor-passed-{suffix}.png")
     if "Settings" in pages:
+        draw_no_tray(window, folder / f"no-tray-{suffix}.png")
         draw_editor(window, folder / f"cap-editor-{suffix}.png")
         window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.DAY))
         window.open_page("Overview")
@@ -254,8 +255,17 @@ def make_window(ledger: Ledger, folder: Path) -> tuple[Window, Tasks]:
     tasks = Tasks()
     commands = Commands(ledger, FixedVault({}), tasks, ledger.path.with_name("settings.json"), ZONE.key)
     commands.machine = SampleMachine(ledger, FixedVault({}), tasks, ledger.path.with_name("settings.json"))
+    commands.places = PLACES
     state = QSettings(str(ledger.path.with_name("window.ini")), QSettings.Format.IniFormat)
     return Window(commands, Settings(), ZONE, Clock(NOW, ZONE), state), tasks
+
+
+def draw_no_tray(window: Window, file: Path) -> None:
+    """The line on top of the window where there is no tray."""
+    window.no_tray.tell_missing()
+    window.no_tray.buttons["Start at login"].show()
+    save(window, file)
+    window.no_tray.hide()
 
 
 def draw_editor(window: Window, file: Path) -> None:

@@ -40,7 +40,6 @@ from app.services.settings import Settings, settings_zone
 from app.services.told import NAME as TOLD_NAME
 
 NO_TRAY_AFTER_MS = 5_000
-_NO_TRAY = "This desktop has no tray. Bursar stays here and tells you by notification."
 
 
 def run_desktop(
@@ -103,7 +102,7 @@ class Desktop(QObject):
         clock = Clock(datetime.now(UTC), time_zone)
         self.window = Window(self.commands, settings, time_zone, clock, state)
         self.popover = Popover(self.commands)
-        self.tray = Tray(self.commands, self.popover)
+        self.tray = Tray(self.commands, self.popover, settings.tray_ink)
         told_file = ledger.path.with_name(TOLD_NAME)
         self.notifier = Notifier(self.tasks, self.commands, self.tray.icon.showMessage, settings, told_file)
         self.feed = LedgerFeed(ledger, time_zone, told_until=self.notifier.told.alert_id)
@@ -227,6 +226,7 @@ class Desktop(QObject):
 
     def _take_settings(self, settings: Settings) -> None:
         self._theme.choose(settings.theme)
+        self.tray.choose_ink(settings.tray_ink)
         self.notifier.take_settings(settings)
 
     def _tell_by_tray(self, error: AppError) -> None:
@@ -240,5 +240,5 @@ class Desktop(QObject):
         """Without a tray the window is all there is, so closing it ends the program."""
         if not self._is_stopped and not QSystemTrayIcon.isSystemTrayAvailable():
             self._app.setQuitOnLastWindowClosed(True)
-            self.window.notice.tell(_NO_TRAY)
+            self.window.no_tray.tell_missing()
             self.window.bring_up()

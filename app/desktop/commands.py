@@ -1,6 +1,7 @@
 """What a person can order from the windows: each is written to the ledger off the UI thread."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from app.ledger import approval_store, cap_store, key_store, meter_state, raise_
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
 from app.ledger.key_store import VirtualKey
+from app.paths import log_place
 from app.services.settings import Settings, change_settings
 
 ANSWERED_BY = "tray"
@@ -30,6 +32,15 @@ type Failed = Callable[[AppError], None]
 
 def _nothing() -> None:
     """For orders whose outcome shows by itself in the next snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where Bursar keeps its files, for a person to look at."""
+
+    ledger_folder: str
+    settings_file: str
+    log_folder: str
 
 
 class Commands:
@@ -43,6 +54,7 @@ class Commands:
         self._settings_file = settings_file
         self.time_zone = time_zone
         self.questions = Questions(ledger, tasks)
+        self.places = Places(str(ledger.path.parent), str(settings_file), str(log_place()))
         self.keys = KeyCommands(ledger, vault, tasks.lane(), settings_file)
         self.prices = PriceCommands(ledger, tasks.lane())
         self.machine = MachineCommands(ledger, vault, tasks.lane(), settings_file)

@@ -16,9 +16,11 @@ from app.ledger.engine import Ledger
 from app.paths import close_to_others
 from app.services.agents.connecting import CONNECTIONS, Plan, is_connected
 from app.services.agents.lasting import connect_agent, disconnect_agent, preview_connection
+from app.services.autostart import autostart_file, start_at_login, starts_at_login, stop_at_login
 from app.services.doctor.agents import InstalledAgent, installed_agents
 from app.services.doctor.examination import examine
 from app.services.doctor.finding import Finding
+from app.services.own_command import lasting_command
 from app.services.person import user_name
 from app.services.settings import load_settings
 
@@ -53,6 +55,28 @@ class MachineCommands:
                 close_to_others(file)
             except OSError as error:
                 raise InvalidInput("It stays open", f"{file}: {error.strerror or type(error).__name__}.") from None
+
+        self._lane.run(work, lambda _none: done(), failed)
+
+    @property
+    def can_start_at_login(self) -> bool:
+        """Whether this system has a place for it that is known here."""
+        return autostart_file(os.environ) is not None
+
+    def look_at_login(self, done: Callable[[bool], None], failed: Failed) -> None:
+        """Whether Bursar starts at login."""
+        file = autostart_file(os.environ)
+        self._lane.run(lambda: file is not None and starts_at_login(file), done, failed)
+
+    def set_start_at_login(self, is_on: bool, done: Done, failed: Failed) -> None:
+        """Start Bursar at login from now on, or not any more."""
+        file = autostart_file(os.environ)
+
+        def work() -> None:
+            if file is not None and is_on:
+                start_at_login(file, lasting_command())
+            elif file is not None:
+                stop_at_login(file)
 
         self._lane.run(work, lambda _none: done(), failed)
 

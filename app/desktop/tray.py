@@ -16,8 +16,9 @@ from app.desktop.popover import Popover
 from app.desktop.tokens import DARK_PANEL, LIGHT_PANEL, TEMPLATE, Inks
 from app.desktop.widgets.ring import ring_icon
 from app.ledger.spend import SessionSpend
+from app.services.settings import TrayInk
 
-_SESSIONS_SHOWN = 3
+_SESSIONS_SHOWN = 12
 _WAITING_SHOWN = 5
 
 
@@ -29,12 +30,13 @@ class Tray(QObject):
     stop_asked = Signal()
     failed = Signal(object)
 
-    def __init__(self, commands: Commands, popover: Popover) -> None:
+    def __init__(self, commands: Commands, popover: Popover, ink: TrayInk = TrayInk.AUTOMATIC) -> None:
         super().__init__()
         self._commands = commands
         self._popover = popover
         self._snapshot: Snapshot | None = None
         self._state: RingState | None = None
+        self._ink = ink
         self.menu = QMenu()
         self.menu.aboutToShow.connect(self.fill_menu)
         self.icon = QSystemTrayIcon(self)
@@ -63,13 +65,12 @@ class Tray(QObject):
             if len(groups) > _WAITING_SHOWN:
                 more = f"{len(groups) - _WAITING_SHOWN} more sessions wait"
                 self.menu.addAction(more, lambda: self.opened.emit("Approvals"))
-            for session in snapshot.sessions[:_SESSIONS_SHOWN]:
-                self._add_session(session, session.session in snapshot.stopped)
             self.menu.addSeparator()
         self.menu.addAction("Open Bursar", lambda: self.opened.emit(""))
         if snapshot is not None:
             words = "Resume everything" if snapshot.is_paused else "Pause everything"
             self.menu.addAction(words, lambda: self._commands.set_paused(not snapshot.is_paused, self.failed.emit))
+            self._add_sessions(snapshot)
         self.menu.addSeparator()
         self.menu.addAction("Settings…", lambda: self.opened.emit("Settings"))
         self.menu.addAction("Quit tray (the meter goes on)", self.quit_asked.emit)
@@ -84,13 +85,17 @@ class Tray(QObject):
         answers.addAction("Raise cap…", lambda: self.opened.emit("Approvals"))
         answers.addAction("Refuse", lambda: self._commands.refuse(group.calls, self._tell))
 
-    def _add_session(self, session: SessionSpend, is_stopped: bool) -> None:
+    def _add_sessions(self, snapshot: Snapshot) -> None:
+        """`Stop ▸`: each running session that has a name to be stopped by; those that are stopped can go on."""
+        named = [session for session in snapshot.sessions if session.session][:_SESSIONS_SHOWN]
+        if named:
+            orders = self.menu.addMenu("Stop")
+            for session in named:
+                self._add_session(orders, session, session.session in snapshot.stopped)
+
+    def _add_session(self, orders: QMenu, session: SessionSpend, is_stopped: bool) -> None:
         line = session_line(session).replace("&", "&&")
-        if not session.session:
-            self.menu.addAction(line).setEnabled(False)
-            return
-        words = "Let this session go on" if is_stopped else "Stop this session"
-        orders = self.menu.addMenu(f"{line} (stopped)" if is_stopped else line)
+        words = f"Let it go on: {line}" if is_stopped else line
         orders.addAction(words, lambda: self._commands.set_stopped(session.session, not is_stopped, self._tell))
 
     def _tell(self, error: AppError) -> None:
@@ -104,11 +109,20 @@ class Tray(QObject):
         """Paint only when the picture is another one: some trays blink at every new icon."""
         if state != self._state:
             self._state = state
-            self.icon.setIcon(ring_icon(state, panel_inks()))
+            self.icon.setIcon(ring_icon(state, panel_inks(self._ink)))
+
+    def choose_ink(self, ink: TrayInk) -> None:
+        """Draw with this ink from now on."""
+        if ink is not self._ink:
+            self._ink = ink
+            shown, self._state = self._state, None
+            self._show_state(shown or STARTING)
 
 
-def panel_inks() -> Inks:
-    """The inks for this desktop's panel; a dark one where nobody can tell."""
+def panel_inks(ink: TrayInk = TrayInk.AUTOMATIC) -> Inks:
+    """The chosen inks, else those for this desktop's panel; a dark one where nobody can tell."""
+    if ink is not TrayInk.AUTOMATIC:
+        return DARK_PANEL if ink is TrayInk.LIGHT else LIGHT_PANEL
     if sys.platform == "darwin":
         return TEMPLATE
     if sys.platform == "win32" and QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light:

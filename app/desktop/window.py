@@ -1,6 +1,6 @@
 """The main window: a sidebar and the pages."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from app.core.tags import Scope
 from app.desktop.commands import Commands
 from app.desktop.models.columns import Clock
 from app.desktop.models.snapshot import Snapshot
+from app.desktop.no_tray import NoTray
 from app.desktop.pages.approvals import ApprovalsPage
 from app.desktop.pages.caps import CapsPage
 from app.desktop.pages.doctor import DoctorPage
@@ -25,10 +26,9 @@ from app.desktop.pages.review import ReviewPage
 from app.desktop.pages.sessions import SessionsPage
 from app.desktop.pages.settings import SettingsPage
 from app.desktop.sidebar import Sidebar
-from app.desktop.widgets.buttons import button
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.ground import Ground, Hairline
-from app.desktop.widgets.text import Text
+from app.desktop.widgets.notice import Notice
 from app.services.settings import Settings
 
 SIZE = (1120, 740)
@@ -79,12 +79,12 @@ class Window(QMainWindow):
         )
         self.sidebar = Sidebar(_PAGES, gap_before="Settings")
         self.sidebar.chosen.connect(self.open_page)
-        self.notice = Notice({}, ground="window")
         self.trouble = Notice({"Start again": self.retried.emit, "Open Doctor": lambda: self.open_page("Doctor")})
         self.review.opened.connect(self.open_sessions)
         self.approvals.session_asked.connect(self.open_session)
         self.overview.session_asked.connect(self.open_session)
         self._failure = ErrorLine()
+        self.no_tray = NoTray(commands, self._failure, self)
         self._failure.offer({"Try again": self.refreshed.emit, "Open Doctor": lambda: self.open_page("Doctor")})
         self._stack = QStackedWidget()
         self._lay_out()
@@ -162,7 +162,7 @@ class Window(QMainWindow):
         failure.addWidget(self._failure)
         right = QVBoxLayout()
         right.setSpacing(0)
-        right.addWidget(self.notice)
+        right.addWidget(self.no_tray)
         right.addWidget(self.trouble)
         right.addLayout(failure)
         right.addWidget(self._stack, 1)
@@ -185,29 +185,3 @@ class Window(QMainWindow):
 
     def _create_new(self) -> None:
         self.pages[self.page_name].create_new()
-
-
-class Notice(Ground):
-    """A line on top of the window, with buttons that deal with it."""
-
-    def __init__(self, acts: Mapping[str, Callable[[], object]], *, ground: str = "at_band") -> None:
-        super().__init__(ground)
-        self._text = Text("", wraps=True)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(MARGIN, 8, MARGIN, 8)
-        row.setSpacing(8)
-        row.addWidget(self._text, 1)
-        self.buttons = {verb: button(verb, act) for verb, act in acts.items()}
-        for made in self.buttons.values():
-            row.addWidget(made)
-        self.hide()
-
-    def tell(self, words: str) -> None:
-        """Show these words until hidden."""
-        self._text.setText(words)
-        self.show()
-
-    @property
-    def words(self) -> str:
-        """What it says."""
-        return self._text.text()

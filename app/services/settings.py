@@ -30,6 +30,14 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
+class TrayInk(StrEnum):
+    """What the tray icon is drawn with; `automatic` goes by the platform."""
+
+    AUTOMATIC = "automatic"
+    LIGHT = "light"
+    DARK = "dark"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, each with its default.
@@ -47,6 +55,7 @@ class Settings:
     gateway_port: int = 8787
     forward_port: int = 8788
     theme: Theme = Theme.SYSTEM
+    tray_ink: TrayInk = TrayInk.AUTOMATIC
     time_zone: str = ""
     is_set_up: bool = False
     notifications: bool = True
@@ -131,6 +140,8 @@ def _from_values(values: Mapping[str, Any]) -> Settings:
         _CHECKS[name](name, value)
     if "theme" in known:
         known["theme"] = Theme(known["theme"])
+    if "tray_ink" in known:
+        known["tray_ink"] = TrayInk(known["tray_ink"])
     for name in ("private_destinations", "listen_names"):
         if name in known:
             known[name] = tuple(known[name])
@@ -150,6 +161,11 @@ def _check_port(name: str, value: object) -> None:
 def _check_theme(name: str, value: object) -> None:
     if value not in list(Theme):
         raise InvalidInput(name, f"“{name}” must be system, light or dark.")
+
+
+def _check_ink(name: str, value: object) -> None:
+    if value not in list(TrayInk):
+        raise InvalidInput(name, f"“{name}” must be automatic, light or dark.")
 
 
 def _check_zone(name: str, value: object) -> None:
@@ -211,6 +227,7 @@ _CHECKS = {
     "gateway_port": _check_port,
     "forward_port": _check_port,
     "theme": _check_theme,
+    "tray_ink": _check_ink,
     "time_zone": _check_zone,
     "is_set_up": _check_switch,
     "notifications": _check_switch,
