@@ -72,7 +72,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         for kind in (Theme.LIGHT, Theme.DARK):
             theme.choose(kind)
-            draw_normal(Path(home) / kind, folder, str(kind))
+            draw_normal(Path(home) / kind, folder, str(kind), has_details=not is_for_readme)
             if not is_for_readme:
                 draw_extremes(Path(home) / kind, folder, str(kind))
     draw_icons(folder / "tray-icon.png")
@@ -87,14 +87,15 @@ def set_font(app: QApplication) -> None:
     app.setFont(font)
 
 
-def draw_normal(home: Path, folder: Path, suffix: str) -> None:
-    """The pictures of an ordinary month in one theme."""
+def draw_normal(home: Path, folder: Path, suffix: str, *, has_details: bool) -> None:
+    """The pictures of an ordinary month in one theme; with details, those of its smaller states as well."""
     full = open_sample(home / "full", fill_normal)
-    draw_window(full, folder, suffix, ("Overview", "Caps", "Approvals", "Keys", "Settings", "Doctor"))
+    pages = ("Overview", "Caps", "Approvals", "Keys", "Settings", "Doctor")
+    draw_window(full, folder, suffix, pages, has_details=has_details)
     draw_popover(full, folder / f"popover-{suffix}.png")
     full.close()
-    draw_prices(home, folder, suffix)
-    draw_first_run(home, folder, suffix)
+    draw_prices(home, folder, suffix, has_details=has_details)
+    draw_first_run(home, folder, suffix, has_details=has_details)
     sessions = open_sample(home / "sessions", fill_sessions)
     window, tasks, _row = draw_explained(sessions, folder, suffix)
     tasks.stop()
@@ -122,8 +123,9 @@ def draw_extremes(home: Path, folder: Path, suffix: str) -> None:
 
 
 def draw_window(
-    ledger: Ledger, folder: Path, suffix: str, pages: tuple[str, ...], *, size: tuple[int, int] = (1120, 740)
-) -> None:
+    ledger: Ledger, folder: Path, suffix: str, pages: tuple[str, ...], *, size: tuple[int, int] = (1120, 740),
+    has_details: bool = False,
+) -> None:  # fmt: skip
     """One picture a page, and the cap editor over its page."""
     window, tasks = make_window(ledger, folder)
     window.resize(*size)
@@ -134,11 +136,11 @@ def draw_window(
         window.show_snapshot(snapshot)
         window.open_page(page)
         save(window, folder / f"{page.lower()}-{suffix}.png")
-    if "Doctor" in pages:
+    if "Doctor" in pages and has_details:
         window.doctor.toggle_passed()
         save(window, folder / f"doctor-passed-{suffix}.png")
-    if "Settings" in pages:
         draw_no_tray(window, folder / f"no-tray-{suffix}.png")
+    if "Settings" in pages:
         draw_editor(window, folder / f"cap-editor-{suffix}.png")
         window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.DAY))
         window.open_page("Overview")
@@ -192,7 +194,7 @@ def draw_sessions(ledger: Ledger, folder: Path, suffix: str, *, size: tuple[int,
     destroy(window)
 
 
-def draw_prices(home: Path, folder: Path, suffix: str) -> None:
+def draw_prices(home: Path, folder: Path, suffix: str, *, has_details: bool) -> None:
     """The prices, with some of a person's own and models without any, and the dialog that sets one."""
     ledger = open_sample(home / "prices", fill_prices)
     window, tasks = make_window(ledger, folder)
@@ -202,18 +204,19 @@ def draw_prices(home: Path, folder: Path, suffix: str) -> None:
     window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
     wait_until(lambda: window.prices.rows.rowCount() > 0)
     save(window, folder / f"prices-{suffix}.png")
-    window.prices.table.selectRow(3)
-    window.prices.open_set()
-    assert window.prices.dialog is not None
-    save(window.prices.dialog, folder / f"price-dialog-{suffix}.png")
-    window.prices.dialog.reject()
+    if has_details:
+        window.prices.table.selectRow(3)
+        window.prices.open_set()
+        assert window.prices.dialog is not None
+        save(window.prices.dialog, folder / f"price-dialog-{suffix}.png")
+        window.prices.dialog.reject()
     tasks.stop()
     destroy(window)
     ledger.close()
 
 
-def draw_first_run(home: Path, folder: Path, suffix: str) -> None:
-    """Each step of the first run; the last one waiting, and with its call."""
+def draw_first_run(home: Path, folder: Path, suffix: str, *, has_details: bool) -> None:
+    """The first step of the first run; with details all steps, the last one waiting and with its call."""
     ledger = open_sample(home / "first-run", fill_first_key)
     tasks = Tasks()
     settings = ledger.path.with_name("settings.json")
@@ -222,14 +225,16 @@ def draw_first_run(home: Path, folder: Path, suffix: str) -> None:
     first_run = FirstRun(commands, "bursar", NOW - timedelta(minutes=1))
     first_run.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
     first_run.show()
-    for place, name in enumerate(("agents", "keys", "cap", "check")):
+    save(first_run, folder / f"first-run-{suffix}.png")
+    for place, name in enumerate(("agents", "keys", "cap", "check") if has_details else ()):
         wait_until(partial(has_come_to, first_run, place))
         save(first_run, folder / f"first-run-{name}-{suffix}.png")
         if name != "check":
             first_run.go_on()
-    fill_first_call(ledger)
-    first_run.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
-    save(first_run, folder / f"first-run-{suffix}.png")
+    if has_details:
+        fill_first_call(ledger)
+        first_run.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
+        save(first_run, folder / f"first-run-call-{suffix}.png")
     tasks.stop()
     destroy(first_run)
     ledger.close()

@@ -21,6 +21,7 @@ from app.ledger import approval_store, cap_store, key_store, meter_state, raise_
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
 from app.ledger.key_store import VirtualKey
+from app.ledger.spend import Spend, spend_between
 from app.paths import log_place
 from app.services.settings import Settings, change_settings
 
@@ -172,6 +173,10 @@ class Commands:
     def run(self, work: Callable[[], None], failed: Failed, done: Done = _nothing) -> None:
         """Do what is no order to the meter, such as writing a file."""
         self._do(work, failed, done)
+
+    def read_spend(self, start: datetime, end: datetime, done: Callable[[Spend], None]) -> None:
+        """Sums over the calls of a time."""
+        self._tasks.run(lambda: spend_between(self._ledger, start, end), done)
 
     def _add_cap(self, cap: Cap) -> None:
         cap_store.add_cap(

@@ -24,11 +24,14 @@ from app.desktop.models.notice import (
     meter_notice,
     trouble_notice,
     waiting_notice,
+    week_notice,
+    week_of,
 )
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.notification_bus import NotificationBus
 from app.desktop.tasks import Tasks
 from app.ledger.alert_store import Alert
+from app.ledger.spend import Spend
 from app.services.settings import Settings
 from app.services.told import load_told, save_told
 
@@ -70,6 +73,7 @@ class Notifier(QObject):
         self._snapshot = snapshot
         self._tell_waiting(snapshot)
         self._tell_meter(snapshot)
+        self._tell_week(snapshot)
         if self._held and not self._is_quiet(snapshot.read_at):
             held, self._held = self._held, []
             self._tell_alerts(held)
@@ -125,6 +129,25 @@ class Notifier(QObject):
             self._show(meter_back_notice())
             self._note(meter_stopped=False)
 
+    def _tell_week(self, snapshot: Snapshot) -> None:
+        """What the past week came to, once in the new one; nothing of the week in which Bursar was begun with."""
+        week = week_of(snapshot.read_at, snapshot.zone)
+        if week.key == self.told.week or self._is_quiet(snapshot.read_at) or week.starts_at is None:
+            return
+        is_first = not self.told.week
+        self._note(week=week.key)
+        if is_first:
+            return
+        last = (week.starts_at - timedelta(seconds=1)).astimezone(snapshot.zone)
+        past = week_of(last, snapshot.zone)
+        first = (past.starts_at or last).astimezone(snapshot.zone)
+
+        def tell(spend: Spend) -> None:
+            if spend.calls:
+                self._show(week_notice(spend, first, last))
+
+        self._commands.read_spend(first, week.starts_at, tell)
+
     def _show(self, notice: Notice) -> None:
         if not self._wants(notice.kind):
             return
@@ -171,6 +194,7 @@ class Notifier(QObject):
             NoticeKind.CAP: settings.notify_caps,
             NoticeKind.WAITING: settings.notify_waiting,
             NoticeKind.METER: settings.notify_meter,
+            NoticeKind.WEEK: settings.notify_week,
             NoticeKind.TROUBLE: True,
         }
         return settings.notifications and wanted[kind]

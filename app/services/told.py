@@ -14,11 +14,13 @@ _LOG = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Told:
     """`alert_id` is the newest alert that was told, or need not be; None before the first. `waiting` are the questions
-    that still wait and were told, `meter_stopped` that it was told and not yet that it runs again."""
+    that still wait and were told, `meter_stopped` that it was told and not yet that it runs again, `week` the key of
+    the running week, whose predecessor was told; empty before the first."""
 
     alert_id: int | None = None
     waiting: frozenset[str] = frozenset()
     meter_stopped: bool = False
+    week: str = ""
 
 
 def load_told(file: Path) -> Told:
@@ -28,7 +30,7 @@ def load_told(file: Path) -> Told:
         alert_id = values["alert_id"]
         told = Told(
             None if alert_id is None else int(alert_id), frozenset(map(str, values["waiting"])),
-            bool(values["meter_stopped"]),
+            bool(values["meter_stopped"]), str(values["week"]),
         )  # fmt: skip
     except FileNotFoundError:
         return Told()
@@ -42,6 +44,7 @@ def save_told(file: Path, told: Told) -> None:
     """Write it in one step. A disk that is full costs a repeated notification and nothing else."""
     values = {
         "alert_id": told.alert_id, "waiting": sorted(told.waiting), "meter_stopped": told.meter_stopped,
+        "week": told.week,
     }  # fmt: skip
     try:
         write_whole(file, json.dumps(values).encode())

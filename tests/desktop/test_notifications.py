@@ -227,6 +227,27 @@ def test_what_was_reached_long_before_the_tray_is_not_told(
     assert notifier.told.alert_id == 2
 
 
+def test_a_week_is_told_once_in_the_next_and_the_first_one_never(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger, scribe: Scribe
+) -> None:
+    friday = datetime(2026, 11, 20, 14, tzinfo=UTC)
+    scribe.write_call(NANO_PER_USD, at=friday)
+    notifier = start(replace(Settings(), quiet_from="00:00", quiet_to="08:00"))
+    notifier.follow(reading(ledger, read_at=friday))
+    assert notifier.told.week == "week of 2026-11-16"
+    monday = friday + timedelta(days=2, hours=12)
+    notifier.follow(reading(ledger, read_at=monday))
+    assert notifier.told.week == "week of 2026-11-16"
+    for hours in (7, 8):
+        notifier.follow(reading(ledger, read_at=monday + timedelta(hours=hours)))
+    qtbot.waitUntil(lambda: bool(notifier._notices))
+    (shown,) = service.shown
+    assert (shown.title, shown.body) == ("Your week: $1.00", "1 call, Nov 16 to Nov 22.")
+    with qtbot.waitSignal(notifier.opened) as opened:
+        service.press(shown.number, "open")
+    assert opened.args == ["Review"]
+
+
 def test_a_service_without_buttons_is_given_none(qtbot: QtBot, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_notification_service(monkeypatch, capabilities=("body",)) as plain:
         notifier = start()
@@ -269,7 +290,7 @@ def test_without_a_service_the_trays_own_message_is_used(
     "settings",
     [
         replace(Settings(), notifications=False),
-        replace(Settings(), notify_caps=False, notify_waiting=False, notify_meter=False),
+        replace(Settings(), notify_caps=False, notify_waiting=False, notify_meter=False, notify_week=False),
     ],
 )
 def test_nothing_is_told_when_switched_off(

@@ -4,14 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from app.core.money import format_usd
-from app.desktop.formats import plural
+from app.core.windows import Window, WindowSpan, span_at
+from app.desktop.formats import day, plural, sum_text
 from app.desktop.models.approval_view import up_to, waiting_groups
 from app.desktop.models.cap_view import cap_views
 from app.desktop.models.snapshot import Snapshot
 from app.ledger.alert_store import Alert
 from app.ledger.approval_store import Approval
+from app.ledger.spend import Spend
 
 WAITING_SLOT = "waiting"
 METER_SLOT = "meter"
@@ -23,6 +26,7 @@ class NoticeKind(StrEnum):
     CAP = "cap"
     WAITING = "waiting"
     METER = "meter"
+    WEEK = "week"
     TROUBLE = "trouble"
 
 
@@ -103,6 +107,18 @@ def meter_notice(trouble: str) -> Notice:
 def meter_back_notice() -> Notice:
     """It runs again."""
     return Notice(NoticeKind.METER, METER_SLOT, "It runs again", "Calls are metered as before.")
+
+
+def week_of(instant: datetime, zone: ZoneInfo) -> WindowSpan:
+    """The week that a moment lies in, from Monday on."""
+    return span_at(Window.WEEK, instant, zone)
+
+
+def week_notice(spend: Spend, first: datetime, last: datetime) -> Notice:
+    """What a week came to; the days are its first and its last, in the person's zone."""
+    title = f"Your week: {sum_text(spend.cost_nano_usd, spend.unpriced_calls)}"
+    body = f"{plural(spend.calls, 'call')}, {day(first)} to {day(last)}."
+    return Notice(NoticeKind.WEEK, "week", title, body, "Review")
 
 
 def trouble_notice(title: str, message: str) -> Notice:
