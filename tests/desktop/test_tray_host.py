@@ -147,9 +147,10 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
     for one in made.started[::-1]:
         one.terminate()
         one.wait(PATIENCE_S)
-    for one in (bus, server):
-        os.kill(one.pid, signal.SIGTERM)
-        one.wait(PATIENCE_S)
+    for process in (bus.pid, server.pid):
+        os.kill(process, signal.SIGTERM)
+    bus.wait(PATIENCE_S)
+    server.wait(PATIENCE_S)
     bus.stdout.close()
 
 
