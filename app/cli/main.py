@@ -9,6 +9,7 @@ from app.cli import (
     approvals,
     audit,
     ca,
+    cache,
     caps,
     compare,
     connect,
@@ -52,6 +53,7 @@ app.command("doctor")(doctor.examine)
 app.command("mcp")(mcp.serve)
 app.command("spend")(spend.show_spend)
 app.command("tools")(tools.show_tools)
+app.command("cache")(cache.show_cache)
 app.command("audit")(audit.audit_captures)
 app.add_typer(caps.app, name="caps")
 app.add_typer(keys.app, name="keys")

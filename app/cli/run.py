@@ -128,7 +128,7 @@ def _warn(recipe: "Recipe", box: "Sandbox | None", quiet: bool) -> None:
 
 
 def _tell_receipt(finished: "Finished") -> None:
-    from app.services.receipt import format_family, format_left, format_receipt, format_tools
+    from app.services.receipt import format_cache, format_family, format_left, format_receipt, format_tools
 
     tags = finished.tags
     console.tell(f"bursar: {format_receipt(finished.receipt)} ({tags.agent} in {tags.project})")
@@ -136,6 +136,8 @@ def _tell_receipt(finished: "Finished") -> None:
         console.tell(f"bursar:   {line}")
     if tools := format_tools(finished.receipt):
         console.tell(f"bursar: {tools}")
+    if lost := format_cache(finished.receipt):
+        console.tell(f"bursar: {lost}")
     for cap in finished.caps[:SHOWN_CAPS]:
         console.tell(f"bursar: {format_left(cap)}")
 

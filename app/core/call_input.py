@@ -1,7 +1,7 @@
 """How much of a call's input had been sent before, what of that the provider's cache spared, and why not the rest."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -73,8 +73,8 @@ class CallInput:
 class ChosenCalls:
     """Which calls a question is about: those that started in [start, end) and carry the labels that are not empty."""
 
-    start: datetime
-    end: datetime
+    start: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    end: datetime = datetime(9999, 1, 1, tzinfo=UTC)
     project: str = ""
     agent: str = ""
     task: str = ""
@@ -109,6 +109,9 @@ class InputSums:
     causes: tuple[CauseSum, ...] = ()
 
 
+NO_INPUTS = InputSums()
+
+
 @dataclass(frozen=True, slots=True)
 class SessionLoss:
     """What one session lost to its caches, and to what above all. `changed_block` is the one that changed most often
@@ -128,7 +131,7 @@ class SessionLoss:
 @dataclass(frozen=True, slots=True)
 class DefinedTool:
     """What defining one tool came to: in how many calls, about how many tokens of input and nano-dollars, and how often
-    a model used it in the same calls."""
+    it was used meanwhile; an MCP server that is defined as a whole counts as used with each of its tools."""
 
     name: str
     calls: int

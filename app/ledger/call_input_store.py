@@ -5,7 +5,7 @@ Amounts are at list price, whoever paid for the calls.
 
 import hashlib
 from collections import Counter
-from datetime import datetime
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 from typing import Any
@@ -86,10 +86,10 @@ def input_of_call(ledger: Ledger, call_id: str) -> CallInput | None:
     )
 
 
-def calls_named(ledger: Ledger, name: str, start: datetime, end: datetime) -> ChosenCalls | None:
-    """The calls of the task with this label; where there are none, of the session of that name; None where there are
-    none either."""
-    for chosen in (ChosenCalls(start, end, task=name), ChosenCalls(start, end, session=name)):
+def calls_named(ledger: Ledger, name: str, among: ChosenCalls) -> ChosenCalls | None:
+    """The calls of the task with this label among these; where there are none, of the session of that name; None where
+    there are none either."""
+    for chosen in (replace(among, task=name), replace(among, session=name)):
         with ledger.read() as connection:
             if connection.execute(select(_I.call_id).where(*_chosen(_I, chosen)).limit(1)).first() is not None:
                 return chosen
@@ -156,12 +156,11 @@ def defined_tools(ledger: Ledger, chosen: ChosenCalls) -> tuple[DefinedTool, ...
         .where(*_chosen(_I, chosen))
         .group_by(tool_sets.c.tools)
     )
-    used = select(tool_calls.c.name, func.count().label("uses")).where(*_chosen(tool_calls.c, chosen))
     calls: Counter[str] = Counter()
     tokens: dict[str, Fraction] = {}
     nano: dict[str, Fraction] = {}
     with ledger.read() as connection:
-        uses = {row.name: row.uses for row in connection.execute(used.group_by(tool_calls.c.name))}
+        uses = _uses(connection, chosen)
         for row in connection.execute(by_set):
             tools = _tools_of(row.tools)
             whole = sum(tool.size for tool in tools) or 1
@@ -169,10 +168,19 @@ def defined_tools(ledger: Ledger, chosen: ChosenCalls) -> tuple[DefinedTool, ...
                 calls[tool.name] += row.calls
                 tokens[tool.name] = tokens.get(tool.name, Fraction(0)) + Fraction(tool.size * row.tokens, whole)
                 nano[tool.name] = nano.get(tool.name, Fraction(0)) + Fraction(tool.size * row.nano, whole)
-    found = [
-        DefinedTool(name, calls[name], floor(tokens[name]), floor(nano[name]), uses.get(name, 0)) for name in calls
-    ]
+    found = [DefinedTool(name, calls[name], floor(tokens[name]), floor(nano[name]), uses[name]) for name in calls]
     return tuple(sorted(found, key=lambda tool: (-tool.nano_usd, -tool.tokens, tool.name)))
+
+
+def _uses(connection: Connection, chosen: ChosenCalls) -> Counter[str]:
+    """How often each tool was used, and each MCP server."""
+    columns = tool_calls.c
+    used = select(columns.name, columns.server, func.count().label("uses")).where(*_chosen(columns, chosen))
+    uses: Counter[str] = Counter()
+    for row in connection.execute(used.group_by(columns.name, columns.server)):
+        for name in {row.name, row.server} - {""}:
+            uses[name] += row.uses
+    return uses
 
 
 def _chosen(columns: Any, chosen: ChosenCalls) -> list[Any]:

@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app.core.call import Basis, Call, Outcome
+from app.core.call_input import NO_INPUTS, ChosenCalls, InputSums
 from app.core.caps import cap_name
-from app.core.money import format_call_usd, format_exact_usd, format_usd
+from app.core.money import NANO_PER_CENT, format_call_usd, format_exact_usd, format_usd
 from app.core.origin import OriginSum
 from app.core.tags import Billing
 from app.core.tool_call import NO_TOOLS, ToolSums
 from app.insight.family import Line, family_of, line_cost, line_name, shortened
 from app.insight.tools import tools_line, tools_values
+from app.ledger.call_input_store import input_sums
 from app.ledger.call_store import calls_of_key
 from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
@@ -30,8 +32,8 @@ class Receipt:
     """Sums over calls. `calls` were sent, `failed_calls` among them were answered with an error; `refused_calls` were
     not sent. Tokens that no provider told count as nothing; cache reads and writes are parts of the input, reasoning of
     the output. `subscription_nano_usd` is the list price of what subscriptions paid for; it is in no other sum.
-    `family` are the parts that the calls were made by, where there is more than the main conversation, and `tools` the
-    tools that they asked for."""
+    `family` are the parts that the calls were made by, where there is more than the main conversation, `tools` the
+    tools that they asked for, and `inputs` what they sent again and lost by it, at list price."""
 
     calls: int = 0
     failed_calls: int = 0
@@ -47,6 +49,7 @@ class Receipt:
     subscription_nano_usd: int = 0
     family: tuple[Line, ...] = ()
     tools: ToolSums = NO_TOOLS
+    inputs: InputSums = NO_INPUTS
 
     @property
     def cache_hit_percent(self) -> int | None:
@@ -54,8 +57,8 @@ class Receipt:
         return self.cache_read_tokens * 100 // self.input_tokens if self.input_tokens else None
 
 
-def receipt_of(calls: Iterable[Call], tools: ToolSums = NO_TOOLS) -> Receipt:
-    """The sums over these calls; `tools` are those that they asked for."""
+def receipt_of(calls: Iterable[Call], tools: ToolSums = NO_TOOLS, inputs: InputSums = NO_INPUTS) -> Receipt:
+    """The sums over these calls; `tools` are those that they asked for, `inputs` what they sent again."""
     sent, refused = [], 0
     for call in calls:
         if call.outcome is Outcome.REFUSED:
@@ -74,6 +77,7 @@ def receipt_of(calls: Iterable[Call], tools: ToolSums = NO_TOOLS) -> Receipt:
         subscription_nano_usd=sum(call.cost_nano_usd or 0 for call in sent if call.billing is Billing.SUBSCRIPTION),
         family=family_of(_origin_sum(call) for call in sent),
         tools=tools,
+        inputs=inputs,
     )
 
 
@@ -100,7 +104,8 @@ def settled_receipt(ledger: Ledger, key_id: str) -> Receipt:
 
 
 def _receipt_of_key(ledger: Ledger, key_id: str) -> Receipt:
-    return receipt_of(calls_of_key(ledger, key_id), key_tool_sums(ledger, key_id))
+    inputs = input_sums(ledger, ChosenCalls(virtual_key_id=key_id))
+    return receipt_of(calls_of_key(ledger, key_id), key_tool_sums(ledger, key_id), inputs)
 
 
 def format_tokens(count: int) -> str:
@@ -157,6 +162,20 @@ def format_tools(receipt: Receipt) -> str:
     return tools_line(receipt.tools)
 
 
+def format_cache(receipt: Receipt) -> str:
+    """What was lost to the cache, by cause: `tools changed: $0.42 lost to the cache, 120.3k tokens sent again and paid
+    in full`; empty where it was no more than a cent."""
+    inputs = receipt.inputs
+    if inputs.lost_nano_usd <= NANO_PER_CENT:
+        return ""
+    first, *others = [
+        (f"{one.cause}: {format_usd(one.lost_nano_usd)}", one) for one in inputs.causes if one.lost_nano_usd
+    ]
+    tokens = format_tokens(first[1].missed_tokens)
+    said = f"{first[0]} lost to the cache, {tokens} tokens sent again and paid in full"
+    return "; ".join([said, *(words for words, _ in others)])
+
+
 def format_left(cap: CapStatus) -> str:
     """What a cap has left: `$3.76 of $10.00 left of billing-api, today`."""
     left, limit = format_usd(cap.remaining_nano_usd), format_usd(cap.limit_nano_usd)
@@ -166,7 +185,7 @@ def format_left(cap: CapStatus) -> str:
 def receipt_values(receipt: Receipt, caps: Iterable[CapStatus]) -> dict[str, Any]:
     """The receipt and the caps it counted in, for scripts: exact amounts in dollars as texts."""
     counts = asdict(replace(receipt, family=()))
-    del counts["tools"]
+    del counts["tools"], counts["inputs"]
     cost = format_exact_usd(counts.pop("cost_nano_usd"))
     covered = format_exact_usd(counts.pop("subscription_nano_usd"))
     return (
@@ -176,6 +195,7 @@ def receipt_values(receipt: Receipt, caps: Iterable[CapStatus]) -> dict[str, Any
             "cache_hit_percent": receipt.cache_hit_percent,
             "cost_usd": cost,
             "subscription_usd": covered,
+            **_input_values(receipt.inputs),
             "family": [_line_values(line) for line in receipt.family],
             "caps": [
                 {
@@ -190,6 +210,16 @@ def receipt_values(receipt: Receipt, caps: Iterable[CapStatus]) -> dict[str, Any
             ],
         }
     )
+
+
+def _input_values(inputs: InputSums) -> dict[str, Any]:
+    causes = [
+        {"cause": one.cause, "calls": one.calls, "missed_tokens": one.missed_tokens}
+        | {"lost_usd": format_exact_usd(one.lost_nano_usd)}
+        for one in inputs.causes
+    ]
+    tokens = {name: getattr(inputs, name) for name in ("resent_tokens", "missed_tokens", "tool_tokens")}
+    return tokens | {"cache_lost_usd": format_exact_usd(inputs.lost_nano_usd), "cache_misses": causes}
 
 
 def _line_values(line: Line) -> dict[str, Any]:

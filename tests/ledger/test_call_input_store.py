@@ -99,9 +99,9 @@ def test_only_the_calls_that_are_meant_are_summed(ledger: Ledger) -> None:
 def test_a_name_is_a_task_or_else_a_session(ledger: Ledger) -> None:
     book_input(ledger, tags=Tags(task="fix", session="s1"))
     book_input(ledger, tags=Tags(session="fix"))
-    assert calls_named(ledger, "fix", ALL.start, ALL.end) == ChosenCalls(ALL.start, ALL.end, task="fix")
-    assert calls_named(ledger, "s1", ALL.start, ALL.end) == ChosenCalls(ALL.start, ALL.end, session="s1")
-    assert calls_named(ledger, "nothing", ALL.start, ALL.end) is None
+    assert calls_named(ledger, "fix", ALL) == ChosenCalls(ALL.start, ALL.end, task="fix")
+    assert calls_named(ledger, "s1", ALL) == ChosenCalls(ALL.start, ALL.end, session="s1")
+    assert calls_named(ledger, "nothing", ALL) is None
 
 
 def test_the_worst_sessions_say_what_they_lost_most_to(ledger: Ledger) -> None:
@@ -123,8 +123,10 @@ def test_what_defines_tools_is_shared_by_size_and_set_beside_their_use(ledger: L
     for _ in range(2):
         book_input(ledger, tool_tokens=400, tool_nano_usd=80, tools=(READ, WRITE))
     book_input(ledger, tool_tokens=100, tool_nano_usd=None, tools=(WRITE,))
-    book_call(ledger, use("Read"), use("Read", "{1}"), use("Bash"))
-    read, write = defined_tools(ledger, ALL)
+    book_input(ledger, tools=(ToolDefinition("github", 50),))
+    book_call(ledger, use("Read"), use("Read", "{1}"), use("Bash"), use("log", server="github"))
+    read, write, server = defined_tools(ledger, ALL)
+    assert (server.name, server.uses) == ("github", 1)
     assert (read.name, read.calls, read.tokens, read.nano_usd, read.uses) == ("Read", 2, 600, 120, 2)
     assert (write.name, write.calls, write.tokens, write.nano_usd, write.uses) == ("Write", 3, 300, 40, 0)
     assert defined_tools(ledger, ChosenCalls(ALL.start, ALL.end, session="none")) == ()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.call_input import CauseSum, InputSums, MissCause
 from app.core.caps import Cap
 from app.core.origin import MAIN_ORIGIN, Origin, RequestClass
 from app.core.tags import Billing, Scope, Tags
@@ -13,6 +14,7 @@ from app.core.windows import Window
 from app.ledger.cap_store import CapStatus
 from app.services.receipt import (
     Receipt,
+    format_cache,
     format_family,
     format_left,
     format_receipt,
@@ -147,3 +149,23 @@ def test_a_receipt_names_the_tools_and_their_failures() -> None:
     told = receipt_values(spent, [])
     assert (told["tools"][0]["name"], told["tools"][0]["followed_usd"]) == ("Bash", "1.00")
     assert told["tools_total"]["calls"] == 25
+
+
+def test_a_receipt_says_what_was_lost_to_the_cache_when_it_was_more_than_a_cent() -> None:
+    tools = CauseSum(MissCause.TOOLS, 4, 120_300, 420_000_000)
+    causes = (tools, CauseSum(MissCause.EXPIRED, 1, 20_000, 100_000_000), CauseSum(MissCause.TOO_SHORT, 2, 900, 0))
+    spent = Receipt(inputs=InputSums(9, 500_000, 400_000, 258_800, 141_200, 520_000_000, causes=causes))
+    assert format_cache(spent) == (
+        "tools changed: $0.42 lost to the cache, 120.3k tokens sent again and paid in full; expired: $0.10"
+    )
+    told = receipt_values(spent, ())
+    assert (told["cache_lost_usd"], told["missed_tokens"]) == ("0.52", 141_200)
+    assert told["cache_misses"][0] == {
+        "cause": "tools changed",
+        "calls": 4,
+        "missed_tokens": 120_300,
+        "lost_usd": "0.42",
+    }
+    cent = CauseSum(MissCause.TOOLS, 4, 1_000, 10_000_000)
+    assert format_cache(Receipt(inputs=InputSums(lost_nano_usd=10_000_000, causes=(cent,)))) == ""
+    assert format_cache(Receipt()) == ""
