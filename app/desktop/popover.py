@@ -1,6 +1,7 @@
 """The popover: figures, what needs an answer, what runs, the tightest caps."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPen
@@ -14,6 +15,7 @@ from app.desktop.models.snapshot import Snapshot
 from app.desktop.theme import tokens_of
 from app.desktop.widgets.approval_band import ApprovalBand
 from app.desktop.widgets.buttons import IconButton, button
+from app.desktop.widgets.cold_line import ColdLine
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.ground import Ground, Hairline, clear, scrolling
 from app.desktop.widgets.sections import caps_section, empty_section, figures_section, running_section, trouble_section
@@ -216,12 +218,16 @@ class Popover(QFrame):
         self._commands.set_stopped(session, is_stopped, self.error.tell)
 
     def _tell_times(self) -> None:
-        """Once a second only the times of what waits."""
+        """Once a second only the times of what waits and of what ends."""
         if self._snapshot is None:
             return
         for group in _shown(waiting_groups(self._snapshot)):
             if group.key in self._bands:
                 self._bands[group.key].tell_times(group)
+        now = datetime.now(UTC)
+        for line in self.findChildren(ColdLine):
+            if line.tell_time(now):
+                self._fit_soon()
 
     def _fit_soon(self) -> None:
         """Once the new parts stand: a layout takes no room for those it has not shown yet."""

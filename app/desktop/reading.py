@@ -12,6 +12,7 @@ from app.ledger import (
     assurance_store,
     call_store,
     cap_store,
+    conversation_store,
     key_store,
     meter_state,
     provider_key_store,
@@ -22,6 +23,8 @@ from app.ledger.engine import Ledger
 
 CALLS_SHOWN = 200
 SESSIONS_READ = 50
+COLD_WITHIN = timedelta(minutes=2)
+"""A reading stands for a minute, and the last minute of a cache is told."""
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -46,6 +49,7 @@ def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRa
         meter=meter_state.running_meter(ledger),
         is_paused=meter_state.is_paused(ledger),
         assurance=assurance_store.level_in_force(ledger, now),
+        cold=conversation_store.cold_soon(ledger, now, COLD_WITHIN),
         stopped=frozenset(one.session for one in session_store.list_stopped_sessions(ledger)),
     )
 

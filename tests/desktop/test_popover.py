@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.money import NANO_PER_USD
+from app.core.sent_input import ColdSoon
 from app.core.tags import Scope, Tags
 from app.core.windows import Window as CapWindow
 from app.desktop.closing import destroy
@@ -20,6 +21,7 @@ from app.desktop.reading import read_snapshot
 from app.desktop.tasks import Tasks
 from app.desktop.theme import ThemeSwitch
 from app.desktop.tray import Tray
+from app.desktop.widgets.cold_line import ColdLine
 from app.desktop.widgets.raise_form import RaiseForm
 from app.desktop.widgets.session_form import SessionForm
 from app.ledger import approval_store, cap_store, meter_state
@@ -240,3 +242,23 @@ def test_the_trays_menu_is_enough_alone(
     qtbot.waitUntil(lambda: [one.session for one in list_stopped_sessions(ledger)] == ["s-1"])
     tray.icon.hide()
     destroy(tray.menu, tray)
+
+
+def test_a_running_session_whose_cache_is_about_to_end_says_so(
+    qtbot: QtBot, commands: Commands, ledger: Ledger, scribe: Scribe
+) -> None:
+    scribe.write_call()
+    now = datetime.now(UTC)
+    snapshot = read_snapshot(ledger, now, ZONE, ChartRange.MONTH)
+    cold = ColdSoon(TAGS.session, TAGS.task, TAGS.agent, TAGS.project, now + timedelta(seconds=62), 1_900_000_000)
+    popover = Popover(commands)
+    popover.show_snapshot(replace(snapshot, cold=(cold,)))
+    popover.show()
+    assert "Cache goes cold" not in texts(popover)
+    line = popover.findChildren(ColdLine)[0]
+    assert line.tell_time(now + timedelta(seconds=22))
+    qtbot.waitUntil(lambda: "Cache goes cold in 40 s; warming it costs about $1.90" in texts(popover))
+    assert not line.tell_time(now + timedelta(seconds=23))
+    assert line.tell_time(now + timedelta(seconds=63))
+    qtbot.waitUntil(lambda: "Cache goes cold" not in texts(popover))
+    destroy(popover)

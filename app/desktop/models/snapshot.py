@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from app.core.assurance import Assurance
 from app.core.call import Call
 from app.core.provider_keys import ProviderKey
+from app.core.sent_input import ColdSoon
 from app.desktop.models.chart_range import Series
 from app.ledger.approval_store import Approval
 from app.ledger.cap_store import CapStatus
@@ -24,7 +25,8 @@ class Snapshot:
 
     `caps` are tightest first, `waiting` oldest first, `calls` newest first, `sessions` busiest first (those of the last
     ten minutes). `meter` is None when none runs; `trouble` then says why, once it has been gone for two seconds.
-    `stopped` are the sessions that a person stopped, `assurance` is the level of the weakest key in force.
+    `stopped` are the sessions that a person stopped, `cold` those whose cache ends within two minutes, `assurance` is
+    the level of the weakest key in force.
     """
 
     read_at: datetime
@@ -44,6 +46,7 @@ class Snapshot:
     is_paused: bool
     trouble: str = ""
     stopped: frozenset[str] = frozenset()
+    cold: tuple[ColdSoon, ...] = ()
     assurance: Assurance = Assurance.COOPERATIVE
 
     @property

@@ -13,6 +13,7 @@ from app.desktop.models.snapshot import Snapshot, agent_word
 from app.desktop.widgets.bars import Sparkline
 from app.desktop.widgets.buttons import IconButton, button
 from app.desktop.widgets.cap_row import CapRow
+from app.desktop.widgets.cold_line import ColdLine
 from app.desktop.widgets.command_line import CommandLine
 from app.desktop.widgets.ground import Ground
 from app.desktop.widgets.text import ElidedText, Figure, Text
@@ -80,8 +81,10 @@ def running_section(snapshot: Snapshot, set_stopped: Callable[[str, bool], None]
     grid.setHorizontalSpacing(12)
     grid.setVerticalSpacing(6)
     grid.setColumnStretch(0, 1)
-    for row, session in enumerate(snapshot.sessions[:MOST_ROWS]):
-        _add_session(grid, row, session, session.session in snapshot.stopped, set_stopped)
+    for place, session in enumerate(snapshot.sessions[:MOST_ROWS]):
+        _add_session(grid, 2 * place, session, session.session in snapshot.stopped, set_stopped)
+        if cold := next((one for one in snapshot.cold if one.session == session.session), None):
+            grid.addWidget(ColdLine(cold, snapshot.read_at), 2 * place + 1, 0, 1, grid.columnCount())
     column.addLayout(grid)
     hidden = len(snapshot.sessions) - MOST_ROWS
     if hidden > 0:
