@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,14 @@ def test_a_fingerprint_is_no_use_without_the_key_which_is_not_in_the_ledger(ledg
     assert key.hex().encode() not in ledger_bytes
     assert use("Bash", "make").digest.hex() not in tool.fingerprint
     assert key_file(ledger).stat().st_mode & 0o77 == 0
+
+
+def test_the_same_arguments_have_another_fingerprint_in_another_ledger(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = open_ledger(tmp_path / "other" / "ledger.sqlite")
+    made = [only(one, book_call(one, use("Bash", "make")).call_id).fingerprint for one in (ledger, other)]
+    other.close()
+    assert len(set(made)) == 2
 
 
 def test_a_damaged_key_is_replaced(ledger: Ledger) -> None:
