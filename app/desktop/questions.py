@@ -24,8 +24,8 @@ class Question(QObject):
     """One question that is asked again and again, of which only the newest wording matters: while one is being
     answered, the next waits, and replaces one that waits already."""
 
-    def __init__(self, ledger: Ledger, tasks: Tasks) -> None:
-        super().__init__()
+    def __init__(self, ledger: Ledger, tasks: Tasks, owner: QObject) -> None:
+        super().__init__(owner)
         self._ledger = ledger
         self._tasks = tasks
         self._next: Callable[[], None] | None = None
@@ -92,6 +92,7 @@ class Questions:
         self._ledger = ledger
         self._tasks = tasks
 
-    def new(self) -> Question:
-        """A question with wordings of its own."""
-        return Question(self._ledger, self._tasks.lane())
+    def new(self, owner: QObject) -> Question:
+        """A question with wordings of its own, which goes with its owner: whatever has a timer must not be left to the
+        garbage collector, which may run in any thread."""
+        return Question(self._ledger, self._tasks.lane(), owner)

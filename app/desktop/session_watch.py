@@ -32,9 +32,9 @@ class SessionWatch(QObject):
 
     changed = Signal()
 
-    def __init__(self, questions: Questions, failed: Callable[[AppError], None]) -> None:
-        super().__init__()
-        self._question = questions.new()
+    def __init__(self, questions: Questions, failed: Callable[[AppError], None], owner: QObject) -> None:
+        super().__init__(owner)
+        self._question = questions.new(self)
         self._failed = failed
         self._asked: _Asked | None = None
         self._snapshot: Snapshot | None = None

@@ -65,8 +65,6 @@ class Window(QMainWindow):
         self.review = ReviewPage(commands)
         self.settings = SettingsPage(commands, settings)
         self.doctor = DoctorPage(commands, Clock(datetime.now(UTC), zone))
-        self.doctor.opened.connect(self.open_page)
-        self.doctor.meter_wanted.connect(self.retried)
         self.pages: dict[str, Page] = dict(
             zip(
                 (name for name, _ in _PAGES),
@@ -80,14 +78,12 @@ class Window(QMainWindow):
         self.sidebar = Sidebar(_PAGES, gap_before="Settings")
         self.sidebar.chosen.connect(self.open_page)
         self.trouble = Notice({"Start again": self.retried.emit, "Open Doctor": lambda: self.open_page("Doctor")})
-        self.review.opened.connect(self.open_sessions)
-        self.approvals.session_asked.connect(self.open_session)
-        self.overview.session_asked.connect(self.open_session)
         self._failure = ErrorLine()
         self.no_tray = NoTray(commands, self._failure, self)
         self._failure.offer({"Try again": self.refreshed.emit, "Open Doctor": lambda: self.open_page("Doctor")})
         self._stack = QStackedWidget()
         self._lay_out()
+        self._wire_pages()
         self._make_shortcuts()
         self.open_page("Overview")
         self._stack.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -173,6 +169,14 @@ class Window(QMainWindow):
         row.addWidget(Hairline(is_upright=True))
         row.addLayout(right, 1)
         self.setCentralWidget(ground)
+
+    def _wire_pages(self) -> None:
+        """What one page asks of another."""
+        self.doctor.opened.connect(self.open_page)
+        self.doctor.meter_wanted.connect(self.retried)
+        self.review.opened.connect(self.open_sessions)
+        self.approvals.session_asked.connect(self.open_session)
+        self.overview.session_asked.connect(self.open_session)
 
     def _make_shortcuts(self) -> None:
         for number, (name, _icon) in enumerate(_PAGES, start=1):

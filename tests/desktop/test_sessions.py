@@ -138,7 +138,7 @@ def test_one_goes_down_to_a_call_and_back_by_keys(qtbot: QtBot, window: Window, 
     QTest.keyClick(page.calls.table, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: "billing-api, today" in shown_caps(page))
     assert page.path.words == "Sessions / task s0 / call 2"
-    assert page.call.words.startswith("$0.0042\nFrom the price table")
+    qtbot.waitUntil(lambda: page.call.words.startswith("$0.0042\nFrom the price table"))
     QTest.keyClick(page.call, Qt.Key.Key_Backspace)
     qtbot.waitUntil(lambda: page.path.words == "Sessions / task s0")
     QTest.keyClick(page.calls.table, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)

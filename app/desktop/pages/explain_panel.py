@@ -36,7 +36,7 @@ class ExplainPanel(QWidget):
     def __init__(self, commands: Commands) -> None:
         super().__init__()
         self._commands = commands
-        self._question = commands.questions.new()
+        self._question = commands.questions.new(self)
         self._session: Session | None = None
         self._other: SessionId | None = None
         self._is_filling = False

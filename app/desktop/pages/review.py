@@ -43,12 +43,13 @@ class ReviewPage(Page):
     def __init__(self, commands: Commands) -> None:
         super().__init__("Review")
         self._commands = commands
-        self._question = commands.questions.new()
+        self._question = commands.questions.new(self)
         self._snapshot: Snapshot | None = None
         self._monday: date | None = None
         self._read: tuple[date, Review] | None = None
         self.view: ReviewView | None = None
         self.spread: Rows[SpreadLine] = Rows(spread_columns(), lambda line: (line.agent, line.calls_in_task))
+        self.spread.setParent(self)
         self.earlier = IconButton("", "caret-left", lambda: self._turn(-_WEEK), name="The week before")
         self.later = IconButton("", "caret-right", lambda: self._turn(_WEEK), name="The week after")
         self.copy_button = button("Copy as text", self.copy)

@@ -41,6 +41,7 @@ class SessionCallsView(QWidget):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self.rows: Rows[NumberedCall] = Rows(session_call_columns(clock), lambda one: one.call.call_id)
+        self.rows.setParent(self)
         self.table = OpeningTable(self.rows, name="Calls of this session")
         self.table.opened.connect(self.opened)
         self._words = Text("", ink="text_2", size=Size.CAPTION)

@@ -46,10 +46,11 @@ class SessionList(QWidget):
 
     def __init__(self, questions: Questions, clock: Clock, failed: Callable[[AppError], None]) -> None:
         super().__init__()
-        self._watch = SessionWatch(questions, failed)
+        self._watch = SessionWatch(questions, failed, self)
         self._snapshot: Snapshot | None = None
         self._open_ones: frozenset[SessionId] = frozenset()
         self.rows: Rows[SessionRow] = Rows(session_columns(clock), lambda row: row.key)
+        self.rows.setParent(self)
         self.table = SessionTable(self.rows)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search sessions")

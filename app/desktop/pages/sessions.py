@@ -39,7 +39,7 @@ class SessionsPage(Page):
         self._at: Session | None = None
         self._wish, self._limit = CallWish(), _CALLS_PAGE
         self._call: NumberedCall | None = None
-        self._calls_question, self._call_question = commands.questions.new(), commands.questions.new()
+        self._calls_question, self._call_question = commands.questions.new(self), commands.questions.new(self)
         self.list = SessionList(commands.questions, clock, self.error.tell)
         self.calls, self.call = SessionCallsView(clock), CallDetail(clock)
         self.orders = SessionActions(commands, self.error.tell)
