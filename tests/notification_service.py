@@ -96,7 +96,7 @@ def running_notification_service(
     bus = subprocess.Popen(BUS_COMMAND, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert bus.stdout is not None
     patch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.stdout.readline().strip())
-    connection = open_dbus_connection(bus="SESSION")
+    connection = open_dbus_connection(bus="SESSION", auth_timeout=30)
     service = NotificationService(connection, list(capabilities))
     connection.send(message_bus.RequestName(NAME))
     try:

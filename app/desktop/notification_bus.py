@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _NAME = "org.freedesktop.Notifications"
 _PATH = "/org/freedesktop/Notifications"
-_TIMEOUT_S = 2.0
+_TIMEOUT_S = 5.0
 _AS_THE_DESKTOP_LIKES = -1
 
 type Heard = Callable[[int, str], None]
@@ -25,7 +25,7 @@ type Heard = Callable[[int, str], None]
 
 class NotificationBus:
     """`heard` is called with a notification's id and the action that was chosen, in a thread of the bus. All methods
-    may block for two seconds a step: never call them on the UI thread."""
+    may block for five seconds a step: never call them on the UI thread."""
 
     def __init__(self, heard: Heard) -> None:
         self._heard = heard
