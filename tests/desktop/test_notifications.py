@@ -1,14 +1,18 @@
+import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.core.money import NANO_PER_USD
+from app.core.money import NANO_PER_CENT, NANO_PER_USD
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
+from app.desktop.application import Desktop
 from app.desktop.commands import Commands
 from app.desktop.ledger_feed import LedgerFeed
 from app.desktop.models.chart_range import ChartRange
@@ -16,12 +20,16 @@ from app.desktop.models.snapshot import Snapshot
 from app.desktop.notifications import Notifier
 from app.desktop.reading import read_snapshot
 from app.desktop.tasks import Tasks
+from app.keys.vault import FixedVault
 from app.ledger import approval_store, cap_store
 from app.ledger.alert_store import Alert
 from app.ledger.engine import Ledger
 from app.services.settings import Settings
 from app.services.told import Told, load_told
 from tests.desktop.conftest import ZONE, Scribe
+from tests.end2end.bare_http import CHAT, post
+from tests.end2end.meter_process import meter
+from tests.end2end.provider import Provider, chat_completion
 from tests.notification_service import NotificationService, running_notification_service
 
 Fallen = list[tuple[str, str]]
@@ -322,3 +330,29 @@ def test_alerts_from_before_are_told_after_the_last_that_was(qtbot: QtBot, ledge
         feed.stop()
     assert told.args is not None
     assert [one.percent for one in told.args[0]] == [80]
+
+
+@pytest.mark.end2end
+def test_a_real_call_that_waits_is_approved_from_its_notification(
+    qtbot: QtBot, qapp: QApplication, service: NotificationService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BURSAR_HOME", str(tmp_path))
+    tmp_path.chmod(0o700)
+    provider = Provider(lambda _seen: chat_completion(10, 10))
+    body = json.dumps({"model": "gpt-5-mini", "max_completion_tokens": 9_000, "messages": []}).encode()
+    with provider.running(), meter(tmp_path, {"openai": provider.url}) as running, ThreadPoolExecutor(1) as pool:
+        cap_store.add_cap(
+            running.ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.DAY, limit_nano_usd=NANO_PER_CENT,
+            time_zone="UTC",
+        )  # fmt: skip
+        desktop = Desktop(qapp, running.ledger, Settings(), FixedVault({}), keeps_meter=False)
+        desktop.start()
+        call = pool.submit(post, running, CHAT, body)
+        qtbot.waitUntil(lambda: bool(desktop.notifier._notices))
+        (shown,) = service.shown
+        assert shown.labels == ["Approve once", "Refuse", "Open"]
+        service.press(shown.number, "approve")
+        qtbot.waitUntil(call.done)
+        qtbot.waitUntil(lambda: service.withdrawn == [shown.number])
+        desktop.stop()
+    assert call.result()[0] == 200
