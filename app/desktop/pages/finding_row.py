@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.desktop.fonts import MEDIUM, Size
+from app.desktop.formats import tooltip
 from app.desktop.models.finding_view import FindingView
 from app.desktop.theme import icon, tokens_of
 from app.desktop.widgets.buttons import button
@@ -15,6 +16,7 @@ from app.desktop.widgets.text import Text
 _MARK_SIZE = 16
 _TEXT_WIDTH = 560
 _MOST_STRETCH = 100
+_MOST_WORD = 60
 
 
 class FindingRow(QWidget):
@@ -63,6 +65,8 @@ class FindingRow(QWidget):
         )
         for part in parts:
             part.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            if len(max(part.text().split(), key=len, default="")) > _MOST_WORD:
+                part.setToolTip(tooltip(part.text()))  # such a word is cut at the edge
             if part.text():
                 column.addWidget(part)
         return box

@@ -27,7 +27,7 @@ from app.pricing.wording import calls_of
 from app.services.price_list import PriceLine, PriceList
 from app.services.price_updates import Update
 
-_SEARCH_WIDTH = 260
+_SEARCH_WIDTH, _LEAST_SEARCH_WIDTH = 260, 120
 _NONE = PriceList((), None, "", False)
 
 
@@ -186,16 +186,17 @@ class PricesPage(Page):
     def _lay_out(self) -> None:
         self.search.setPlaceholderText("Search models")
         self.search.setAccessibleName("Search models and providers")
-        self.search.setFixedWidth(_SEARCH_WIDTH)
+        self.search.setMinimumWidth(_LEAST_SEARCH_WIDTH)
+        self.search.setMaximumWidth(_SEARCH_WIDTH)
         self.head.addWidget(self._age)
         self.head.addSpacing(8)
         self.head.addWidget(self.update_button)
         tools = QHBoxLayout()
         tools.setContentsMargins(CELL_PAD, 0, CELL_PAD, 0)
         tools.setSpacing(8)
-        tools.addWidget(self.search)
+        tools.addWidget(self.search, 1)
         tools.addWidget(Text("Dollars for a million tokens", ink="text_3", size=Size.CAPTION))
-        tools.addStretch(1)
+        tools.addStretch(0)
         tools.addWidget(self.remove_button)
         tools.addWidget(self.set_button)
         inner = QWidget()

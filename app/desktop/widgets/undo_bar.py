@@ -6,7 +6,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.desktop.widgets.buttons import button
-from app.desktop.widgets.text import Text
+from app.desktop.widgets.text import ElidedText
 
 UNDO_FOR_MS = 10_000
 MARGIN = 24
@@ -18,7 +18,7 @@ class UndoBar(QWidget):
     def __init__(self, offered_for_ms: int = UNDO_FOR_MS) -> None:
         super().__init__()
         self._undo: Callable[[], None] | None = None
-        self._text = Text("")
+        self._text = ElidedText("")
         self.undo_button = button("Undo", self.take_back, kind="link")
         self._timer = QTimer(self, singleShot=True, interval=offered_for_ms)
         self._timer.timeout.connect(self.hide)
