@@ -187,7 +187,7 @@ def test_the_list_is_shown_at_once(qtbot: QtBot, theme: object, ledger: Ledger) 
 
 
 def test_columns_are_as_wide_as_the_longest_of_thousands(qtbot: QtBot, theme: object) -> None:
-    lines = [PriceLine("openai", f"m{number}", Amounts(Decimal(1))) for number in range(3_000)]
+    lines = [PriceLine("openai", f"m{number}", Amounts(Decimal(number))) for number in range(3_000)]
     lines[2_900] = PriceLine("openai", "dear", Amounts(Decimal("999999.1234")))
     rows: Rows[PriceLine] = Rows(price_columns(Clock(NOW, ZONE)), lambda line: line.key)
     table = Table(rows, name="Prices")
