@@ -100,13 +100,17 @@ class Rows[T](QAbstractTableModel):
     def update(self, values: Sequence[T]) -> None:
         """Show these values now. What is gone is removed, what is new inserted, the rest repainted where it stands;
         what is selected stays so, in another order too."""
+        if not values:
+            self.beginResetModel()
+            self._values = []
+            self.endResetModel()
+            return
         keys = [self._key(value) for value in values]
         self._remove_gone(set(keys))
         self._reorder(keys)
         self._insert_new(values, keys)
         self._values = list(values)
-        if values:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(values) - 1, len(self.columns) - 1))
+        self.dataChanged.emit(self.index(0, 0), self.index(len(values) - 1, len(self.columns) - 1))
 
     def _remove_gone(self, staying: set[object]) -> None:
         gone = [row for row, value in enumerate(self._values) if self._key(value) not in staying]
