@@ -43,13 +43,13 @@ class ApprovalsPage(Page):
         column.setContentsMargins(MARGIN - 8, 12, 12, MARGIN)
         column.addLayout(self._list)
         column.addStretch(1)
-        area = scrolling(inner)
-        area.setFixedWidth(LIST_WIDTH)
+        self._left, self._line = scrolling(inner), Hairline(is_upright=True)
+        self._left.setFixedWidth(LIST_WIDTH)
         self._side.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         row = QHBoxLayout()
         row.setSpacing(0)
-        row.addWidget(area)
-        row.addWidget(Hairline(is_upright=True))
+        row.addWidget(self._left)
+        row.addWidget(self._line)
         row.addLayout(self._side, 1)
         self.content.addLayout(row, 1)
 
@@ -74,6 +74,8 @@ class ApprovalsPage(Page):
         if says == self._listed:
             return
         self._listed = says
+        for part in (self._left, self._line):
+            part.setVisible(bool(groups or snapshot.answered))
         had_focus = any(row.hasFocus() for row in self.group_rows())
         clear(self._list)
         if groups:

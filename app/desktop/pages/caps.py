@@ -182,7 +182,7 @@ class CapListRow(QWidget):
         grid.addWidget(bar, 0, 1)
         grid.addLayout(amounts, 0, 2)
         grid.addWidget(ElidedText(self.view.kind, ink="text_2", size=Size.CAPTION), 1, 0)
-        pace = Text(self.view.pace, ink=LEVEL_INKS[self.view.level], size=Size.CAPTION)
+        pace = ElidedText(self.view.pace, ink=LEVEL_INKS[self.view.level], size=Size.CAPTION)
         pace.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         grid.addWidget(pace, 1, 1)
         grid.addWidget(Text(self.view.resets, ink="text_2", size=Size.CAPTION), 1, 2, right)

@@ -1,6 +1,7 @@
 """Overview: what was spent, when, and on which calls."""
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.call import Call
@@ -23,6 +24,8 @@ from app.ledger.spend import Spend
 
 CHART_HEIGHT = 220
 _EMPTY_WIDTH = 420
+_ROOM_FOR = {"ms": 960, "Cached": 860}
+"""How wide the page has to be for a column of the calls; else names would be cut to their first letters."""
 
 
 class OverviewPage(Page):
@@ -51,6 +54,11 @@ class OverviewPage(Page):
         self._empty, self._full = empty_section(), QWidget()
         self._empty.setMaximumWidth(_EMPTY_WIDTH)
         self._lay_out()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave columns out where there is no room for them."""
+        self.table.hide_columns(frozenset(title for title, least in _ROOM_FOR.items() if self.width() < least))
+        super().resizeEvent(event)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Render this reading."""

@@ -27,4 +27,4 @@ class CapRow(QWidget):
         bar.show_view(view)
         column.addWidget(bar)
         if view.pace:
-            column.addWidget(Text(view.pace, ink=LEVEL_INKS[view.level], size=Size.CAPTION))
+            column.addWidget(ElidedText(view.pace, ink=LEVEL_INKS[view.level], size=Size.CAPTION))

@@ -78,7 +78,7 @@ def running_section(snapshot: Snapshot, set_stopped: Callable[[str, bool], None]
     column.addLayout(_section_head("Running", count))
     grid = QGridLayout()
     grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(12)
+    grid.setHorizontalSpacing(8)
     grid.setVerticalSpacing(6)
     grid.setColumnStretch(0, 1)
     for place, session in enumerate(snapshot.sessions[:MOST_ROWS]):
