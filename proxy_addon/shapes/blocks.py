@@ -14,6 +14,7 @@ import msgspec
 
 from app.core.exchange import Block
 from app.core.sent_input import DIGEST_BYTES, InputPart, PartKind
+from app.core.tool_call import clean_tool_name
 from proxy_addon.shapes.fields import items, mapping, text
 from proxy_addon.shapes.tool_definitions import without_tools
 
@@ -32,6 +33,8 @@ _BILLING_LINE = "x-anthropic-billing-header:"
 """Claude Code begins its system prompt with a line that differs in each request."""
 _SYSTEM = frozenset({"system", "systemInstruction", "system_instruction", "instructions"})
 _SYSTEM_ROLES = frozenset({"system", "developer"})
+_OF_A_SOCKET = frozenset({"type", "stream_id", "event_id", "generate"})
+"""What a message on a socket says of itself: no setting of the input."""
 _BARE = frozenset({"role", "type", "id", "status"})
 """A turn's frame with no more than these says nothing by itself."""
 _IMAGE_WEIGHT = 6_000
@@ -126,7 +129,8 @@ class _Walk:
         said = _encoded(_unmarked(value, self.marks))
         digest = hashlib.blake2b(said, digest_size=16).digest()
         self._running.update(b"frame %d:" % kind + digest)
-        self.parts.append(InputPart(kind, digest[:DIGEST_BYTES], len(said), name=name))
+        if kind is not PartKind.SETTING or name not in _OF_A_SOCKET:
+            self.parts.append(InputPart(kind, digest[:DIGEST_BYTES], len(said), name=clean_tool_name(name)))
         return len(said)
 
 
