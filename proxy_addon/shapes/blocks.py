@@ -148,7 +148,7 @@ def _asked_life(members: Mapping[str, Any], marks: list[Any]) -> str:
 
 def _block(prefix: bytes, piece: Any, size: int, is_bounded: Callable[[Any], bool]) -> Block:
     images: list[Any] = []
-    rest = _without_images(piece, images)
+    rest = piece if mapping(piece).get("type") == "text" else _without_images(piece, images)
     if images:
         size = len(_encoded(rest))
     is_named = _is_stored_reasoning(piece)
