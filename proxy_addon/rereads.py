@@ -14,7 +14,7 @@ from app.core.origin import RequestClass
 from app.core.sent_input import PartKind, SentInput
 from app.core.usage import Usage
 from app.insight.cache_rules import cache_rule
-from app.insight.rereads import as_continued, goes_on, is_kin, overlap_of, reread, tool_share
+from app.insight.rereads import Overlap, as_continued, goes_on, is_kin, overlap_of, reread, tool_share
 from app.ledger.beside import beside_the_call
 from app.ledger.call_input_store import write_call_input
 from app.ledger.conversation_store import keep_request, keyed_mark, keyed_parts, last_requests
@@ -26,10 +26,12 @@ from app.pricing.input_rates import InputRates, cost_of_first, cost_of_warming, 
 @dataclass(frozen=True, slots=True)
 class _Conversation:
     """What a request goes on: its last request, None where it begins one. `is_known` is False where it goes on from
-    an answer that is not known here, so that most of its input is not."""
+    an answer that is not known here, so that most of its input is not. `overlap` is what both have in common, where
+    it was looked at."""
 
     conversation_id: str
     before: SentInput | None
+    overlap: Overlap | None = None
     is_known: bool = True
 
 
@@ -50,7 +52,7 @@ def book_input(
             provider=call.provider, request_model=facts.model, response=answer, started_at=call.started_at, host=host
         )
         if tokens and found.is_known:
-            write_call_input(desk.connection, call, _told(call, found.before, now, answer.usage, rates))
+            write_call_input(desk.connection, call, _told(call, found, now, answer.usage, rates))
         if now.origin.request_class is not RequestClass.COMPACTION:
             warm = None if rates is None else cost_of_warming(answer.usage, rates)
             keep_request(desk.connection, found.conversation_id, now, _cold_at(now), warm)
@@ -87,16 +89,16 @@ def _conversation_of(desk: Desk, now: SentInput, continues: str) -> _Conversatio
             continue
         overlap = overlap_of(before.parts, now.parts, is_chained=before.is_chained)
         if overlap.changed is None and overlap.intact:
-            return _Conversation(conversation_id, before)
+            return _Conversation(conversation_id, before, overlap)
         is_on = goes_on(before, now)
         likeness = (is_on, overlap.intact + overlap.moved)
         if likeness > most and (is_on or is_kin(before, now)):
-            best, most = _Conversation(conversation_id if is_on else now.call_id, before), likeness
+            best, most = _Conversation(conversation_id if is_on else now.call_id, before, overlap), likeness
     return best
 
 
-def _told(call: Call, before: SentInput | None, now: SentInput, usage: Usage, rates: InputRates | None) -> CallInput:
-    found = reread(before, now, usage.cache_read_tokens or 0)
+def _told(call: Call, gone_on: _Conversation, now: SentInput, usage: Usage, rates: InputRates | None) -> CallInput:
+    found = reread(gone_on.before, now, usage.cache_read_tokens or 0, gone_on.overlap)
     tools = tuple(ToolDefinition(part.name, part.size) for part in now.parts if part.kind is PartKind.TOOL)
     told = CallInput(
         call_id=call.call_id,

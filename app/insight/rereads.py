@@ -80,12 +80,12 @@ def overlap_of(before: Sequence[InputPart], now: Sequence[InputPart], *, is_chai
     return Overlap(intact, moved, _size(old), _size(new), changed)
 
 
-def reread(before: SentInput | None, now: SentInput, read_tokens: int) -> Reread:
+def reread(before: SentInput | None, now: SentInput, read_tokens: int, overlap: Overlap | None = None) -> Reread:
     """What a call sent again of the last request of its conversation, None where it is the first. `read_tokens` is what
-    its provider says it read from the cache."""
+    its provider says it read from the cache; `overlap` is that of the two requests, where it is known."""
     if before is None:
         return Reread()
-    overlap = overlap_of(before.parts, now.parts, is_chained=before.is_chained)
+    overlap = overlap or overlap_of(before.parts, now.parts, is_chained=before.is_chained)
     resent = min(now.input_tokens, _tokens(before, now, overlap, overlap.intact + overlap.moved))
     read = min(read_tokens, resent)
     missed = resent - read

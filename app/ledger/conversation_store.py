@@ -50,7 +50,7 @@ _READ_PARTS = msgspec.msgpack.Decoder(tuple[InputPart, ...]).decode
 
 def keyed_parts(key: bytes, parts: tuple[InputPart, ...]) -> tuple[InputPart, ...]:
     """Parts whose digests can be kept: equal for equal content, and of no use without the key."""
-    return tuple(part._replace(digest=keyed_mark(key, part.digest)) for part in parts)
+    return tuple(InputPart(kind, keyed_mark(key, digest), size, turn, name) for kind, digest, size, turn, name in parts)
 
 
 def keyed_mark(key: bytes, digest: bytes) -> bytes:
@@ -71,8 +71,8 @@ def last_requests(
 def keep_request(
     connection: Connection, conversation_id: str, sent: SentInput, cold_at: datetime | None, warm_nano_usd: int | None
 ) -> None:
-    """Put a request in the place of the last one of its conversation, and forget those of a day ago. `cold_at` is when
-    its cache ends, None where nobody says; `warm_nano_usd` is what sending it costs after that."""
+    """Put a request in the place of the last one of its conversation; where it begins one, forget those of a day ago.
+    `cold_at` is when its cache ends, None where nobody says; `warm_nano_usd` is what sending it costs after that."""
     values = {
         "conversation_id": conversation_id,
         "call_id": sent.call_id,
@@ -92,8 +92,8 @@ def keep_request(
         **origin_columns(sent.origin),
     }
     connection.execute(_KEEP, values)
-    connection.execute(_OLD, {"before": sent.at - KEPT_FOR})
     if conversation_id == sent.call_id:
+        connection.execute(_OLD, {"before": sent.at - KEPT_FOR})
         connection.execute(_TOO_MANY, _of_payer(sent.tags, sent.origin, sent.origin.request_class))
 
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from app.core.call import ApiShape, Basis
+from app.core.call import ApiShape
 from app.core.call_input import CallInput
-from app.core.exchange import ResponseFacts
+from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.tags import Tags
 from app.core.usage import Usage
@@ -121,23 +121,28 @@ class Conversation:
         self.at += after
         model = model or MODELS[self.shape][1]
         usage, missed = self._served(said, model)
-        answer = ResponseFacts(usage=usage, response_model=model, response_id="r", is_final=True)
         path, body = body_of(self.shape, model, said)
-        facts = shape_for(self.shape).read_request(path, {}, body)
+        written = self.book(shape_for(self.shape).read_request(path, {}, body), usage, model, origin=origin)
+        assert written is not None
+        return written, self._price(missed, model, usage)
+
+    def book(
+        self, facts: RequestFacts, usage: Usage, model: str, response_id: str = "r", *, origin: Origin = MAIN_ORIGIN
+    ) -> CallInput | None:
+        """Settle a call as the meter does; what was written of its input."""
+        answer = ResponseFacts(usage=usage, response_model=model, response_id=response_id, is_final=True)
         told = {"provider": self.provider, "request_model": model, "response": answer, "started_at": self.at}
         cost = price_call(**told).cost_nano_usd  # type: ignore[arg-type]
         draft = replace(
             make_draft(cost, at=self.at, model=model, tags=self.tags, origin=origin), provider=self.provider
         )
-        call = replace(make_call(draft, cost), usage=usage, cost_basis=Basis.TABLE, response_id="r")
+        call = replace(make_call(draft, cost), usage=usage, response_id=response_id)
         assert reserve(self.ledger, draft).is_admitted
         with self.ledger.write() as connection:
             assert settle(connection, read_caps(connection), call, self.at)
             desk = Desk(connection, [], self.ledger)
             book_input(desk, call, facts, answer, host="", account=self.account)
-        written = input_of_call(self.ledger, call.call_id)
-        assert written is not None
-        return written, self._price(missed, model, usage)
+        return input_of_call(self.ledger, call.call_id)
 
     def _served(self, said: Said, model: str) -> tuple[Usage, int]:
         """The usage of a request, and how many tokens of what was sent before were not read."""

@@ -1,5 +1,6 @@
 """Each cause of a cache miss is planted in a conversation of each dialect, and named with its dollars."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +11,11 @@ import pytest
 from app.core.call_input import CallInput, ChosenCalls, MissCause
 from app.core.origin import Origin, RequestClass
 from app.core.tags import Tags
+from app.core.usage import Usage
 from app.ledger.call_input_store import input_sums
+from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
+from proxy_addon.shapes import shape_for
 from tests.proxy_addon.played_cache import MODELS, START, Conversation, Said, is_near, words
 
 CLAUDE, CHAT, RESPONSES, GEMINI = MODELS
@@ -204,3 +208,56 @@ def test_where_no_session_is_told_the_conversation_is_the_one_it_repeats(ledger:
                 assert told.cause is MissCause.NONE
                 assert is_near(told.resent_tokens, sum(len(text) for text in before) // 4)
             said[number] = said[number].and_then(words(f"a{turn}"), words(f"q{number} {turn}"))
+
+
+def chained(
+    talk: Conversation, continues: str, *messages: str, read: int, tokens: int, answer: str
+) -> CallInput | None:
+    """A turn that goes on from a stored answer; what was written of its input."""
+    items = [{"type": "message", "role": "user", "content": text} for text in messages]
+    tools = [{"type": "function", "name": name, "description": text} for name, text in TOOLS]
+    body = {"model": "gpt-5-mini", "instructions": FIRST.system, "tools": tools, "input": items}
+    facts = shape_for(RESPONSES).read_request("", {}, json.dumps(body | {"previous_response_id": continues}).encode())
+    return talk.book(facts, Usage(tokens, 10, cache_read_tokens=read), "gpt-5-mini", answer)
+
+
+def test_a_conversation_that_the_provider_keeps_is_followed_from_answer_to_answer(ledger: Ledger) -> None:
+    """As Codex speaks on a socket: a warm-up that counts nothing, then new items only; and all of it again."""
+    talk = Conversation(ledger, RESPONSES)
+    assert chained(talk, "", read=0, tokens=0, answer="warm") is None
+    first = chained(talk, "warm", words("first"), read=0, tokens=11_000, answer="r1")
+    assert first is not None
+    assert first.missed_tokens == 0
+    second = chained(talk, "r1", words("second"), read=10_900, tokens=16_000, answer="r2")
+    assert second is not None
+    assert (second.resent_tokens, second.read_tokens, second.cause) == (11_000, 10_900, MissCause.NONE)
+    third = chained(talk, "r2", words("third"), read=0, tokens=21_000, answer="r3")
+    assert third is not None
+    assert (third.resent_tokens, third.missed_tokens, third.cause) == (16_000, 16_000, MissCause.UNKNOWN)
+    whole = (words("first"), words("answer 1"), words("second"), words("answer 2"), words("third"), words("fourth"))
+    again = chained(talk, "", *whole, read=20_900, tokens=30_000, answer="r4")
+    assert again is not None
+    assert (again.resent_tokens, again.cause) == (21_000, MissCause.NONE)
+
+
+def test_what_goes_on_from_an_answer_that_is_not_known_is_left_out(ledger: Ledger) -> None:
+    talk = Conversation(ledger, RESPONSES)
+    assert chained(talk, "nobody", words("first"), read=0, tokens=90_000, answer="r1") is None
+    second = chained(talk, "r1", words("second"), read=80_000, tokens=95_000, answer="r2")
+    assert second is not None
+    assert (second.resent_tokens, second.read_tokens) == (90_000, 80_000)
+
+
+def test_an_input_that_cannot_be_told_takes_no_call_with_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> object:
+        raise ValueError("a digest")
+
+    monkeypatch.setattr("proxy_addon.rereads.keep_request", broken)
+    talk = Conversation(ledger, CHAT)
+    with pytest.raises(AssertionError):
+        talk.call(FIRST)
+    assert "what a call sent again could not be written down: ValueError" in caplog.text
+    assert len(recent_calls(ledger, 9)) == 1
+    assert input_sums(ledger, ALL).calls == 0
