@@ -22,6 +22,7 @@ APP_NAME = "bursar"
 PRIVATE_FOLDER_MODE = 0o700
 PRIVATE_FILE_MODE = 0o600
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LEDGER_ENDINGS = ("-wal", "-shm", ".meters", ".key", ".upkeep", ".ballast")
 _OTHERS_WRITING = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -69,8 +70,14 @@ def meter_folder() -> Path:
 def private_files(ledger: Path) -> list[Path]:
     """All there is that only its owner may open: folders, ledger, logs, locks, the CA."""
     folders = [_data_place(), _config_place(), log_place(), _config_place() / "meter"]
-    beside = [ledger, *(ledger.with_name(ledger.name + ending) for ending in ("-wal", "-shm", ".meters", ".key"))]
-    inside = [*folders[2].glob("*.log*"), *folders[3].glob("*-ca.*")]
+    beside = [ledger, *(ledger.with_name(ledger.name + ending) for ending in _LEDGER_ENDINGS)]
+    kept = [ledger.with_name(name) for name in ("backups", "quarantine")]
+    inside = [
+        *folders[2].glob("*.log*"),
+        *folders[3].glob("*-ca.*"),
+        *kept,
+        *(file for at in kept for file in at.rglob("*")),
+    ]
     return [path for path in (*folders, *beside, *inside) if path.exists()]
 
 

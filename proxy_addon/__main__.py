@@ -26,8 +26,10 @@ from app import paths
 from app.core.errors import AppError, InvalidInput, MeterError
 from app.core.network import NetworkPlace
 from app.keys.vault import FixedVault, KeyringVault, Vault
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.ballast import take_on
+from app.ledger.engine import Ledger
 from app.ledger.meter_state import InstanceLock, mark_stopped, register_meter
+from app.ledger.quarantine import open_sound
 from app.ledger.recovery import recover_dead_instances
 from app.log import set_up_logging
 from proxy_addon.addon import MeterAddon
@@ -43,9 +45,9 @@ from proxy_addon.network_door import NETWORK_TARGET, NetworkDoor
 from proxy_addon.orders import Orders
 from proxy_addon.own_tls import OwnTls
 from proxy_addon.recorder import Recorder
-from proxy_addon.rolling import keep_rolled_up
 from proxy_addon.routes import Routes
 from proxy_addon.socket_addon import SocketAddon, send_messages_whole
+from proxy_addon.upkeep import start_upkeep
 from proxy_addon.wire import answer_errors_in_json, closing
 
 FAILED = 3
@@ -86,7 +88,8 @@ def main() -> int:
         logging.getLogger("mitmproxy").setLevel(logging.WARNING)
         routes = Routes(arguments.upstreams)
         vault: Vault = FixedVault(_keys_from_stdin()) if arguments.keys_from_stdin else KeyringVault()
-        ledger = open_ledger(arguments.ledger, checkpoints=True)
+        ledger = open_sound(arguments.ledger, checkpoints=True)
+        take_on(ledger.path)
     except AppError as error:
         return _failed(error)
     try:
@@ -127,11 +130,11 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     hooks = Hooks(server, calls, SocketAddon(server), door)
     orders.look()  # the prices in force, before the first call
     recorder.start()
-    rolling = asyncio.create_task(keep_rolled_up(recorder))
+    upkeep = start_upkeep(recorder, ledger.path, arguments)
     try:
         await _listen(arguments, routes, hooks, ledger, lock, stop)
     finally:
-        rolling.cancel()
+        upkeep.cancel()
         hooks.calls.in_flight.end_all()
         hooks.sockets.end_all()
         await asyncio.to_thread(recorder.stop)
@@ -169,7 +172,8 @@ async def _listen(
     try:
         _check_ports(hooks.server)
         gateway, forward = f"http://{LOOPBACK}:{gateway_port}", f"http://{LOOPBACK}:{forward_port}"
-        await asyncio.to_thread(register_meter, ledger, lock, gateway, forward)
+        ledger.taken_up = functools.partial(register_meter, ledger, lock, gateway, forward)
+        await asyncio.to_thread(ledger.taken_up)
         _stop_when_asked(arguments, ledger, lock, stop)
         _say({"event": "ready", "pid": os.getpid(), "gateway": gateway, "forward": forward})
         await stop.wait()

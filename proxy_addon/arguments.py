@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.core.errors import InvalidInput
 from app.core.network import NetworkPlace, parse_network_place
+from app.ledger.backups import KEPT
 from proxy_addon.routes import parse_place
 
 
@@ -22,6 +23,8 @@ class Arguments:
     keys_from_stdin: bool
     stop_with_stdin: bool
     stop_without_runs: bool
+    backups_kept: int
+    retention_days: int
 
 
 def parse_arguments() -> Arguments:
@@ -38,6 +41,8 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--keys-from-stdin", action="store_true")
     parser.add_argument("--stop-with-stdin", action="store_true")
     parser.add_argument("--stop-without-runs", action="store_true")
+    parser.add_argument("--backups-kept", type=int, default=KEPT)
+    parser.add_argument("--retention-days", type=int, default=0)
     given = parser.parse_args()
     upstreams = {}
     for pair in given.upstream:
@@ -58,4 +63,6 @@ def parse_arguments() -> Arguments:
         given.keys_from_stdin,
         given.stop_with_stdin,
         given.stop_without_runs,
+        given.backups_kept,
+        given.retention_days,
     )

@@ -2,6 +2,9 @@
 
 The event loop hands it operations and gets futures back; it never touches SQLite itself. Endings of calls (`post`) are
 kept until they are written, whatever the disk says, and those still waiting are written when the meter stops.
+
+On a full disk the ballast is given up and what it frees is for endings alone: nothing else is written until there is
+room for another ballast. A ledger that turns out to be damaged is moved aside, and taken up again once it was restored.
 """
 
 import asyncio
@@ -15,16 +18,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.core.errors import LedgerError
+from app.core.errors import DiskFull, LedgerDamaged, LedgerError
+from app.ledger import ballast
 from app.ledger.engine import Ledger
 from app.ledger.feed import ChangeWatch
 from app.ledger.group_writer import Desk, Done, Operation, write_group
+from app.ledger.quarantine import set_aside_if_damaged
 
 LOOK_EVERY_S = 0.05
 """How often the ledger is asked whether somebody else wrote: well under the second a revoked key may still live."""
 RETRY_AFTER_S = 0.5
 DRAIN_LIMIT_S = 10.0
 GROUP_LIMIT = 200
+ROOM_LOOK_EVERY_S = 2.0
+DAMAGE_LOOK_EVERY_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +55,9 @@ class Recorder:
         self._is_stale = True
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
+        self._full: DiskFull | None = None
+        self._room_looked_at = 0.0
+        self._damage_looked_at = 0.0
         self.dropped_endings = 0
 
     def start(self) -> None:
@@ -121,6 +131,8 @@ class Recorder:
 
     def _write(self, group: list[_Task]) -> list[_Task]:
         """Write a group. Returns what must be tried again."""
+        if self._full is not None:
+            group = self._refuse_new(group, self._full)
         if not group:
             return []
         try:
@@ -128,10 +140,39 @@ class Recorder:
         except LedgerError as error:
             logger.warning("the ledger cannot be written: %s", error)
             results = [Done(error=error)] * len(group)
+            self._see_to(error)
         except Exception as error:
             logger.exception("the ledger could not be written")
             results = [Done(error=error)] * len(group)
         return [task for task, done in zip(group, results, strict=True) if not _resolve(task, done)]
+
+    def _see_to(self, error: LedgerError) -> None:
+        """What can be done about a ledger that cannot be written."""
+        if isinstance(error, DiskFull):
+            if ballast.give_up(self._ledger.path):
+                logger.warning("the disk is full: the ballast is given up for calls on their way")
+                self._full = error
+        elif isinstance(error, LedgerDamaged) and time.monotonic() - self._damage_looked_at > DAMAGE_LOOK_EVERY_S:
+            self._damage_looked_at = time.monotonic()
+            try:
+                if set_aside_if_damaged(self._ledger.path):
+                    logger.error("the ledger is damaged and was moved aside")
+            except LedgerError as why:
+                logger.error("%s", why)
+
+    def _refuse_new(self, group: list[_Task], full: DiskFull) -> list[_Task]:
+        """On a full disk: what may still be written. All of it once there is room for another ballast."""
+        now = time.monotonic()
+        if now - self._room_looked_at > ROOM_LOOK_EVERY_S:
+            self._room_looked_at = now
+            if ballast.take_on(self._ledger.path):
+                logger.info("there is room on the disk again")
+                self._full = None
+                return group
+        for task in group:
+            if not task.must_be_written:
+                _resolve(task, Done(error=full))
+        return [task for task in group if task.must_be_written]
 
 
 def _resolve(task: _Task, done: Done) -> bool:

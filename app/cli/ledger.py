@@ -1,5 +1,7 @@
-"""`bursar ledger`: is the ledger what it should be."""
+"""`bursar ledger`: is the ledger what it should be, its backups, and putting one back."""
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -8,16 +10,12 @@ from app.cli import console, places
 from app.core.money import format_exact_usd
 
 if TYPE_CHECKING:
+    from app.ledger.restoring import Restored
     from app.ledger.verification import Difference, Verification
 
-app = typer.Typer(help="Check the ledger.", no_args_is_help=True)
+app = typer.Typer(help="Check the ledger, back it up, put it back.", no_args_is_help=True)
 
 _AMOUNTS = ("spent", "held", "limit")
-
-
-@app.callback()
-def _group() -> None:
-    """Without this a group of one command would be that command."""
 
 
 @app.command("verify")
@@ -25,9 +23,14 @@ def verify(
     repair: bool = typer.Option(False, "--repair", help="Write what was derived where it differs."),
     as_json: bool = typer.Option(False, "--json", help="For scripts: exact amounts."),
 ) -> None:
-    """Derive what every cap has spent and holds again from the calls, and compare. Ends with status 1 if it differs."""
+    """Check every page of the file, derive what every cap has spent and holds again from the calls, and compare. Ends
+    with status 1 if it differs or is damaged."""
+    from app.ledger.database_errors import damaged
+    from app.ledger.soundness import Soundness, full_check
     from app.ledger.verification import repair_ledger, verify_ledger
 
+    if places.ledger_file().exists() and full_check(places.ledger_file()) is Soundness.DAMAGED:
+        raise damaged()
     with places.opened_ledger() as ledger:
         found = repair_ledger(ledger) if repair else verify_ledger(ledger)
     if as_json:
@@ -37,6 +40,63 @@ def verify(
         _show(found, is_repaired=repair)
     if found.differences and not repair:
         raise typer.Exit(1)
+
+
+@app.command("backup")
+def backup(as_json: bool = typer.Option(False, "--json", help="For scripts.")) -> None:
+    """Make a backup now, besides the daily one. Calls go on meanwhile."""
+    from app.ledger.backups import back_up, list_backups
+
+    file = places.ledger_file()
+    with places.opened_ledger():
+        made = back_up(file, datetime.now(UTC), kept=places.read_settings().backups_kept)
+    if as_json:
+        console.print_json({"file": str(made.file), "bytes": made.size_bytes, "made_at": made.made_at.isoformat()})
+    else:
+        console.say(f"Backed up to {made.file} ({_megabytes(made.size_bytes)}), and verified.")
+        console.say(f"{len(list_backups(file))} backups are kept.")
+
+
+@app.command("restore")
+def restore(
+    backup: Path | None = typer.Argument(None, help="The newest sound one, where none is named.", show_default=False),
+    empty: bool = typer.Option(False, "--empty", help="Begin an empty ledger where there is nothing to put back."),
+    as_json: bool = typer.Option(False, "--json", help="For scripts."),
+) -> None:
+    """Put a damaged or lost ledger back: a backup, and all that can still be read of the damaged one, which is kept."""
+    from app.ledger.restoring import restore_ledger
+
+    restored = restore_ledger(places.ledger_file(), datetime.now(UTC), backup=backup, is_empty=empty)
+    if as_json:
+        console.print_json(_restored_values(restored))
+        return
+    ground = f"the backup {restored.backup.name}" if restored.backup else "an empty ledger"
+    console.say(f"The ledger is back, on {ground}: {restored.calls} calls.")
+    if restored.damaged is not None:
+        console.say(f"{restored.recovered_calls} of them were read from the damaged one, kept in {restored.damaged}.")
+    if restored.assumed_calls:
+        console.say(f"{restored.assumed_calls} are charged at the most they could cost: no more is known of them.")
+    if restored.missing_until is None:
+        console.say("Nothing is missing." if restored.damaged is not None else "Nothing was there before.")
+    else:
+        since = f"{restored.missing_from:%Y-%m-%d %H:%M}" if restored.missing_from else "the beginning"
+        console.say(f"Calls may be missing from {since} to {restored.missing_until:%Y-%m-%d %H:%M} UTC.")
+
+
+def _restored_values(restored: "Restored") -> dict[str, Any]:
+    return {
+        "backup": str(restored.backup) if restored.backup else None,
+        "damaged": str(restored.damaged) if restored.damaged else None,
+        "calls": restored.calls,
+        "recovered_calls": restored.recovered_calls,
+        "assumed_calls": restored.assumed_calls,
+        "missing_from": restored.missing_from.isoformat() if restored.missing_from else None,
+        "missing_until": restored.missing_until.isoformat() if restored.missing_until else None,
+    }
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:.1f} MB"
 
 
 def _show(found: "Verification", *, is_repaired: bool) -> None:

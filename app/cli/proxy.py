@@ -52,7 +52,7 @@ def serve(
         _require_none_running(ledger)
         meter = KeptMeter(settings, ledger.path, keys)
         keeper = attend_keeper(ledger, urlsplit(meter.gateway_url).port or 0)
-        jobs = start_jobs(ledger)
+        jobs = start_jobs(ledger, settings.backups_kept)
         try:
             _say_where(meter, network)
             while not stop.is_set() and not meter.wait(_LOOK_S):

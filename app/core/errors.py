@@ -21,6 +21,18 @@ class LedgerError(AppError):
     """The ledger cannot be opened, read or written: locked, full, damaged, of a newer version."""
 
 
+class LedgerDamaged(LedgerError):
+    """The ledger's file cannot be made sense of."""
+
+
+class LedgerGone(LedgerError):
+    """There was a ledger, and its file is not there any more or holds nothing."""
+
+
+class DiskFull(LedgerError):
+    """There is no room to write."""
+
+
 class VaultError(AppError):
     """The system keyring did not do what was asked. What kind is not told apart may pass by itself."""
 

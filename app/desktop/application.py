@@ -106,7 +106,7 @@ class Desktop(QObject):
         told_file = ledger.path.with_name(TOLD_NAME)
         self.notifier = Notifier(self.tasks, self.commands, self.tray.icon.showMessage, settings, told_file)
         self.feed = LedgerFeed(ledger, time_zone, told_until=self.notifier.told.alert_id)
-        self._jobs = start_jobs(ledger)
+        self._jobs = start_jobs(ledger, settings.backups_kept)
         self.first_run: FirstRun | None = None
         self._offers_setup = offers_setup and not settings.is_set_up
         self._snapshot: Snapshot | None = None

@@ -3,55 +3,57 @@
 SQLAlchemy's own handling of SQLite transactions loses updates silently (900 of 1,000, measured), so the driver's is
 switched off and BEGIN is said here: IMMEDIATE for every write, deferred for a read that wants one consistent picture.
 Only the meter's writer checkpoints (`checkpoints=True`); elsewhere the WAL is left alone.
+
+Which file the path leads to is looked at before each read and write (a microsecond or two): one that was moved away is
+never written again, and one that was put in its place, by `bursar ledger restore`, is taken up where it was. A
+connection to a file that was moved must not tidy up as it closes: it would delete its successor's WAL, by its name.
 """
 
 import os
-from collections.abc import Iterator
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, InterfaceError
 
 from app.core.errors import LedgerError
-from app.ledger import migrations
+from app.ledger import migrations, places
+from app.ledger.backups import back_up_before_migration
+from app.ledger.database_errors import damaged, explained, gone
+from app.ledger.soundness import has_foreign_wal
 
 BUSY_TIMEOUT_MS = 5_000
 
-_CAUSES = (
-    ("database is locked", "The ledger is busy", "Another program holds it. Close that program, or try again."),
-    ("database or disk is full", "The disk is full", "Nothing can be recorded, so capped calls wait. Free some space."),
-    ("disk I/O error", "The disk does not answer", "Nothing can be recorded, so capped calls wait. Check the disk."),
-    ("readonly", "The ledger cannot be written", "Its file or folder is read-only. Make it writable for your user."),
-    ("unable to open", "The ledger cannot be opened", "Its folder does not exist or belongs to another user."),
-    (
-        "malformed",
-        "The ledger is damaged",
-        "Move the file away and restore a backup; Bursar never starts an empty one over it.",
-    ),
-    ("not a database", "This file is not a ledger", "Move it away, or name another folder with BURSAR_HOME."),
-)
-
 
 class Ledger:
-    """An open ledger. May be used from any thread; each `read` or `write` has a connection of its own."""
+    """An open ledger. May be used from any thread; each `read` or `write` has a connection of its own.
+
+    `taken_up` is called after another file was put in the place of this one's and is read from now on.
+    """
 
     def __init__(self, path: Path, engine: Engine) -> None:
         self.path = path
         self.engine = engine
+        self.taken_up: Callable[[], object] = lambda: None
         self._reading = engine.execution_options(bursar_begin="BEGIN")
         self._writing = engine.execution_options(bursar_begin="BEGIN IMMEDIATE")
+        self._identity = places.identity(path)
+        self._changing = threading.RLock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent picture of the ledger. Raises LedgerError."""
+        self._look_at_file()
         with explained(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One IMMEDIATE transaction, committed at the end, rolled back when the block raises. Raises LedgerError."""
+        self._look_at_file()
         with explained(), self._writing.begin() as connection:
             yield connection
 
@@ -59,33 +61,68 @@ class Ledger:
         """Close all connections. Those in use close when they are given back."""
         self.engine.dispose()
 
+    def _look_at_file(self) -> None:
+        """Take up a file that was put in the place of ours. Raises LedgerGone while there is none."""
+        if places.identity(self.path) == self._identity:
+            return
+        with self._changing:
+            seen = places.identity(self.path)
+            if seen is None:
+                raise gone(self.path)
+            if seen == self._identity:
+                return
+            self.engine.dispose()
+            with explained(), self._reading.connect() as connection:
+                is_current = migrations.is_current(connection)
+            if not is_current:
+                raise LedgerError("Another ledger was put here", "It is an older Bursar's. Start Bursar anew.")
+            self._identity = seen
+        self.taken_up()
 
-def open_ledger(path: Path, *, checkpoints: bool = False) -> Ledger:
-    """The ledger at `path`, created and brought to the newest schema. Raises LedgerError; a newer schema is refused."""
-    _create_private(path)
+
+def open_ledger(path: Path, *, checkpoints: bool = False, is_first: bool = False) -> Ledger:
+    """The ledger at `path`, created and brought to the newest schema, after a backup of what it was. Raises
+    LedgerError; a newer schema is refused, and so is making one where one was lost, unless it `is_first`."""
+    _create_private(path, is_first)
     path = path.resolve()  # meters find one another's locks beside it, whichever link or working directory they came by
     engine = create_engine(
         URL.create("sqlite", database=str(path)),  # a text would be cut at a question mark in a folder's name
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
     )
-    event.listen(engine, "connect", _pragmas(checkpoints))
+    event.listen(engine, "connect", _pragmas(path, checkpoints))
     event.listen(engine, "begin", _begin)
+    for moment in ("checkin", "close"):
+        event.listen(engine, moment, _leave_successor_alone(path))
     ledger = Ledger(path, engine)
     try:
         with ledger.read() as connection:
             is_current = migrations.is_current(connection)
         if not is_current:
             with ledger.write() as connection:
-                migrations.migrate(connection)
+                _migrate(connection, path, is_first)
     except BaseException:
         ledger.close()
         raise
     return ledger
 
 
-def _create_private(path: Path) -> None:
+def _migrate(connection: Connection, path: Path, is_first: bool) -> None:
+    """With nobody else writing: nothing is lost between the backup and the new schema."""
+    version = migrations.schema_version(connection)
+    if version == 0 and not is_first and places.was_here(path):
+        raise gone(path)  # what was in it stood in a WAL that is not there any more
+    if version and not is_first:
+        back_up_before_migration(path, version)
+    migrations.migrate(connection)
+
+
+def _create_private(path: Path, is_first: bool) -> None:
     """Make the file with mode 0600 before anything is in it, and its folder where there is none."""
     try:
+        if not is_first and places.is_lost(path):
+            raise gone(path)
+        if has_foreign_wal(path):
+            raise damaged()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
@@ -95,9 +132,10 @@ def _create_private(path: Path) -> None:
         ) from error
 
 
-def _pragmas(checkpoints: bool) -> Any:
-    def on_connect(driver_connection: Any, _record: Any) -> None:
+def _pragmas(path: Path, checkpoints: bool) -> Any:
+    def on_connect(driver_connection: Any, record: Any) -> None:
         driver_connection.isolation_level = None
+        record.info["identity"] = places.identity(path)
         try:
             for pragma in (
                 f"busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -114,18 +152,13 @@ def _pragmas(checkpoints: bool) -> Any:
     return on_connect
 
 
+def _leave_successor_alone(path: Path) -> Any:
+    def on_leaving(driver_connection: Any, record: Any) -> None:
+        if driver_connection is not None and record.info.get("identity") != places.identity(path):
+            driver_connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+
+    return on_leaving
+
+
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("bursar_begin", "BEGIN IMMEDIATE"))
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn what the database says into an error a person can act on: LedgerError."""
-    try:
-        yield
-    except (DatabaseError, InterfaceError) as error:
-        said = str(error.orig)
-        for sign, title, message in _CAUSES:
-            if sign in said:
-                raise LedgerError(title, message) from error
-        raise

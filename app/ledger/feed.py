@@ -2,6 +2,9 @@
 
 import sqlite3
 
+from sqlalchemy.exc import DatabaseError
+
+from app.ledger import places
 from app.ledger.engine import Ledger
 
 
@@ -12,12 +15,17 @@ class ChangeWatch:
     """
 
     def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._file = places.identity(ledger.path)
         self._connection = ledger.engine.raw_connection()
         self._seen = self._version()
 
     def changed(self) -> bool:
-        """True once for each time somebody committed since the last ask, and while the file cannot be asked: whoever
-        then reads it learns why."""
+        """True once for each time somebody committed since the last ask or another file was put in the ledger's place,
+        and while the file cannot be asked: whoever then reads it learns why."""
+        if places.identity(self._ledger.path) != self._file:
+            self._follow()
+            return True
         try:
             version = self._version()
         except sqlite3.Error:
@@ -28,6 +36,18 @@ class ChangeWatch:
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
+
+    def _follow(self) -> None:
+        """Ask the file that stands there now; while there is none, that is for the next time."""
+        file = places.identity(self._ledger.path)
+        if file is None:
+            return
+        try:
+            following = self._ledger.engine.raw_connection()
+        except DatabaseError:
+            return
+        self._connection.invalidate()
+        self._connection, self._file = following, file
 
     def _version(self) -> int:
         cursor = self._connection.cursor()

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from pathlib import Path
 
+from app.ledger import places
 from app.ledger.engine import Ledger
 from app.whole_file import write_whole
 
@@ -32,7 +33,7 @@ def fingerprint_key(ledger: Ledger) -> bytes:
 
 def key_file(ledger: Ledger) -> Path:
     """Where a ledger's key lies."""
-    return ledger.path.with_name(f"{ledger.path.name}.key")
+    return places.key_file(ledger.path)
 
 
 def keyed(key: bytes, digest: bytes) -> str:

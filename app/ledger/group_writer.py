@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from app.core.caps import Cap
 from app.core.errors import LedgerError
 from app.ledger.cap_store import read_caps
-from app.ledger.engine import Ledger, explained
+from app.ledger.database_errors import explained
+from app.ledger.engine import Ledger
 
 
 @dataclass(frozen=True, slots=True)

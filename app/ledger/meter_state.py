@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from app.ledger import places
 from app.ledger.engine import Ledger
 from app.ledger.file_lock import HeldLock, is_held
 from app.ledger.identifiers import new_id
@@ -49,17 +50,11 @@ class InstanceLock:
 
 
 def register_meter(ledger: Ledger, lock: InstanceLock, gateway_url: str, forward_url: str) -> None:
-    """Say that a meter listens. Rows of the same process started earlier stay as they are."""
+    """Say that a meter listens; nothing is said twice. Rows of meters that were started earlier stay as they are."""
+    values = {"pid": os.getpid(), "gateway_url": gateway_url, "forward_url": forward_url}
+    row = upsert(instances).values(instance_id=lock.instance_id, started_at=datetime.now(UTC), **values)
     with ledger.write() as connection:
-        connection.execute(
-            insert(instances).values(
-                instance_id=lock.instance_id,
-                pid=os.getpid(),
-                gateway_url=gateway_url,
-                forward_url=forward_url,
-                started_at=datetime.now(UTC),
-            )
-        )
+        connection.execute(row.on_conflict_do_nothing())
 
 
 def mark_stopped(connection: Connection, instance_id: str, now: datetime) -> None:
@@ -155,4 +150,4 @@ def _meter_of(ledger: Ledger, row: Any) -> Meter:
 
 
 def _lock_path(ledger: Ledger, instance_id: str) -> Path:
-    return ledger.path.with_name(f"{ledger.path.name}.meters") / instance_id
+    return places.meters_folder(ledger.path) / instance_id

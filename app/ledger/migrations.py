@@ -248,7 +248,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
 
 def is_current(connection: Connection) -> bool:
     """Whether the schema is the newest. Raises LedgerError for a newer ledger and for another program's database."""
-    version = _schema_version(connection)
+    version = schema_version(connection)
     if version > len(MIGRATIONS):
         raise LedgerError(
             "This ledger is from a newer Bursar",
@@ -264,12 +264,12 @@ def migrate(connection: Connection) -> None:
     """Bring the schema to the newest version, in the transaction at hand. Raises LedgerError as `is_current` does."""
     if is_current(connection):
         return
-    version = _schema_version(connection)
+    version = schema_version(connection)
     for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
         migration(connection)
         connection.exec_driver_sql(f"PRAGMA user_version = {number}")
 
 
-def _schema_version(connection: Connection) -> int:
+def schema_version(connection: Connection) -> int:
     """How many migrations this file has seen."""
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())

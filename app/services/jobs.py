@@ -1,4 +1,4 @@
-"""Jobs that are due at their time, whoever looks: window roll-over and the recovery of dead meters' reservations.
+"""Jobs that are due at their time, whoever looks: window roll-over, the recovery of dead meters' reservations, backups.
 
 They run in APScheduler's own threads. After a laptop has slept, a job that was missed runs once, at once. No job adds
 or removes a job: the scheduler holds its lock while it waits for the running ones to end.
@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from app.core.errors import AppError
+from app.ledger.backups import KEPT, back_up_if_due
 from app.ledger.budget_request import close_unattended
 from app.ledger.cap_store import cap_statuses, roll_windows
 from app.ledger.engine import Ledger
@@ -19,6 +20,9 @@ from app.ledger.recovery import recover_dead_instances
 
 PERIOD = timedelta(minutes=1)
 """How often dead meters are looked for, and how soon a new cap's first window end is known."""
+FIRST_BACKUP_AFTER = timedelta(minutes=2)
+"""The meter is there first, as a rule; then there is nothing left to do."""
+BACKUP_LOOK_EVERY = timedelta(minutes=15)
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,8 +46,8 @@ class WindowEnds(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no typ
 class Jobs:
     """The running jobs of one ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Start: recover at once, then every minute; roll windows over at each one's end."""
+    def __init__(self, ledger: Ledger, backups_kept: int = KEPT) -> None:
+        """Start: recover at once, then every minute; roll windows over at each one's end; back up once a day."""
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         )
@@ -55,6 +59,11 @@ class Jobs:
         )
         self._scheduler.add_job(close, "interval", seconds=PERIOD.total_seconds(), name="close unattended")
         self._scheduler.add_job(roll_over, WindowEnds(ledger), name="roll over")
+        back_up = _guarded(lambda: back_up_if_due(ledger.path, datetime.now(UTC), kept=backups_kept))
+        first = datetime.now(UTC) + FIRST_BACKUP_AFTER
+        self._scheduler.add_job(
+            back_up, "interval", seconds=BACKUP_LOOK_EVERY.total_seconds(), next_run_time=first, name="back up"
+        )
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -63,9 +72,9 @@ class Jobs:
             self._scheduler.shutdown(wait=True)
 
 
-def start_jobs(ledger: Ledger) -> Jobs:
+def start_jobs(ledger: Ledger, backups_kept: int = KEPT) -> Jobs:
     """Start the jobs of this ledger."""
-    return Jobs(ledger)
+    return Jobs(ledger, backups_kept)
 
 
 def next_window_end(ledger: Ledger, now: datetime) -> datetime | None:

@@ -19,6 +19,9 @@ from app.whole_file import write_whole
 
 MAX_PORT = 65_535
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+MOST_BACKUPS = 1_000
+FEWEST_DAYS, MOST_DAYS = 40, 36_500
+"""What is kept at least: the longest window of a cap that ends is a month, and it is counted from the calls."""
 _PLACE = re.compile(r"\S+:[1-9]\d{0,4}")
 
 
@@ -48,8 +51,9 @@ class Settings:
     `upstreams` maps a provider to the base URL its calls go to instead of its own. `private_destinations` are places
     (`gitlab.internal:443`) on this machine or its network that the forward proxy may reach. `listen` is where agents of
     containers and other machines reach the meter (`172.17.0.1:8443`; empty: nowhere), `listen_names` what they call it,
-    `listen_anywhere` that the whole network may (see `app.core.network`). `unknown` holds keys of the file that this
-    version has no meaning for.
+    `listen_anywhere` that the whole network may (see `app.core.network`). `backups_kept` is how many daily backups of
+    the ledger are kept. Calls older than `retention_days` are dropped once they are summed; 0 keeps all. `unknown`
+    holds keys of the file that this version has no meaning for.
     """
 
     gateway_port: int = 8787
@@ -70,6 +74,8 @@ class Settings:
     listen: str = ""
     listen_names: tuple[str, ...] = ()
     listen_anywhere: bool = False
+    backups_kept: int = 7
+    retention_days: int = 0
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -159,6 +165,16 @@ def _check_port(name: str, value: object) -> None:
         raise InvalidInput(name, f"“{name}” must be a whole number from 0 to {MAX_PORT}.")
 
 
+def _check_backups(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_BACKUPS:
+        raise InvalidInput(name, f"“{name}” must be a whole number from 1 to {MOST_BACKUPS}.")
+
+
+def _check_retention(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not (value == 0 or FEWEST_DAYS <= value <= MOST_DAYS):
+        raise InvalidInput(name, f"“{name}” must be 0, to keep every call, or from {FEWEST_DAYS} to {MOST_DAYS}.")
+
+
 def _check_theme(name: str, value: object) -> None:
     if value not in list(Theme):
         raise InvalidInput(name, f"“{name}” must be system, light or dark.")
@@ -243,6 +259,8 @@ _CHECKS = {
     "listen": _check_text,
     "listen_names": _check_names,
     "listen_anywhere": _check_switch,
+    "backups_kept": _check_backups,
+    "retention_days": _check_retention,
 }
 
 
