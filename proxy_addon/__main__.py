@@ -130,7 +130,7 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     hooks = Hooks(server, calls, SocketAddon(server), door)
     orders.look()  # the prices in force, before the first call
     recorder.start()
-    upkeep = start_upkeep(recorder, ledger.path, arguments)
+    upkeep = start_upkeep(recorder, ledger, arguments)
     try:
         await _listen(arguments, routes, hooks, ledger, lock, stop)
     finally:

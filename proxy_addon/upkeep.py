@@ -5,6 +5,7 @@ is copied, so that no call waits for it.
 """
 
 import asyncio
+import functools
 import logging
 import threading
 from datetime import UTC, datetime
@@ -13,6 +14,9 @@ from typing import Any
 
 from app.core.errors import AppError
 from app.ledger.backups import back_up_if_due
+from app.ledger.engine import Ledger
+from app.ledger.group_writer import Desk
+from app.ledger.retention import BREATH_S, drop, droppable, limit_of
 from proxy_addon.arguments import Arguments
 from proxy_addon.recorder import Recorder
 from proxy_addon.rolling import keep_rolled_up
@@ -20,13 +24,35 @@ from proxy_addon.rolling import keep_rolled_up
 FIRST_BACKUP_AFTER_S = 60.0
 """A start is busy enough without it."""
 BACKUP_LOOK_EVERY_S = 900.0
+OLD_LOOK_EVERY_S = 3_600.0
 
 logger = logging.getLogger(__name__)
 
 
-def start_upkeep(recorder: Recorder, path: Path, arguments: Arguments) -> "asyncio.Future[Any]":
+def start_upkeep(recorder: Recorder, ledger: Ledger, arguments: Arguments) -> "asyncio.Future[Any]":
     """Begin, on the running event loop. Ends only by being cancelled."""
-    return asyncio.gather(keep_rolled_up(recorder), keep_backed_up(path, arguments.backups_kept))
+    tasks = [keep_rolled_up(recorder), keep_backed_up(ledger.path, arguments.backups_kept)]
+    if arguments.retention_days:
+        tasks.append(keep_within(recorder, ledger, arguments.retention_days))
+    return asyncio.gather(*tasks)
+
+
+async def keep_within(recorder: Recorder, ledger: Ledger, days: int) -> None:
+    """Drop calls that are older than so many days, a few at a time."""
+    while True:
+        before, last = limit_of(datetime.now(UTC), days), 0
+        try:
+            while rows := await asyncio.to_thread(droppable, ledger, before, last):
+                await recorder.run(functools.partial(_drop, before=before, rows=rows))
+                last = rows[-1]
+                await asyncio.sleep(BREATH_S)
+        except AppError as error:
+            logger.warning("old calls cannot be dropped: %s", error)
+        await asyncio.sleep(OLD_LOOK_EVERY_S)
+
+
+def _drop(desk: Desk, before: datetime, rows: list[int]) -> None:
+    drop(desk.connection, before, rows)
 
 
 async def keep_backed_up(path: Path, kept: int, *, first_after_s: float = FIRST_BACKUP_AFTER_S) -> None:

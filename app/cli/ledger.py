@@ -83,6 +83,18 @@ def restore(
         console.say(f"Calls may be missing from {since} to {restored.missing_until:%Y-%m-%d %H:%M} UTC.")
 
 
+@app.command("compact")
+def compact() -> None:
+    """Drop calls older than retention_days in the settings, whose sums stay, and make the file smaller."""
+    from app.ledger.retention import compact
+
+    days = places.read_settings().retention_days
+    with places.opened_ledger() as ledger:
+        done = compact(ledger, datetime.now(UTC), days)
+    console.say(f"{done.dropped} calls older than {days} days were dropped." if days else "All calls are kept.")
+    console.say(f"The ledger takes {_megabytes(done.bytes_after)}; it took {_megabytes(done.bytes_before)}.")
+
+
 def _restored_values(restored: "Restored") -> dict[str, Any]:
     return {
         "backup": str(restored.backup) if restored.backup else None,

@@ -180,7 +180,7 @@ class Desktop(QObject):
         self.notifier.opened.connect(self.open_page)
         self.tray.icon.messageClicked.connect(self.notifier.open_last)
         self.feed.meter_seen.connect(self._see_meter)
-        self.feed.failed.connect(self.window.show_failure)
+        self.feed.failed.connect(self._show_failure)
         self.keeper.changed.connect(self._show_trouble)
         self.window.overview.range_chosen.connect(self.feed.choose_range)
         self.window.refreshed.connect(self.feed.refresh)
@@ -217,6 +217,14 @@ class Desktop(QObject):
         if self._snapshot is not None and self._snapshot.meter != meter:
             self._snapshot = replace(self._snapshot, meter=meter)
             self._render()
+
+    def _show_failure(self, error: AppError) -> None:
+        """The last reading stays true, and is shown with what is wrong, until there is another."""
+        self.window.show_failure(error)
+        told = (error.title, error.message)
+        if self._snapshot is not None and self._snapshot.ledger_trouble != told and not self._is_stopped:
+            self._snapshot = replace(self._snapshot, ledger_trouble=told)
+            self.popover.show_snapshot(self._snapshot)
 
     def _show_trouble(self, trouble: str) -> None:
         self._trouble = trouble

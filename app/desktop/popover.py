@@ -18,7 +18,14 @@ from app.desktop.widgets.buttons import IconButton, button
 from app.desktop.widgets.cold_line import ColdLine
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.ground import Ground, Hairline, clear, scrolling
-from app.desktop.widgets.sections import caps_section, empty_section, figures_section, running_section, trouble_section
+from app.desktop.widgets.sections import (
+    caps_section,
+    empty_section,
+    figures_section,
+    ledger_section,
+    running_section,
+    trouble_section,
+)
 from app.desktop.widgets.text import Text
 
 WIDTH = 360
@@ -150,6 +157,8 @@ class Popover(QFrame):
         self._top.addWidget(figures_section(snapshot))
         if snapshot.trouble:
             self._top.addWidget(trouble_section(snapshot, self.retried.emit, self._page_opener("Doctor")))
+        if snapshot.ledger_trouble is not None:
+            self._top.addWidget(ledger_section(*snapshot.ledger_trouble))
         if snapshot.is_paused:
             self._top.addWidget(self._paused_band(snapshot))
 

@@ -19,6 +19,7 @@ from app.ledger import (
     session_store,
     spend,
 )
+from app.ledger.ballast import Room, room_for
 from app.ledger.engine import Ledger
 
 CALLS_SHOWN = 200
@@ -51,7 +52,12 @@ def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRa
         assurance=assurance_store.level_in_force(ledger, now),
         cold=conversation_store.cold_soon(ledger, now, COLD_WITHIN),
         stopped=frozenset(one.session for one in session_store.list_stopped_sessions(ledger)),
+        ledger_trouble=_trouble_of(room_for(ledger.path)),
     )
+
+
+def _trouble_of(room: Room) -> tuple[str, str] | None:
+    return None if room is Room.ENOUGH else (room.heading, room.meaning)
 
 
 def read_labels(ledger: Ledger, scope: Scope, now: datetime) -> list[str]:

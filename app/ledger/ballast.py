@@ -25,15 +25,20 @@ class Room(StrEnum):
     FULL = "full"
 
     @property
+    def heading(self) -> str:
+        """For a person."""
+        return _WORDS[self][0]
+
+    @property
     def meaning(self) -> str:
-        """For a person; empty when there is enough."""
-        return _MEANINGS[self]
+        """For a person, with what to do; empty when there is enough."""
+        return _WORDS[self][1]
 
 
-_MEANINGS = {
-    Room.ENOUGH: "",
-    Room.LOW: "The ledger’s disk is nearly full. Calls are refused once nothing can be recorded. Free some space.",
-    Room.FULL: "The ledger’s disk is full: calls are refused until there is room again. Free some space.",
+_WORDS = {
+    Room.ENOUGH: ("There is room on the disk", ""),
+    Room.LOW: ("The disk is nearly full", "Calls are refused once they cannot be recorded. Free some space."),
+    Room.FULL: ("The disk is full", "Calls are refused until they can be recorded again. Free some space."),
 }
 
 

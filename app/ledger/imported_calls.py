@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from app.core.call import Call, Outcome
 from app.core.history import LoggedCall
+from app.ledger.dropped import kept_since
 from app.ledger.engine import Ledger
 from app.ledger.import_tables import imported_calls
 from app.ledger.rows import call_columns
@@ -40,7 +41,11 @@ class Stored:
 
 def store_calls(ledger: Ledger, logged: Sequence[LoggedCall]) -> Stored:
     """Put calls in. One that is there already is left alone, unless it is told with more output now: a log's first
-    lines about an answer are written while it still grows."""
+    lines about an answer are written while it still grows. One from before the time that calls are kept of is left out:
+    its metered twin may have been dropped, and stands in the sums."""
+    with ledger.read() as connection:
+        since = kept_since(connection)
+    logged = [one for one in logged if since is None or one.call.started_at >= since]
     fullest: dict[str, LoggedCall] = {}
     for one in logged:
         seen = fullest.get(one.call.call_id)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Field, SQLModel
 
 from app.core.origin import RequestClass
-from app.ledger.tables import calls, instant, money, table_of
+from app.ledger.tables import EPOCH, calls, instant, micros, money, table_of
 
 QUARTER = timedelta(minutes=15)
 """The finest step that the days of every time zone are made of."""
@@ -103,19 +103,23 @@ def roll_up(connection: Connection, most: int, *, least: int = 1) -> int:
     return last - through
 
 
-def roll_up_again(connection: Connection) -> None:
-    """Derive all sums once more."""
-    connection.execute(delete(rollups))
-    connection.execute(update(rolled_up).values(through_row_id=0))
+def roll_up_again(connection: Connection, since: datetime = EPOCH) -> None:
+    """Derive the sums once more, of quarters that begin at `since` or later: earlier ones have lost calls."""
+    first = micros(since) // QUARTER_MICROS
+    connection.execute(delete(rollups).where(rollups.c.quarter >= first))
     newest = connection.execute(select(func.max(calls.c.row_id))).scalar_one() or 0
-    roll_up(connection, newest)
+    connection.execute(_added(0, newest, calls.c.started_at >= since))
+    connection.execute(update(rolled_up).values(through_row_id=newest))
 
 
-def compared_sums(connection: Connection) -> list[tuple[int, dict[str, int], dict[str, int]]]:
-    """Each quarter as it is written and as the calls derive it: how many calls, their cost, their tokens."""
-    one = as_sum(calls.c)
-    done = select(*(value.label(name) for name, value in one.items())).where(calls.c.row_id <= THROUGH).subquery()
-    written, derived = (_figures(connection, columns) for columns in (rollups.c, done.c))
+def compared_sums(connection: Connection, since: datetime = EPOCH) -> list[tuple[int, dict[str, int], dict[str, int]]]:
+    """Each quarter that begins at `since` or later as it is written and as the calls derive it: how many calls, their
+    cost, their tokens."""
+    one, first = as_sum(calls.c), micros(since) // QUARTER_MICROS
+    each = select(*(value.label(name) for name, value in one.items()))
+    done = each.where(calls.c.row_id <= THROUGH, calls.c.started_at >= since).subquery()
+    kept = select(rollups).where(rollups.c.quarter >= first).subquery()
+    written, derived = (_figures(connection, columns) for columns in (kept.c, done.c))
     none: dict[str, int] = {}
     return [(at, written.get(at, none), derived.get(at, none)) for at in sorted({*written, *derived})]
 
@@ -128,11 +132,11 @@ def _figures(connection: Connection, columns: Any) -> dict[int, dict[str, int]]:
     return {row["quarter"]: {name: int(row[name]) for name in figures} for row in rows}
 
 
-def _added(after: int, last: int) -> Any:
+def _added(after: int, last: int, *where: Any) -> Any:
     one = as_sum(calls.c)
     ends = {"first_at": func.min(one["first_at"]), "last_at": func.max(one["last_at"])}
     values = {name: one[name] for name in KEYS} | {name: func.sum(one[name]) for name in SUMMED} | ends
-    chosen = select(*values.values()).where(calls.c.row_id > after, calls.c.row_id <= last)
+    chosen = select(*values.values()).where(calls.c.row_id > after, calls.c.row_id <= last, *where)
     statement = upsert(rollups).from_select(list(values), chosen.group_by(*(one[name] for name in KEYS)))
     new = statement.excluded
     sums = {name: rollups.c[name] + new[name] for name in SUMMED}

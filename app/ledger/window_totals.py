@@ -15,6 +15,7 @@ from app.core.caps import Cap, Payer, scope_value
 from app.core.reservations import Draft, ReservationState
 from app.core.tags import Billing, Scope, Tags
 from app.core.windows import Window, WindowSpan
+from app.ledger.dropped import dropped_costs
 from app.ledger.tables import calls, holds, reservations, totals
 from app.ledger.tables import caps as cap_rows
 
@@ -124,7 +125,19 @@ def spent_in(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -
             func.count().filter(calls.c.cost_nano_usd.is_(None)),
         ).where(_in_window(calls.c, calls.c.started_at, cap, span, payer))
     ).one()
-    return int(row[0]), int(row[1])
+    value = scope_value(cap.scope, payer) if cap.scope_key == "*" else cap.scope_key
+    return int(row[0]) + _dropped(connection, cap, span).get(value, 0), int(row[1])
+
+
+def _dropped(connection: Connection, cap: Cap, span: WindowSpan) -> dict[str, int]:
+    """What calls that are not kept any more have cost in a window, by its scope's values. A session's window counts the
+    calls that are kept: those of a session that goes on are."""
+    if cap.window is Window.SESSION:
+        return {}
+    column = {Scope.EVERYTHING: "", Scope.MODEL: "model"}.get(cap.scope)
+    column = scope_column(cap.scope) if column is None else column
+    billing = () if cap.counts_subscriptions else (Billing.API.value,)
+    return dropped_costs(connection, column, span.starts_at, span.ends_at, *billing)
 
 
 def held_in(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> dict[str, int]:
@@ -145,6 +158,10 @@ def _count_each(connection: Connection, cap: Cap, span: WindowSpan) -> dict[str,
     wanted = and_(column != "", *_in_time(calls.c.started_at, span), *_of_billing(calls.c, cap))
     for value, spent, unpriced in connection.execute(each.where(wanted).group_by(column)):
         found[value] = _Count(int(spent), int(unpriced))
+    for value, cost in _dropped(connection, cap, span).items():
+        if value and cost:
+            count = found.get(value, _Count())
+            found[value] = _Count(count.spent + cost, count.unpriced)
     column = reservations.c[scope_column(cap.scope)]
     running = and_(
         reservations.c.state == ReservationState.HELD,

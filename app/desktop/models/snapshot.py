@@ -26,7 +26,8 @@ class Snapshot:
     `caps` are tightest first, `waiting` oldest first, `calls` newest first, `sessions` busiest first (those of the last
     ten minutes). `meter` is None when none runs; `trouble` then says why, once it has been gone for two seconds.
     `stopped` are the sessions that a person stopped, `cold` those whose cache ends within two minutes, `assurance` is
-    the level of the weakest key in force.
+    the level of the weakest key in force. `ledger_trouble` is a title and a sentence while the ledger cannot be read, or
+    its disk has no room.
     """
 
     read_at: datetime
@@ -48,6 +49,7 @@ class Snapshot:
     stopped: frozenset[str] = frozenset()
     cold: tuple[ColdSoon, ...] = ()
     assurance: Assurance = Assurance.COOPERATIVE
+    ledger_trouble: tuple[str, str] | None = None
 
     @property
     def rate_nano_usd(self) -> int:

@@ -70,6 +70,17 @@ def trouble_section(snapshot: Snapshot, retry: Callable[[], None], open_doctor: 
     return band
 
 
+def ledger_section(title: str, words: str) -> QWidget:
+    """The red band: nothing can be recorded, or soon cannot."""
+    band = Ground("at_band")
+    column = QVBoxLayout(band)
+    column.setContentsMargins(MARGIN, 12, MARGIN, 12)
+    column.setSpacing(8)
+    column.addWidget(Text(title, weight=SEMIBOLD))
+    column.addWidget(Text(words, wraps=True))
+    return band
+
+
 def running_section(snapshot: Snapshot, set_stopped: Callable[[str, bool], None]) -> QWidget:
     """The sessions that spent most in the last ten minutes. `set_stopped` stops one, or lets it go on."""
     box, column = _box(QVBoxLayout())

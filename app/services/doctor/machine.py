@@ -10,17 +10,22 @@ from app.core.assurance import Assurance
 from app.core.errors import AppError
 from app.keys.vault import Vault
 from app.ledger.assurance_store import level_in_force
+from app.ledger.backups import Backup, list_backups
+from app.ledger.ballast import Room, room_for
 from app.ledger.database_version import is_mended, sqlite_version
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import running_meter
 from app.ledger.price_store import prices_as_of
 from app.ledger.provider_key_store import list_provider_keys
+from app.ledger.soundness import Soundness, quick_check
 from app.paths import closing_command, exposed
 from app.pricing.age import age_days, stale_notice
 from app.services.doctor.finding import Finding, Level, Remedy
 from app.services.settings import Settings
 
 LOOPBACK = "127.0.0.1"
+CHECK_LIMIT_S = 1.0
+OLD_BACKUP_DAYS = 3
 
 
 def machine_findings(
@@ -30,6 +35,7 @@ def machine_findings(
     return [
         *meter_findings(ledger, settings),
         database_finding(),
+        *ledger_findings(ledger.path, now),
         price_finding(prices_as_of(ledger), now),
         *key_findings(ledger, vault),
         *mode_findings(files),
@@ -66,6 +72,34 @@ def database_finding() -> Finding:
         "Use a Python with SQLite 3.51.3, 3.50.7, 3.44.6 or later. bursar ledger verify tells whether sums still hold."
     )
     return Finding(Level.NOTE, "Ledger", f"{name} is old", meaning, fix)
+
+
+def ledger_findings(path: Path, now: datetime) -> list[Finding]:
+    """The ledger's file: is it sound, as far as a second tells, is there room for it, and how old is its backup. Raises
+    LedgerError."""
+    size = f"The ledger takes {path.stat().st_size / 2**20:.1f} MB"
+    if quick_check(path, budget_s=CHECK_LIMIT_S) is Soundness.DAMAGED:
+        meaning = "Calls are refused, or sums are wrong."
+        findings = [Finding(Level.WRONG, "Ledger", "The ledger is damaged", meaning, "bursar ledger verify")]
+    else:
+        findings = [Finding(Level.FINE, "Ledger", size)]
+    room = room_for(path)
+    if room is not Room.ENOUGH:
+        findings.append(Finding(Level.WRONG, "Ledger", room.heading, room.meaning))
+    return [*findings, _backup_finding(list_backups(path), now)]
+
+
+def _backup_finding(backups: list[Backup], now: datetime) -> Finding:
+    fix = "bursar ledger backup"
+    if not backups:
+        meaning = "The meter makes one within minutes of its start."
+        return Finding(Level.NOTE, "Ledger", "There is no backup yet", meaning, fix)
+    days = (now - backups[0].made_at).days
+    age = "today" if days < 1 else "1 day ago" if days == 1 else f"{days} days ago"
+    if days <= OLD_BACKUP_DAYS:
+        return Finding(Level.FINE, "Ledger", f"The last backup was made {age}; {len(backups)} are kept")
+    meaning = "One a day is made while a meter runs."
+    return Finding(Level.NOTE, "Ledger", f"The last backup was made {age}", meaning, fix)
 
 
 def price_finding(as_of: datetime | None, now: datetime) -> Finding:
