@@ -92,6 +92,8 @@ def main() -> int:
         take_on(ledger.path)
     except AppError as error:
         return _failed(error)
+    except OSError as error:
+        return _failed(MeterError("Bursar cannot write its files", f"{error.strerror}: {error.filename}."))
     try:
         recover_dead_instances(ledger, datetime.now(UTC))
         asyncio.run(_serve(arguments, routes, vault, ledger))

@@ -46,14 +46,14 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent picture of the ledger. Raises LedgerError."""
-        self._look_at_file()
+        self.follow_file()
         with explained(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One IMMEDIATE transaction, committed at the end, rolled back when the block raises. Raises LedgerError."""
-        self._look_at_file()
+        self.follow_file()
         with explained(), self._writing.begin() as connection:
             yield connection
 
@@ -61,8 +61,8 @@ class Ledger:
         """Close all connections. Those in use close when they are given back."""
         self.engine.dispose()
 
-    def _look_at_file(self) -> None:
-        """Take up a file that was put in the place of ours. Raises LedgerGone while there is none."""
+    def follow_file(self) -> None:
+        """Take up a file that was put in the place of ours. Raises LedgerError, and LedgerGone while there is none."""
         if places.identity(self.path) == self._identity:
             return
         with self._changing:

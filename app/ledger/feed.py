@@ -4,6 +4,7 @@ import sqlite3
 
 from sqlalchemy.exc import DatabaseError
 
+from app.core.errors import LedgerError
 from app.ledger import places
 from app.ledger.engine import Ledger
 
@@ -43,8 +44,9 @@ class ChangeWatch:
         if file is None:
             return
         try:
+            self._ledger.follow_file()
             following = self._ledger.engine.raw_connection()
-        except DatabaseError:
+        except (LedgerError, DatabaseError):
             return
         self._connection.invalidate()
         self._connection, self._file = following, file
