@@ -22,7 +22,8 @@ from app.ledger import places
 from app.ledger.database_errors import explained
 from app.ledger.dropped import note_kept_since
 from app.ledger.engine import Ledger
-from app.ledger.file_lock import held_lock
+from app.ledger.file_lock import one_at_a_time
+from app.ledger.input_tables import call_inputs
 from app.ledger.meter_state import running_meter
 from app.ledger.rollup import QUARTER, THROUGH, roll_up
 from app.ledger.tables import EPOCH, calls, caps, holds, reservations
@@ -73,7 +74,7 @@ def droppable(ledger: Ledger, before: datetime, after_row: int, most: int = AT_O
 def drop(connection: Connection, before: datetime, rows: list[int]) -> None:
     """Drop these calls, with what was held for them and the tools they asked for."""
     ids = select(calls.c.call_id).where(calls.c.row_id.in_(rows))
-    for table in (tool_calls, holds, reservations):
+    for table in (call_inputs, tool_calls, holds, reservations):
         connection.execute(delete(table).where(table.c.call_id.in_(ids)))
     connection.execute(delete(calls).where(calls.c.row_id.in_(rows)))
     note_kept_since(connection, before)
@@ -86,7 +87,7 @@ def compact(ledger: Ledger, now: datetime, retention_days: int) -> Compacted:
         raise InvalidInput("A meter is running", "The ledger is made smaller while none is. Stop it first.")
     before = _size(ledger.path)
     try:
-        with held_lock(places.upkeep_lock(ledger.path)) as is_ours:
+        with one_at_a_time(places.upkeep_lock(ledger.path), 0) as is_ours:
             if not is_ours:
                 raise LedgerError("The ledger is being looked after", "A backup is being made. Try again soon.")
             dropped = _drop_all(ledger, limit_of(now, retention_days)) if retention_days else 0

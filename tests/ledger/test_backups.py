@@ -14,7 +14,7 @@ from app.ledger import backups, migrations, places
 from app.ledger.backups import back_up, back_up_if_due, list_backups, newest_sound
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.feed import ChangeWatch
-from app.ledger.file_lock import held_lock
+from app.ledger.file_lock import one_at_a_time
 from app.ledger.soundness import Soundness, full_check, quick_check
 from app.ledger.verification import verify_ledger
 from tests.ledger.bookkeeping import set_cap, spend_money, status_of
@@ -75,7 +75,7 @@ def test_a_copy_is_one_picture_although_others_write_meanwhile(ledger: Ledger, m
 
 
 def test_only_one_at_a_time_makes_a_backup(ledger: Ledger) -> None:
-    with held_lock(places.upkeep_lock(ledger.path)) as is_ours:
+    with one_at_a_time(places.upkeep_lock(ledger.path), 0) as is_ours:
         assert is_ours
         assert back_up_if_due(ledger.path, NOW) is None
         with pytest.raises(LedgerError, match="looked after"):

@@ -26,8 +26,8 @@ class Snapshot:
     `caps` are tightest first, `waiting` oldest first, `calls` newest first, `sessions` busiest first (those of the last
     ten minutes). `meter` is None when none runs; `trouble` then says why, once it has been gone for two seconds.
     `stopped` are the sessions that a person stopped, `cold` those whose cache ends within two minutes, `assurance` is
-    the level of the weakest key in force. `ledger_trouble` is a title and a sentence while the ledger cannot be read, or
-    its disk has no room.
+    the level of the weakest key in force. `ledger_trouble` is a title and a sentence while the ledger cannot be read,
+    or its disk has no room.
     """
 
     read_at: datetime

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from app.ledger.call_store import recent_calls
 from app.ledger.engine import open_ledger
 from app.ledger.quarantine import open_sound
 from app.ledger.restoring import Restored, restore_ledger
+from app.ledger.salvage import STATE
 from app.ledger.verification import verify_ledger
 from tests.faults.ledger.used_ledger import CALLS, COST, Used, break_page, leaf_pages, make_used, root_page
 from tests.ledger.bookkeeping import spend_money
@@ -142,6 +145,13 @@ def test_a_broken_ledger_is_refused_kept_and_put_back(used: Used, name: str) -> 
     ledger.close()
     kept = [file.read_bytes() for file in used.path.parent.glob("quarantine/*/ledger.sqlite")]
     assert kept == ([broken] if broken or name == "file empty" else [])
+
+
+def test_every_table_is_salvaged_or_derived(used: Used) -> None:
+    with closing(sqlite3.connect(used.path)) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    derived = {"rollups", "rolled_up"}
+    assert {table.name for table in STATE} | {"calls", "sqlite_sequence"} | derived == names
 
 
 def test_a_call_that_was_sent_and_cannot_be_read_is_charged_at_worst(used: Used) -> None:
