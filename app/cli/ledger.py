@@ -54,7 +54,8 @@ def backup(as_json: bool = typer.Option(False, "--json", help="For scripts.")) -
         console.print_json({"file": str(made.file), "bytes": made.size_bytes, "made_at": made.made_at.isoformat()})
     else:
         console.say(f"Backed up to {made.file} ({_megabytes(made.size_bytes)}), and verified.")
-        console.say(f"{len(list_backups(file))} backups are kept.")
+        kept = len(list_backups(file))
+        console.say(f"{kept} backups are kept." if kept > 1 else "1 backup is kept.")
 
 
 @app.command("restore")
@@ -91,7 +92,9 @@ def compact() -> None:
     days = places.read_settings().retention_days
     with places.opened_ledger() as ledger:
         done = compact(ledger, datetime.now(UTC), days)
-    console.say(f"{done.dropped} calls older than {days} days were dropped." if days else "All calls are kept.")
+    dropped = "1 call" if done.dropped == 1 else f"{done.dropped} calls"
+    was = "was" if done.dropped == 1 else "were"
+    console.say(f"{dropped} older than {days} days {was} dropped." if days else "All calls are kept.")
     console.say(f"The ledger takes {_megabytes(done.bytes_after)}; it took {_megabytes(done.bytes_before)}.")
 
 
