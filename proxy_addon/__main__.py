@@ -40,6 +40,7 @@ from proxy_addon.destinations import Destinations
 from proxy_addon.gate import Gate
 from proxy_addon.hardening import harden_process, refuse_exposed_files
 from proxy_addon.keyring_cache import ProviderKeys
+from proxy_addon.loop_watch import keep_usual
 from proxy_addon.meter import Meter
 from proxy_addon.network_door import NETWORK_TARGET, NetworkDoor
 from proxy_addon.orders import Orders
@@ -132,11 +133,12 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     hooks = Hooks(server, calls, SocketAddon(server), door)
     orders.look()  # the prices in force, before the first call
     recorder.start()
-    upkeep = start_upkeep(recorder, ledger, arguments)
+    tasks = [start_upkeep(recorder, ledger, arguments), asyncio.create_task(keep_usual(meter.loops, ledger))]
     try:
         await _listen(arguments, routes, hooks, ledger, lock, stop)
     finally:
-        upkeep.cancel()
+        for task in tasks:
+            task.cancel()
         hooks.calls.in_flight.end_all()
         hooks.sockets.end_all()
         await asyncio.to_thread(recorder.stop)

@@ -21,6 +21,7 @@ from app.ledger.tool_booking import ToolNews, book_tools
 from app.pricing.table import Priced, price_call, price_estimate
 from proxy_addon.growing_hold import GrowingHold
 from proxy_addon.include_usage import UsageHider
+from proxy_addon.loop_watch import LoopWatch
 from proxy_addon.output_limit import HEADER as LIMIT_HEADER
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
@@ -39,7 +40,7 @@ class Exchange:
     to it out again. A turn of a socket has no tap: it is told its answer, and notes `first_chunk_at` itself. `told` is
     read while the provider works: headers for the agent about its money. `growing` is a hold that is less than the
     worst case, and `output_limit` what the request's was lowered to. `user_agent` tells how its tools are named, and
-    `account` is a hash of the credentials it went with.
+    `account` is a hash of the credentials it went with. `loops` looks at it once it is written.
     """
 
     route: Route
@@ -58,6 +59,7 @@ class Exchange:
     told: "asyncio.Future[dict[str, str]] | None" = None
     user_agent: str = ""
     account: bytes = b""
+    loops: LoopWatch | None = None
 
     async def told_headers(self) -> dict[str, str]:
         """Headers for the agent. Read while the provider worked, so there is hardly ever anything left to wait for;
@@ -149,6 +151,8 @@ class Exchange:
                 book_tools(desk.ledger, desk.connection, call, self._tool_news(answer, ended_at))
                 host, account = self.route.upstream.host, self.account
                 book_input(desk, call, self.facts, answer, host=host, account=account)
+                if self.loops is not None:
+                    self.loops.look_at(desk, call, self.draft, ended_at)
 
         return operation
 

@@ -221,6 +221,7 @@ _CAUSES = {
     Refusal.CONTENDED: Cause.CONTENDED,
     Refusal.UNPRICED: Cause.UNPRICED,
     Refusal.CUT: Cause.CUT,
+    Refusal.LOOP: Cause.LOOP,
 }
 STOPPED_MESSAGE = "This session was stopped in Bursar. Let it go on there before it is used again."
 
@@ -255,6 +256,8 @@ def _is_final(obstacle: Obstacle) -> bool:
 
 
 def _refused_by_person(obstacle: Obstacle | None) -> str:
+    if obstacle is not None and obstacle.refusal is Refusal.LOOP:
+        return f"{obstacle.words} It was stopped in Bursar. Do something else, or say what stands in the way."
     about = f" ({obstacle.cap_name})" if obstacle else ""
     return f"Refused in Bursar: the cap is reached{about}. Raise the cap or approve the next call to go on."
 
@@ -271,7 +274,9 @@ def _no_answer(verdict: Verdict, draft: Draft) -> Passage:
 
 
 def _sentence(obstacle: Obstacle, draft: Draft) -> str:
-    """What stands in the way, for the person at the agent."""
+    """What stands in the way, for the person at the agent; of a loop, for the model in it too."""
+    if obstacle.refusal is Refusal.LOOP:
+        return f"{obstacle.words} Bursar holds it up here. Do something else, or let it go on in Bursar."
     cap = f"Bursar's cap “{obstacle.cap_name}”"
     if obstacle.refusal is Refusal.UNPRICED:
         return f"{cap} cannot be kept for {draft.request_model}, whose price is not known. Raise or remove the cap."

@@ -27,6 +27,7 @@ from proxy_addon.growing_hold import GrowingHold
 from proxy_addon.identify import KEY_HEADER, Caller, account_mark, key_header
 from proxy_addon.include_usage import RefusingServers, hides_usage, with_usage_asked
 from proxy_addon.keyring_cache import ProviderKeys
+from proxy_addon.loop_watch import LoopWatch
 from proxy_addon.output_limit import with_output_limit
 from proxy_addon.permission import forbidden_model, forbidden_names, forbidden_place
 from proxy_addon.prefixes import PrefixMemory
@@ -74,8 +75,7 @@ class _Turned(Exception):
 
     def __init__(self, reason: Reason, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.reason = reason
-        self.message = message
+        self.reason, self.message = reason, message
         self.headers = dict(headers or {})
 
 
@@ -87,7 +87,7 @@ class Meter:
         self._budget = budget
         self._gate = gate
         self._keys = keys
-        self.refusing = RefusingServers()
+        self.refusing, self.loops = RefusingServers(), LoopWatch()
         self._prefixes = PrefixMemory()
 
     async def decide(self, request: Request) -> Cleared | Refused:
@@ -183,7 +183,7 @@ class Meter:
         growing = GrowingHold(self.recorder, passage.draft, quote) if is_less else None
         limit, agent, now, prefixes = passage.output_limit, request.caller.user_agent, time.monotonic(), self._prefixes
         exchange = Exchange(route, facts, passage.draft, now, prefixes, growing=growing, output_limit=limit)
-        exchange.told, exchange.user_agent = told, agent
+        exchange.told, exchange.user_agent, exchange.loops = told, agent, self.loops
         return exchange
 
     def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:
@@ -241,7 +241,7 @@ class Meter:
             path = clean_label(request.route.path, 100)
             raise _Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {path} yet and a cap applies, so it was not sent.")
         left = passage.obstacle
-        remaining = None if left is None else max(0, left.limit_nano_usd - left.spent_nano_usd)
+        remaining = None if left is None else left.remaining_nano_usd
         headers = cause_headers(cause, passage.draft.worst_nano_usd, remaining)
         raise _Turned(cause.reason, passage.refusal, headers)
 
@@ -251,6 +251,7 @@ _ERROR_TYPES = {
     Cause.CONTENDED: "contended",
     Cause.UNANSWERED: "unanswered",
     Cause.STOPPED: "stopped",
+    Cause.LOOP: "loop",
 }
 
 

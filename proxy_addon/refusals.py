@@ -37,6 +37,7 @@ class Cause(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
     CUT = "cut"
+    LOOP = "loop"
     REFUSED = "refused"
     UNANSWERED = "unanswered"
     NOT_ALLOWED = "not_allowed"

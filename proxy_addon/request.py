@@ -1,6 +1,7 @@
 """One request as it came in, and what is asked of the caps for it."""
 
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from proxy_addon.patience import patience_s
 from proxy_addon.routes import Kind, Route
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+_SALT = secrets.token_bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ def draft_of(request: Request, facts: RequestFacts, tags: Tags, known: KnownInpu
         tags=tags.labelled(request.caller.task, request.caller.session or facts.session),
         billing=billing_of(request.caller, route),
         origin=request.origin,
+        carries_results=bool(facts.tool_results),
+        input_mark=_input_mark(facts),
         worst_nano_usd=worst_case(
             provider=route.provider, facts=facts, started_at=now, host=route.upstream.host, known=known
         ),
@@ -71,6 +75,13 @@ def mark_of(request: Request, tags: Tags, said: bytes) -> str:
         return ""
     who = f"{tags.virtual_key_id}\n{tags.session}\n{request.route.path}\n".encode()
     return hashlib.sha256(who + said).hexdigest()
+
+
+def _input_mark(facts: RequestFacts) -> str:
+    """Equal for the same input, and of no use to whoever does not know this process's salt."""
+    if not facts.blocks:
+        return ""
+    return hashlib.blake2b(facts.blocks[-1].prefix + facts.continues.encode(), key=_SALT, digest_size=16).hexdigest()
 
 
 def patience_of(request: Request) -> float:

@@ -18,6 +18,12 @@ LOOP_CAP_ID = "loop"
 """Stands in the place of a cap's id in the question about a loop; the window's key is then the loop's id."""
 
 
+WAIT_TOOLS = frozenset({"BashOutput", "TaskOutput", "AgentOutputTool", "write_stdin", "wait", "wait_agent", "sleep"})
+"""Tools that wait for something that runs on: Claude Code's and Codex's."""
+WAITS_FROM_MS = 20_000
+"""A tool that takes as long as this was waiting, or a person thought about letting it run."""
+
+
 class LoopKind(StrEnum):
     """What goes round.
 
@@ -125,6 +131,11 @@ class Finding:
     tools: tuple[str, ...] = ()
     cost_nano_usd: int | None = None
     usual: int = 0
+
+
+def is_wait(tool: str, latency_ms: int | None) -> bool:
+    """Whether a tool call waited for something."""
+    return tool in WAIT_TOOLS or (latency_ms is not None and latency_ms >= WAITS_FROM_MS)
 
 
 def loop_title(kind: LoopKind) -> str:

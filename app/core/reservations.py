@@ -62,7 +62,9 @@ class Draft:
     `held_nano_usd` is what is held of it; None means all of that.
 
     `at` is the instant it is charged to; windows are chosen by it. As in `Call`, the amount is 0 to a million dollars
-    and the model's name is cleaned.
+    and the model's name is cleaned. `carries_results`: it brings the results of tools, and so goes on with what its
+    conversation was doing. `input_mark` is equal for the same input, as long as the meter runs; empty where it was not
+    taken.
     """
 
     call_id: str
@@ -77,6 +79,8 @@ class Draft:
     held_nano_usd: int | None = None
     billing: Billing = Billing.API
     origin: Origin = MAIN_ORIGIN
+    carries_results: bool = False
+    input_mark: str = ""
 
     def __post_init__(self) -> None:
         if self.worst_nano_usd is not None:
@@ -105,18 +109,23 @@ class Refusal(StrEnum):
     """Why a call may not go now. Contended passes by itself; the others need a person or a new window.
 
     `cut`: an answer of the same session was cut because its money ran out, and what is left does not pay for this
-    call; it is refused for good, or the agent would send it again and again.
+    call; it is refused for good, or the agent would send it again and again. `loop`: its agent goes round in circles.
     """
 
     EXHAUSTED = "exhausted"
     CONTENDED = "contended"
     UNPRICED = "unpriced"
     CUT = "cut"
+    LOOP = "loop"
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One cap that stands in the way, as it was at that moment. Amounts in nano-dollars."""
+    """One cap that stands in the way, as it was at that moment. Amounts in nano-dollars.
+
+    For a loop `cap_id` is `LOOP_CAP_ID`, `window_key` the loop's id, `cap_name` what repeats in few words and `words`
+    in a sentence, and what was spent is what the repetitions cost.
+    """
 
     refusal: Refusal
     cap_id: str
@@ -129,11 +138,17 @@ class Obstacle:
     resets_at: datetime | None
     default_answer: Answer | None = None
     answer_after_s: int | None = None
+    words: str = ""
 
     @property
     def window(self) -> CapWindow:
         """The window that stands in the way."""
         return self.cap_id, self.window_key
+
+    @property
+    def remaining_nano_usd(self) -> int | None:
+        """What is left to spend, never below 0; None for a loop, which is no matter of money."""
+        return None if self.refusal is Refusal.LOOP else max(0, self.limit_nano_usd - self.spent_nano_usd)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,16 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """A result as a request, or an answer with hosted tools, carries it: for the call of that id, else of that name."""
+    """A result as a request, or an answer with hosted tools, carries it: for the call of that id, else of that name.
+
+    `digest` is an unkeyed hash of the result, and so must not be stored; empty where none was taken.
+    """
 
     provider_id: str
     name: str
     outcome: ToolOutcome
     result_bytes: int
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

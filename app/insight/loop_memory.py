@@ -8,11 +8,11 @@ handed to it out of the ledger.
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.loops import Finding, Turn
-from app.insight.loops import TURNS_KEPT, loops_in, same_requests
+from app.insight.loops import TURNS_KEPT, loops_in, same_requests, without_notes
 
 CALLS_KEPT = 4_000
 """Calls whose answers may still be gone on with, and conversations whose last request is remembered."""
@@ -37,9 +37,25 @@ class SeenCall:
     input_mark: str = ""
 
 
-@dataclass(slots=True)
 class _Chain:
-    turns: deque[Turn] = field(default_factory=lambda: deque(maxlen=TURNS_KEPT))
+    """The turns of one conversation, all of them and those that did something."""
+
+    def __init__(self, turns: Iterable[Turn] = ()) -> None:
+        self._turns: deque[Turn] = deque(maxlen=TURNS_KEPT)
+        self._doing: deque[Turn] = deque(maxlen=TURNS_KEPT)
+        self.add(turns)
+
+    def add(self, turns: Iterable[Turn]) -> None:
+        """Take in the next turns, but those that were the last already."""
+        for turn in turns:
+            if turn.steps and (not self._turns or self._turns[-1].call_id != turn.call_id):
+                self._turns.append(turn)
+                doing = without_notes(turn)
+                self._doing.extend([doing] if doing.steps else ())
+
+    def loops(self) -> tuple[Finding, ...]:
+        """The loops that its newest turn is in. A tool for notes can be in one itself, and hides none."""
+        return loops_in(list(self._turns)) or loops_in(list(self._doing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +83,15 @@ class LoopMemory:
 
     def restore(self, call_id: str, who: Who, turns: Iterable[Turn]) -> None:
         """Take in what came before a call that is not remembered: the turns up to that call, oldest first."""
-        self._keep(call_id, who, _Chain(deque(turns, maxlen=TURNS_KEPT)))
+        self._keep(call_id, who, _Chain(turns))
 
     def take(self, call: SeenCall) -> tuple[Finding, ...]:
         """The loops that this call is in. A call that was taken in before is taken for the same one."""
         chain = self._chain_of(call)
-        fresh = [turn for turn in call.turns if all(turn.call_id != known.call_id for known in chain.turns)]
-        chain.turns.extend(fresh)
+        chain.add(call.turns)
         self._keep(call.call_id, call.who, chain)
         asked_again = self._count_request(call)
-        return (*(loops_in(chain.turns) if call.turns else ()), *([asked_again] if asked_again else []))
+        return (*(chain.loops() if call.turns else ()), *([asked_again] if asked_again else []))
 
     def _chain_of(self, call: SeenCall) -> _Chain:
         known = next((self._chains[turn.call_id] for turn in call.turns if turn.call_id in self._chains), None)

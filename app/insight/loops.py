@@ -8,7 +8,7 @@ nowhere. A person who speaks begins a new conversation, and so does an agent tha
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,17 +16,13 @@ from functools import partial
 from app.core.loops import Finding, LoopKind, LoopLevel, Step, Turn
 from app.core.tool_call import ToolOutcome
 
-TURNS_KEPT = 64
+TURNS_KEPT = 512
+"""Of a conversation; a loop that goes round more often is counted so far."""
 LONGEST_CYCLE = 8
 WAITS_SLOWER = 4
-WAITS_FROM = timedelta(seconds=20)
-"""A tool that takes as long as this was waiting, or a person thought about letting it run."""
-
 NOTE_TOOLS = frozenset({"TodoWrite", "TodoRead", "TaskCreate", "TaskUpdate", "TaskList", "todowrite", "todoread",
                         "update_plan", "write_todos", "think", "sequentialthinking"})  # fmt: skip
 """Tools that keep an agent's own notes and do nothing: Claude Code's, opencode's, Codex's, Gemini CLI's."""
-WAIT_TOOLS = frozenset({"BashOutput", "TaskOutput", "AgentOutputTool", "write_stdin", "wait", "wait_agent", "sleep"})
-"""Tools that wait for something that runs on: Claude Code's and Codex's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +63,19 @@ SAMPLES_LEAST = 10
 """From less history nothing is usual. A pace under a dollar, and less than a hundred calls, are never too much."""
 
 
-def is_wait(tool: str, latency_ms: int | None) -> bool:
-    """Whether a tool call waited for something."""
-    return tool in WAIT_TOOLS or (latency_ms is not None and latency_ms >= WAITS_FROM // timedelta(milliseconds=1))
-
-
-def loops_in(turns: Iterable[Turn]) -> tuple[Finding, ...]:
+def loops_in(turns: Sequence[Turn]) -> tuple[Finding, ...]:
     """The loops that the newest turn of a conversation is in; `turns` are its turns, oldest first."""
-    whole = [turn for turn in turns if turn.steps]
-    return _found_in(whole) or _found_in([turn for turn in map(_without_notes, whole) if turn.steps])
+    if not turns:
+        return ()
+    found = [*_repeats(turns), *_errors(turns)]
+    repeats = any(one.kind in (LoopKind.REPEAT, LoopKind.FAILING) for one in found)
+    return tuple(found if repeats else [*found, *_cycle(turns)])
+
+
+def without_notes(turn: Turn) -> Turn:
+    """The turn without the steps that only keep an agent's notes."""
+    kept = tuple(step for step in turn.steps if step.tool not in NOTE_TOOLS)
+    return turn if len(kept) == len(turn.steps) else Turn(turn.call_id, kept, turn.cost_nano_usd)
 
 
 def same_requests(count: int, mark: str, cost_nano_usd: int | None) -> Finding | None:
@@ -110,20 +110,7 @@ def median(values: Sequence[int]) -> int | None:
     return sorted(values)[(len(values) - 1) // 2] if len(values) >= SAMPLES_LEAST else None
 
 
-def _found_in(turns: list[Turn]) -> tuple[Finding, ...]:
-    if not turns:
-        return ()
-    found = [*_repeats(turns), *_errors(turns)]
-    repeats = any(one.kind in (LoopKind.REPEAT, LoopKind.FAILING) for one in found)
-    return tuple(found if repeats else [*found, *_cycle(turns)])
-
-
-def _without_notes(turn: Turn) -> Turn:
-    kept = tuple(step for step in turn.steps if step.tool not in NOTE_TOOLS)
-    return turn if len(kept) == len(turn.steps) else Turn(turn.call_id, kept, turn.cost_nano_usd)
-
-
-def _repeats(turns: list[Turn]) -> Iterator[Finding]:
+def _repeats(turns: Sequence[Turn]) -> Iterator[Finding]:
     """Tool calls of the newest turn that were made in each turn before it too, with the same end."""
     for step in dict.fromkeys(turns[-1].steps):
         sameness = _sameness(step)
@@ -136,7 +123,7 @@ def _repeats(turns: list[Turn]) -> Iterator[Finding]:
             yield Finding(kind, level, len(run), _mark(step.tool, step.arguments), (step.tool,), _cost(run[1:]))
 
 
-def _errors(turns: list[Turn]) -> Iterator[Finding]:
+def _errors(turns: Sequence[Turn]) -> Iterator[Finding]:
     """Tools of the newest turn that failed in each turn, not always with the same arguments."""
     for tool in dict.fromkeys(step.tool for step in turns[-1].steps):
         run = _run(turns, partial(_only_fails, tool))
@@ -146,21 +133,44 @@ def _errors(turns: list[Turn]) -> Iterator[Finding]:
             yield Finding(LoopKind.ERRORS, level, len(run), _mark(tool), (tool,), _cost(run[1:]))
 
 
-def _cycle(turns: list[Turn]) -> list[Finding]:
+def _cycle(turns: Sequence[Turn]) -> list[Finding]:
     """The shortest cycle that the newest turns are in."""
-    marks = [_sameness_of_all(turn) for turn in turns]
+    marks = _Marks(turns)
     for period in range(2, LONGEST_CYCLE + 1):
         matches = 0
-        while matches + period < len(marks) and _is_same(marks[-1 - matches], marks[-1 - matches - period]):
+        while matches + period < len(turns) and marks.is_same(-1 - matches, -1 - matches - period):
             matches += 1
-        level = _cycle_level(period, matches)
-        if level is LoopLevel.OFF or len(set(marks[-period:])) == 1:
+        round_marks = [str(marks.of(place)) for place in range(-period, 0)] if matches >= _CYCLE_NOTE else []
+        slower = _slower(turns[-period:]) if round_marks else 1
+        level = _cycle_level(period, matches // slower)
+        if level is LoopLevel.OFF or len(set(round_marks)) == 1:
             continue
-        tools = tuple(step.tool for turn in _first_round(turns, period, matches) for step in turn.steps[:1])
-        mark = min(_mark(*(str(one) for one in _turned(marks[-period:], by))) for by in range(period))
+        first = turns[len(turns) - matches - period :][:period]
+        tools = tuple(step.tool for turn in first for step in turn.steps[:1])
+        mark = min(_mark(*round_marks[by:], *round_marks[:by]) for by in range(period))  # wherever it is looked at
         cost = _cost(turns[len(turns) - matches :])
         return [Finding(LoopKind.CYCLE, level, 1 + matches // period, mark, tools, cost)]
     return []
+
+
+class _Marks:
+    """What turns are compared by, made when it is asked for: work is told from a cycle by its last few turns."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._turns = turns
+        self._made: dict[int, tuple[tuple[str, ...], ...] | None] = {}
+
+    def of(self, place: int) -> tuple[tuple[str, ...], ...] | None:
+        """The mark of the turn at a place, counted from the end. None for one that equals no other."""
+        if place not in self._made:
+            told = [_sameness(step) for step in self._turns[place].steps]
+            known = [one for one in told if one is not None]
+            self._made[place] = tuple(sorted(known)) if len(known) == len(told) else None
+        return self._made[place]
+
+    def is_same(self, one: int, other: int) -> bool:
+        """Whether two turns did the same and came to the same end."""
+        return self.of(one) is not None and self.of(one) == self.of(other)
 
 
 def _cycle_level(period: int, matches: int) -> LoopLevel:
@@ -172,17 +182,7 @@ def _cycle_level(period: int, matches: int) -> LoopLevel:
     return LoopLevel.NOTE if matches >= max(_CYCLE_NOTE, rounds * period) else LoopLevel.OFF
 
 
-def _first_round(turns: list[Turn], period: int, matches: int) -> list[Turn]:
-    start = len(turns) - matches - period
-    return turns[start : start + period]
-
-
-def _turned[Item](marks: list[Item], by: int) -> list[Item]:
-    """The cycle begun at another of its steps: it is the same one wherever it is looked at."""
-    return marks[by:] + marks[:by]
-
-
-def _run(turns: list[Turn], belongs: Callable[[Turn], bool]) -> list[Turn]:
+def _run(turns: Sequence[Turn], belongs: Callable[[Turn], bool]) -> list[Turn]:
     """The newest turns in a row that belong."""
     run: list[Turn] = []
     for turn in reversed(turns):
@@ -200,16 +200,6 @@ def _sameness(step: Step) -> tuple[str, ...] | None:
     return (step.tool, step.arguments, step.outcome, step.result) if step.result else None
 
 
-def _sameness_of_all(turn: Turn) -> tuple[tuple[str, ...], ...] | None:
-    told = [_sameness(step) for step in turn.steps]
-    known = [one for one in told if one is not None]
-    return tuple(sorted(known)) if len(known) == len(told) else None
-
-
-def _is_same(one: object, other: object) -> bool:
-    return one is not None and one == other
-
-
 def _has(sameness: tuple[str, ...], turn: Turn) -> bool:
     return any(_sameness(step) == sameness for step in turn.steps)
 
@@ -219,9 +209,9 @@ def _only_fails(tool: str, turn: Turn) -> bool:
     return bool(ends) and all(end is ToolOutcome.FAILED for end in ends)
 
 
-def _slower(run: list[Turn], tool: str) -> int:
+def _slower(run: Sequence[Turn], tool: str = "") -> int:
     """How much more slowly these count: half of them or more waited."""
-    waits = [step.is_wait for turn in run for step in turn.steps if step.tool == tool]
+    waits = [step.is_wait for turn in run for step in turn.steps if tool in ("", step.tool)]
     return WAITS_SLOWER if waits and sum(waits) * 2 >= len(waits) else 1
 
 

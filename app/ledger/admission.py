@@ -15,6 +15,7 @@ from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Ref
 from app.ledger.approval_store import granted_windows
 from app.ledger.holding import Holding, fitted, sized
 from app.ledger.key_store import check_key
+from app.ledger.loop_store import loop_in_the_way
 from app.ledger.meter_state import paused
 from app.ledger.observation_store import observe
 from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to
@@ -55,6 +56,8 @@ def admit(
         return Verdict(is_paused=True)
     if is_stopped(connection, draft.tags):
         return Verdict(is_stopped=True)
+    if (loop := loop_in_the_way(connection, draft, excused)) is not None:
+        return Verdict((loop,))
     end_raises(connection, draft.at)
     windows = open_totals(connection, [cap for cap in caps if cap.applies_to(draft.payer)], draft)
     excused |= granted_windows(connection, draft.tags)

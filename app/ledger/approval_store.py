@@ -11,12 +11,15 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.core.caps import Answer
 from app.core.errors import InvalidInput
+from app.core.loops import LOOP_CAP_ID
 from app.core.reservations import CapWindow, Draft, Obstacle
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.limit_tables import session_grants
+from app.ledger.loop_store import quieten
 from app.ledger.rows import payer_columns, tags_of
+from app.ledger.session_store import put_stop
 from app.ledger.tables import approvals
 
 _GRANTED = select(session_grants.c.cap_id, session_grants.c.window_key).where(
@@ -38,7 +41,8 @@ class ApprovalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One question: may this call go although the cap is reached? Amounts as they were when it was asked.
+    """One question: may this call go although the cap is reached, or its agent goes round in circles? Amounts as they
+    were when it was asked.
 
     `default_answer` is given at `default_at` when nobody has answered by then.
     """
@@ -63,6 +67,12 @@ class Approval:
     default_at: datetime | None = None
 
     @property
+    def is_about_loop(self) -> bool:
+        """Whether it asks about a loop and not about a cap: `cap_name` is then what repeats, `spent_nano_usd` what the
+        repetitions cost."""
+        return self.cap_id == LOOP_CAP_ID
+
+    @property
     def cap_window(self) -> CapWindow:
         """What an approval excuses the call from."""
         return self.cap_id, self.window_key
@@ -84,13 +94,14 @@ def answered(ledger: Ledger, limit: int = 50) -> list[Approval]:
 
 
 def approve(ledger: Ledger, approval_id: str, *, by: str) -> None:
-    """Let this one call go, at most at the amount asked for. Raises InvalidInput when it no longer waits."""
+    """Let this one call go, at most at the amount asked for; a loop, until it has gone round twice as often. Raises
+    InvalidInput when it no longer waits."""
     _answer(ledger, approval_id, ApprovalState.APPROVED, by)
 
 
 def approve_session(ledger: Ledger, approval_id: str, *, by: str) -> None:
     """Let this call go, the others of its session that wait at the same cap, and the session's later calls within this
-    window. Raises InvalidInput when it no longer waits or names no session."""
+    window; a loop, for good. Raises InvalidInput when it no longer waits or names no session."""
     now = datetime.now(UTC)
     with ledger.write() as connection:
         row = (
@@ -100,6 +111,9 @@ def approve_session(ledger: Ledger, approval_id: str, *, by: str) -> None:
             raise InvalidInput("This call names no session", "Approve it once, or raise the cap.")
         _answer_in(connection, approval_id, ApprovalState.APPROVED, now, by)
         assert row is not None
+        if row["cap_id"] == LOOP_CAP_ID:
+            quieten(connection, row["window_key"], by, for_good=True)
+            return
         same = {name: row[name] for name in ("session", "virtual_key_id", "cap_id", "window_key")}
         granted = upsert(session_grants).values(granted_at=now, granted_by=by, **same)
         connection.execute(granted.on_conflict_do_nothing())
@@ -121,17 +135,21 @@ def granted_windows(connection: Connection, tags: Tags) -> frozenset[CapWindow]:
 
 
 def refuse(ledger: Ledger, approval_id: str, *, by: str) -> None:
-    """Refuse this one call. Raises InvalidInput when it no longer waits."""
+    """Refuse this one call; one in a loop, and stop its session. Raises InvalidInput when it no longer waits."""
     _answer(ledger, approval_id, ApprovalState.REFUSED, by)
 
 
 def refuse_all(ledger: Ledger, approval_ids: Sequence[str], *, by: str) -> int:
     """Refuse those of these calls that still wait, in one transaction. Returns how many."""
     with ledger.write() as connection:
-        return sum(
-            _move(connection, approvals.c.approval_id == one, ApprovalState.REFUSED, datetime.now(UTC), by)
+        moved = [
+            one
             for one in approval_ids
-        )
+            if _move(connection, approvals.c.approval_id == one, ApprovalState.REFUSED, datetime.now(UTC), by)
+        ]
+        for one in moved:
+            _follow_up(connection, one, ApprovalState.REFUSED, by)
+    return len(moved)
 
 
 def ask(connection: Connection, draft: Draft, obstacle: Obstacle, instance_id: str, expires_at: datetime) -> str:
@@ -212,6 +230,19 @@ def _answer(ledger: Ledger, approval_id: str, state: ApprovalState, by: str) -> 
 def _answer_in(connection: Connection, approval_id: str, state: ApprovalState, now: datetime, by: str) -> None:
     if not _move(connection, approvals.c.approval_id == approval_id, state, now, by):
         raise InvalidInput("This call no longer waits", "It was answered already, or its client went away.")
+    _follow_up(connection, approval_id, state, by)
+
+
+def _follow_up(connection: Connection, approval_id: str, state: ApprovalState, by: str) -> None:
+    """What an answer about a loop means beyond this call: the loop goes on for a while, or its session is stopped, and
+    is let go on if that is taken back."""
+    about = (approvals.c.approval_id == approval_id, approvals.c.cap_id == LOOP_CAP_ID)
+    row = connection.execute(select(approvals.c.window_key, approvals.c.session).where(*about)).one_or_none()
+    if row is None:
+        return
+    quieten(connection, row.window_key, by)
+    if state is ApprovalState.REFUSED and row.session:
+        put_stop(connection, row.session, by)
 
 
 def _move(connection: Connection, which: ColumnElement[bool], state: ApprovalState, now: datetime, by: str) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from app.core.errors import LedgerError
 from app.ledger.initial_schema import INITIAL, PAYER
 from app.ledger.input_schema import CALL_INPUTS
+from app.ledger.loop_schema import LOOPS
 
 
 def m001_initial(connection: Connection) -> None:
@@ -231,6 +232,12 @@ def m011_call_inputs(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def m012_loops(connection: Connection) -> None:
+    """Agents that go round in circles, how strictly that is dealt with, and marks of tools' results."""
+    for statement in LOOPS:
+        connection.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
@@ -243,6 +250,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m009_tool_calls,
     m010_rollups,
     m011_call_inputs,
+    m012_loops,
 )
 
 

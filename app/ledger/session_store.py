@@ -39,10 +39,15 @@ def stop_session(ledger: Ledger, session: str, *, by: str, cuts_streams: bool = 
     """Refuse all further calls of a session, and cut its running answers if asked. Raises InvalidInput."""
     if not session:
         raise InvalidInput("No session", "Only calls that name a session can be stopped by it.")
+    with ledger.write() as connection:
+        put_stop(connection, session, by, cuts_streams=cuts_streams)
+
+
+def put_stop(connection: Connection, session: str, by: str, *, cuts_streams: bool = False) -> None:
+    """Stop a session that has a name, within a transaction at hand."""
     values = {"stopped_at": datetime.now(UTC), "stopped_by": by, "cuts_streams": cuts_streams}
     stopped = upsert(stopped_sessions).values(session=session, **values)
-    with ledger.write() as connection:
-        connection.execute(stopped.on_conflict_do_update(index_elements=["session"], set_=values))
+    connection.execute(stopped.on_conflict_do_update(index_elements=["session"], set_=values))
 
 
 def resume_session(ledger: Ledger, session: str) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from app.core.reservations import CapWindow, Draft, Obstacle, Refusal
 from app.ledger.approval_store import answer_by_default, open_questions
 from app.ledger.key_store import ended_keys
+from app.ledger.loop_store import standing_loops
 from app.ledger.meter_state import paused
 from app.ledger.obstacles import totals_of
 from app.ledger.raise_store import end_raises
@@ -40,6 +41,7 @@ def worth_a_look(connection: Connection, instance_id: str, waiting: Sequence[Wai
     answer_by_default(connection, instance_id, now)
     end_raises(connection, now)
     open_ones = open_questions(connection, instance_id)
+    loops = standing_loops(connection) if any(_is_about_loop(one) for one in waiting) else frozenset[str]()
     stopped = {one.session for one in stopped_sessions_now(connection)}
     ended = ended_keys(connection, {one.draft.tags.virtual_key_id for one in waiting}, now)
     is_paused = paused(connection)
@@ -47,11 +49,17 @@ def worth_a_look(connection: Connection, instance_id: str, waiting: Sequence[Wai
     for one in waiting:
         tags, is_answered = one.draft.tags, one.question != "" and one.question not in open_ones
         is_over = tags.session in stopped or tags.virtual_key_id in ended
-        if is_answered or is_over or (not one.obstacles and not is_paused):
+        is_free = not one.obstacles or (_is_about_loop(one) and one.obstacles[0].window_key not in loops)
+        if is_answered or is_over or (is_free and not is_paused):
             found.add(one.draft.call_id)
-        elif one.obstacles and not is_paused:
+        elif one.obstacles and not is_paused and not _is_about_loop(one):
             left.append(one)
     return frozenset(found | _with_room(connection, instance_id, left, now))
+
+
+def _is_about_loop(one: Waiting) -> bool:
+    """A loop is met before any cap is asked, so it stands in the way alone."""
+    return bool(one.obstacles) and one.obstacles[0].refusal is Refusal.LOOP
 
 
 def _with_room(connection: Connection, instance_id: str, waiting: list[Waiting], now: datetime) -> set[str]:

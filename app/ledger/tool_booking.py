@@ -46,6 +46,7 @@ _ANSWER = (
         result_call_id=bindparam("by_call"),
         result_bytes=bindparam("of_bytes"),
         latency_ms=bindparam("after_ms"),
+        result_fingerprint=bindparam("of_result"),
     )
 )
 _SAME_BEFORE = (
@@ -113,6 +114,7 @@ def _row(key: bytes, call: Call, position: int, use: ToolUse, ended_at: datetime
         "result_call_id": "",
         "result_bytes": None,
         "latency_ms": None,
+        "result_fingerprint": "",
         **payer_columns(call.tags),
     }
 
@@ -132,12 +134,12 @@ def _book_results(
         if row is None:
             nameless.append(result)
         else:
-            answers.append(_answer(call, row, result, is_within=is_within))
+            answers.append(_answer(key, call, row, result, is_within=is_within))
     if answers:
         connection.execute(_ANSWER, answers)
     for result in nameless:
         if (row := _next_by_name(connection, call, result)) is not None:
-            connection.execute(_ANSWER, _answer(call, row, result, is_within=is_within))
+            connection.execute(_ANSWER, _answer(key, call, row, result, is_within=is_within))
 
 
 def _next_by_name(connection: Connection, call: Call, result: ToolResult) -> Any:
@@ -156,7 +158,7 @@ def _waiting(connection: Connection, call: Call, statement: Any, **values: Any) 
     return connection.execute(statement, {"of_key": call.tags.virtual_key_id} | values).mappings().all()
 
 
-def _answer(call: Call, row: Any, result: ToolResult, *, is_within: bool) -> dict[str, Any]:
+def _answer(key: bytes, call: Call, row: Any, result: ToolResult, *, is_within: bool) -> dict[str, Any]:
     """What ties a result to the row of its tool call."""
     passed = (call.started_at - row["asked_at"]) // timedelta(milliseconds=1)
     return {
@@ -165,6 +167,7 @@ def _answer(call: Call, row: Any, result: ToolResult, *, is_within: bool) -> dic
         "by_call": call.call_id,
         "of_bytes": result.result_bytes,
         "after_ms": None if is_within or row["is_hosted"] else max(0, passed),
+        "of_result": keyed(key, result.digest) if result.digest else "",
     }
 
 

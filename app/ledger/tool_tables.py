@@ -21,6 +21,7 @@ class ToolCallRow(PayerColumns, table=True):
         Index("tool_calls_by_session", "session", "name", "fingerprint"),
         Index("tool_calls_by_task", "task", sqlite_where=text("task <> ''")),
         Index("tool_calls_by_key", "virtual_key_id"),
+        Index("tool_calls_by_result", "result_call_id", sqlite_where=text("result_call_id <> ''")),
         Index("tool_calls_open", "virtual_key_id", "provider_id", sqlite_where=_OPEN),
         Index("tool_calls_open_by_name", "virtual_key_id", "session", "name", sqlite_where=_OPEN),
     )
@@ -39,6 +40,7 @@ class ToolCallRow(PayerColumns, table=True):
     result_call_id: str
     result_bytes: int | None = money(None)
     latency_ms: int | None = money(None)
+    result_fingerprint: str = ""
 
 
 tool_calls = table_of(ToolCallRow)

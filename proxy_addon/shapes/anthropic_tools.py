@@ -5,6 +5,7 @@ from typing import Any
 
 from app.core.tool_call import ToolOutcome, ToolResult
 from proxy_addon.shapes.fields import items, mapping, text
+from proxy_addon.shapes.result_marks import measured
 from proxy_addon.shapes.tool_outcomes import by_flag, outcome_of, outcome_of_object, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
 
@@ -44,7 +45,7 @@ def _result(block: Mapping[str, Any], is_telling: bool) -> ToolResult:
     outcome = by_flag(block.get("is_error"))
     if outcome is ToolOutcome.UNKNOWN:
         outcome = ToolOutcome.SUCCEEDED if is_telling else outcome_of(block.get("content"))
-    return ToolResult(text(block.get("tool_use_id")), "", outcome, size_of(block.get("content")))
+    return ToolResult(text(block.get("tool_use_id")), "", outcome, *measured(block.get("content")))
 
 
 def _begin(watch: ToolWatch, index: object, block: Mapping[str, Any]) -> None:

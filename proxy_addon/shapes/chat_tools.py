@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.tool_call import ToolOutcome, ToolResult
 from proxy_addon.shapes.fields import items, mapping, text
+from proxy_addon.shapes.result_marks import measured
 from proxy_addon.shapes.tool_outcomes import outcome_of, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
 
@@ -41,7 +42,7 @@ def carried_results(members: Mapping[str, Any]) -> tuple[ToolResult, ...]:
         if message.get("role") in ("tool", "function"):
             content = message.get("content")
             told = (text(message.get("tool_call_id")), text(message.get("name") or message.get("tool_name")))
-            found.append(ToolResult(*told, outcome_of(content), size_of(content)))
+            found.append(ToolResult(*told, outcome_of(content), *measured(content)))
     return tuple(reversed(found))
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from app.core.tool_call import ToolResult
 from proxy_addon.shapes.chat_tools import carried_results as messages_results
 from proxy_addon.shapes.fields import items, mapping, text
-from proxy_addon.shapes.tool_outcomes import outcome_of, size_of
+from proxy_addon.shapes.result_marks import measured
+from proxy_addon.shapes.tool_outcomes import outcome_of
 from proxy_addon.shapes.tool_watch import ToolWatch
 
 
@@ -35,7 +36,7 @@ def _first_version(result: Mapping[str, Any]) -> ToolResult:
     """Known by its name: the first version has no ids."""
     outputs = items(result.get("outputs"))
     outcome = outcome_of(outputs[0]) if len(outputs) == 1 else outcome_of(outputs)
-    return ToolResult("", text(mapping(result.get("call")).get("name")), outcome, size_of(outputs))
+    return ToolResult("", text(mapping(result.get("call")).get("name")), outcome, *measured(outputs))
 
 
 def _read_whole(watch: ToolWatch, event: Mapping[str, Any]) -> None:

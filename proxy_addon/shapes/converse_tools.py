@@ -5,7 +5,8 @@ from typing import Any
 
 from app.core.tool_call import ToolOutcome, ToolResult
 from proxy_addon.shapes.fields import items, mapping, text
-from proxy_addon.shapes.tool_outcomes import outcome_of, size_of
+from proxy_addon.shapes.result_marks import measured
+from proxy_addon.shapes.tool_outcomes import outcome_of
 from proxy_addon.shapes.tool_watch import ToolWatch
 
 _STATUSES = {"success": ToolOutcome.SUCCEEDED, "error": ToolOutcome.FAILED}
@@ -57,4 +58,4 @@ def _result(result: Mapping[str, Any]) -> ToolResult:
     told = [outcome_of(part.get("json", [part])) for part in parts]
     by_content = next((outcome for outcome in told if outcome is not ToolOutcome.UNKNOWN), ToolOutcome.UNKNOWN)
     outcome = _STATUSES.get(text(result.get("status")), by_content)
-    return ToolResult(text(result.get("toolUseId")), "", outcome, size_of(content))
+    return ToolResult(text(result.get("toolUseId")), "", outcome, *measured(content))

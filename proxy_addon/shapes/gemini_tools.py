@@ -5,6 +5,7 @@ from typing import Any
 
 from app.core.tool_call import ToolOutcome, ToolResult
 from proxy_addon.shapes.fields import items, mapping, text
+from proxy_addon.shapes.result_marks import measured
 from proxy_addon.shapes.tool_outcomes import gemini_shell_outcome, outcome_of_object, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
 
@@ -72,7 +73,7 @@ def carried_results(members: Mapping[str, Any]) -> tuple[ToolResult, ...]:
 def result_of(response: Mapping[str, Any]) -> ToolResult:
     """The result that a `functionResponse` carries."""
     name, told = text(response.get("name")), mapping(response.get("response"))
-    return ToolResult(text(response.get("id")), name, _outcome(name, told), size_of(told))
+    return ToolResult(text(response.get("id")), name, _outcome(name, told), *measured(told))
 
 
 def _response(part: Mapping[str, Any]) -> Mapping[str, Any]:

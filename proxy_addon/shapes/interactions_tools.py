@@ -5,7 +5,8 @@ from typing import Any
 
 from app.core.tool_call import ToolOutcome, ToolResult
 from proxy_addon.shapes.fields import items, mapping, text
-from proxy_addon.shapes.tool_outcomes import by_flag, outcome_of, size_of
+from proxy_addon.shapes.result_marks import measured
+from proxy_addon.shapes.tool_outcomes import by_flag, outcome_of
 from proxy_addon.shapes.tool_watch import ToolWatch
 
 _FUNCTION, _MCP = "function_call", "mcp_server_tool_call"
@@ -64,4 +65,4 @@ def _result(step: Mapping[str, Any]) -> ToolResult:
     outcome = by_flag(step.get("is_error"))
     if outcome is ToolOutcome.UNKNOWN:
         outcome = outcome_of(step.get("result"))
-    return ToolResult(text(step.get("call_id")), text(step.get("name")), outcome, size_of(step.get("result")))
+    return ToolResult(text(step.get("call_id")), text(step.get("name")), outcome, *measured(step.get("result")))

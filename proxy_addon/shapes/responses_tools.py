@@ -5,6 +5,7 @@ from typing import Any
 
 from app.core.tool_call import ToolOutcome, ToolResult
 from proxy_addon.shapes.fields import items, mapping, text
+from proxy_addon.shapes.result_marks import measured
 from proxy_addon.shapes.tool_definitions import full_name
 from proxy_addon.shapes.tool_outcomes import outcome_of, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
@@ -57,7 +58,7 @@ def carried_results(given: object) -> tuple[ToolResult, ...]:
 def result_of_item(item: Mapping[str, Any]) -> ToolResult:
     """The result that an item carries."""
     output = item.get("output")
-    return ToolResult(text(item.get("call_id")), "", _outcome(item, output), size_of(output))
+    return ToolResult(text(item.get("call_id")), "", _outcome(item, output), *measured(output))
 
 
 def _last_items(given: object) -> Sequence[Any]:

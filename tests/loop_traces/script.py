@@ -4,10 +4,9 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from app.core.loops import Step, Turn
+from app.core.loops import Step, Turn, is_wait
 from app.core.tool_call import ToolOutcome
 from app.insight.loop_memory import SeenCall
-from app.insight.loops import is_wait
 
 OK, FAILED, UNKNOWN = ToolOutcome.SUCCEEDED, ToolOutcome.FAILED, ToolOutcome.UNKNOWN
 CENT = 10_000_000
