@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from app.ledger.approval_store import Approval
     from app.ledger.engine import Ledger
 
-app = typer.Typer(help="See and answer calls that wait at a cap.", no_args_is_help=True)
+app = typer.Typer(help="See and answer calls that wait at a cap, or in a loop.", no_args_is_help=True)
 APPROVAL = typer.Argument("", help="The id as listed; may be left out when one call waits.")
 
 
@@ -32,7 +32,7 @@ def list_approvals(
     elif not found:
         console.say("Nothing was answered yet." if answered else "Nobody waits.")
     else:
-        headers = ["Id", "Agent", "Project", "Model", "Up to", "Cap", "Spent", "Limit", "State", "Asked"]
+        headers = ["Id", "Agent", "Project", "Model", "Up to", "Waits for", "Spent", "Limit", "State", "Asked"]
         console.print_table(headers, [_cells(approval) for approval in found], numbers=(4, 6, 7))
 
 
@@ -41,14 +41,17 @@ def approve_call(
     approval: str = APPROVAL,
     session: bool = typer.Option(False, "--session", help="All calls of its session, until the cap's window ends."),
 ) -> None:
-    """Let one waiting call go, at most at the amount shown; or its whole session."""
+    """Let one waiting call go, at most at the amount shown, or its whole session. A loop goes on until it has gone
+    round twice as often, with --session for good."""
     from app.ledger.approval_store import approve, approve_session
 
     with places.opened_ledger() as ledger:
         chosen = _find(ledger, approval)
         answer = approve_session if session else approve
         answer(ledger, chosen.approval_id, by=places.user_name())
-    if session:
+    if chosen.is_about_loop:
+        console.say(f"Goes on: {_who(chosen)}. {chosen.cap_name}.")
+    elif session:
         console.say(f"Approved for this session, past {chosen.cap_name}: {_who(chosen)}.")
     else:
         console.say(f"Approved, up to {format_call_usd(chosen.worst_nano_usd)}: {_who(chosen)}.")
@@ -75,13 +78,15 @@ def raise_cap(
 
 @app.command("refuse")
 def refuse_call(approval: str = APPROVAL) -> None:
-    """Refuse one waiting call; its agent is told so."""
+    """Refuse one waiting call; its agent is told so. The session of one in a loop is stopped."""
     from app.ledger.approval_store import refuse
 
     with places.opened_ledger() as ledger:
         chosen = _find(ledger, approval)
         refuse(ledger, chosen.approval_id, by=places.user_name())
-    console.say(f"Refused: {_who(chosen)}.")
+    is_stopped = chosen.is_about_loop and chosen.tags.session
+    more = f" Its session is stopped, until: bursar resume {chosen.tags.session}" if is_stopped else ""
+    console.say(f"Refused: {_who(chosen)}.{more}")
 
 
 app.command("deny", hidden=True, help="Same as refuse.")(refuse_call)
@@ -113,14 +118,14 @@ def _cells(approval: "Approval") -> list[str]:
         format_call_usd(approval.worst_nano_usd),
         approval.cap_name,
         format_usd(approval.spent_nano_usd),
-        format_usd(approval.limit_nano_usd),
+        "" if approval.is_about_loop else format_usd(approval.limit_nano_usd),
         approval.state,
         f"{approval.asked_at.astimezone():%H:%M:%S}",
     ]
 
 
 def _as_values(approval: "Approval") -> dict[str, Any]:
-    worst = approval.worst_nano_usd
+    worst, is_loop = approval.worst_nano_usd, approval.is_about_loop
     return {
         "id": approval.approval_id,
         "call_id": approval.call_id,
@@ -132,11 +137,14 @@ def _as_values(approval: "Approval") -> dict[str, Any]:
         "provider": approval.provider,
         "model": approval.model,
         "worst_usd": None if worst is None else format_exact_usd(worst),
-        "cap": approval.cap_name,
-        "cap_id": approval.cap_id,
-        "window_key": approval.window_key,
+        "about": "loop" if is_loop else "cap",
+        "cap": None if is_loop else approval.cap_name,
+        "cap_id": None if is_loop else approval.cap_id,
+        "window_key": None if is_loop else approval.window_key,
+        "loop": approval.cap_name if is_loop else None,
+        "loop_id": approval.window_key if is_loop else None,
         "spent_usd": format_exact_usd(approval.spent_nano_usd),
-        "limit_usd": format_exact_usd(approval.limit_nano_usd),
+        "limit_usd": None if is_loop else format_exact_usd(approval.limit_nano_usd),
         "state": approval.state,
         "asked_at": _instant(approval.asked_at),
         "expires_at": _instant(approval.expires_at),

@@ -21,6 +21,7 @@ from app.cli import (
     import_,
     keys,
     ledger,
+    loops,
     mcp,
     pause,
     prices,
@@ -60,6 +61,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(prices.app, name="prices")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(loops.app, name="loops")
 app.command("pause")(pause.pause_calls)
 app.command("resume")(pause.resume_calls)
 app.command("stop")(pause.stop_session)

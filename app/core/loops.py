@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from app.core.errors import InvalidInput
 from app.core.money import format_usd
 from app.core.tool_call import ToolOutcome
 from app.core.wording import counted
@@ -185,23 +184,6 @@ def loop_sentence(finding: Finding) -> str:
             return f"This session spent {format_usd(finding.cost_nano_usd)} in 15 minutes, where {usual} is usual."
         case LoopKind.CALLS:
             return f"This task made {counted(finding.count, 'call')} today, where {finding.usual:,} are usual."
-
-
-def read_kind(text: str) -> LoopKind:
-    """A kind by its name. Raises InvalidInput."""
-    return _read(LoopKind, text, "Not a kind of loop")
-
-
-def read_level(text: str) -> LoopLevel:
-    """A level by its name. Raises InvalidInput."""
-    return _read(LoopLevel, text, "Not a level")
-
-
-def _read[Word: StrEnum](words: type[Word], text: str, title: str) -> Word:
-    try:
-        return words(text.strip().lower())
-    except ValueError:
-        raise InvalidInput(title, f"Name one of: {', '.join(words)}.") from None
 
 
 def _named(tools: tuple[str, ...]) -> str:

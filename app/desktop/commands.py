@@ -17,7 +17,7 @@ from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
 from app.keys.issue import issue_key, rotate_key
 from app.keys.vault import Vault
-from app.ledger import approval_store, cap_store, key_store, meter_state, raise_store, session_store
+from app.ledger import approval_store, cap_store, key_store, loop_store, meter_state, raise_store, session_store
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
 from app.ledger.key_store import VirtualKey
@@ -130,6 +130,10 @@ class Commands:
                 session_store.resume_session(self._ledger, session)
 
         self._do(work, failed, done)
+
+    def let_go_on(self, loop_id: str, failed: Failed) -> None:
+        """Let an agent in a loop go on, until it has gone round twice as often."""
+        self._do(lambda: loop_store.let_go_on(self._ledger, loop_id, by=ANSWERED_BY), failed, _nothing)
 
     def stop_meter(self, done: Done, failed: Failed) -> None:
         """Ask the running meter to finish its calls and end."""

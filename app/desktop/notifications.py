@@ -20,6 +20,8 @@ from app.desktop.models.notice import (
     NoticeKind,
     alert_notices,
     is_quiet,
+    loop_notice,
+    loop_slot,
     meter_back_notice,
     meter_notice,
     trouble_notice,
@@ -69,11 +71,13 @@ class Notifier(QObject):
         self._settings = settings
 
     def follow(self, snapshot: Snapshot) -> None:
-        """Tell what is new in this reading: calls that wait, the meter gone or back, alerts whose quiet hours end."""
+        """Tell what is new in this reading: calls that wait, the meter gone or back, loops, alerts whose quiet hours
+        end."""
         self._snapshot = snapshot
         self._tell_waiting(snapshot)
         self._tell_meter(snapshot)
         self._tell_week(snapshot)
+        self._tell_loops(snapshot)
         if self._held and not self._is_quiet(snapshot.read_at):
             held, self._held = self._held, []
             self._tell_alerts(held)
@@ -119,6 +123,21 @@ class Notifier(QObject):
             self._withdraw(WAITING_SLOT)
         if waiting != self.told.waiting:
             self._note(waiting=waiting)
+
+    def _tell_loops(self, snapshot: Snapshot) -> None:
+        """Loops that were not told yet. One whose calls wait is told as that; those of quiet hours are told after."""
+        over = {loop_slot(one) for one in snapshot.loops if one.stands or one.tags.session in snapshot.stopped}
+        for slot in over & self._shown.keys():
+            self._withdraw(slot)
+        if self._is_quiet(snapshot.read_at):
+            return
+        told_until = self.told.loops_until or 0.0
+        fresh = [loop for loop in snapshot.loops if loop.told_at and loop.told_at.timestamp() > told_until]
+        for loop in fresh:
+            if not loop.stands and not loop.was_let_go and loop.tags.session not in snapshot.stopped:
+                self._show(loop_notice(loop))
+        if fresh:
+            self._note(loops_until=max(loop.told_at.timestamp() for loop in fresh if loop.told_at))
 
     def _tell_meter(self, snapshot: Snapshot) -> None:
         """Its return is told only where its end was."""
@@ -182,6 +201,10 @@ class Notifier(QObject):
             self._commands.approve(notice.approval, self._tell_error)
         elif notice.approval is not None and key == Act.REFUSE:
             self._commands.refuse((notice.approval,), self._tell_error)
+        elif notice.loop is not None and key == Act.STOP:
+            self._commands.set_stopped(notice.loop.tags.session, True, self._tell_error)
+        elif notice.loop is not None and key == Act.LET_GO:
+            self._commands.let_go_on(notice.loop.loop_id, self._tell_error)
         elif notice.page:
             self.opened.emit(notice.page)
 
@@ -195,6 +218,7 @@ class Notifier(QObject):
             NoticeKind.WAITING: settings.notify_waiting,
             NoticeKind.METER: settings.notify_meter,
             NoticeKind.WEEK: settings.notify_week,
+            NoticeKind.LOOP: settings.notify_loops,
             NoticeKind.TROUBLE: True,
         }
         return settings.notifications and wanted[kind]

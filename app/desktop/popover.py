@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 from app.desktop.commands import Commands
 from app.desktop.fonts import SEMIBOLD
 from app.desktop.formats import plural
-from app.desktop.models.approval_view import WaitingGroup, waiting_groups
+from app.desktop.models.approval_view import GroupKey, WaitingGroup, waiting_groups
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.theme import tokens_of
 from app.desktop.widgets.approval_band import ApprovalBand
@@ -50,7 +50,7 @@ class Popover(QFrame):
         self.setWindowTitle("Bursar")
         self._commands = commands
         self._snapshot: Snapshot | None = None
-        self._bands: dict[tuple[str, str, str, str], ApprovalBand] = {}
+        self._bands: dict[GroupKey, ApprovalBand] = {}
         self._tick = QTimer(self, interval=1_000)
         self._tick.timeout.connect(self._tell_times)
         self._top, self._asking, self._body = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
@@ -186,7 +186,7 @@ class Popover(QFrame):
         for group in shown:
             self._bands[group.key].show_group(group, snapshot)
 
-    def _set_bands(self, shown: tuple[WaitingGroup, ...], kept: dict[tuple[str, str, str, str], ApprovalBand]) -> None:
+    def _set_bands(self, shown: tuple[WaitingGroup, ...], kept: dict[GroupKey, ApprovalBand]) -> None:
         """Only the bands that came or went are made or dropped, so a form being typed into stays."""
         for band in kept.values():
             self._asking.removeWidget(band)

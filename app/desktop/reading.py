@@ -14,6 +14,7 @@ from app.ledger import (
     cap_store,
     conversation_store,
     key_store,
+    loop_store,
     meter_state,
     provider_key_store,
     session_store,
@@ -27,6 +28,7 @@ SESSIONS_READ = 50
 COLD_WITHIN = timedelta(minutes=2)
 """A reading stands for a minute, and the last minute of a cache is told."""
 _MOMENT = timedelta(microseconds=1)
+_A_DAY = timedelta(days=1)
 
 
 def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRange) -> Snapshot:
@@ -51,6 +53,7 @@ def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRa
         is_paused=meter_state.is_paused(ledger),
         assurance=assurance_store.level_in_force(ledger, now),
         cold=conversation_store.cold_soon(ledger, now, COLD_WITHIN),
+        loops=tuple(loop_store.loops_told_after(ledger, now - _A_DAY)),
         stopped=frozenset(one.session for one in session_store.list_stopped_sessions(ledger)),
         ledger_trouble=_trouble_of(room_for(ledger.path)),
     )

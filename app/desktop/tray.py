@@ -79,6 +79,10 @@ class Tray(QObject):
     def _add_waiting(self, group: WaitingGroup) -> None:
         answers = self.menu.addMenu(waiting_line(group).replace("&", "&&"))
         call = group.oldest
+        if call.is_about_loop:
+            answers.addAction("Let it go on", lambda: self._commands.approve(call, self._tell))
+            answers.addAction("Stop", lambda: self._commands.refuse(group.calls, self._tell))
+            return
         answers.addAction("Approve once", lambda: self._commands.approve(call, self._tell))
         if call.tags.session:
             answers.addAction("Approve for this session", lambda: self._commands.approve_session(call, self._tell))

@@ -46,8 +46,8 @@ class Settings:
     """All settings, each with its default.
 
     Ports: 0 means any free one. `time_zone` is an IANA name; empty means the machine's (see `settings_zone`).
-    `is_set_up`: the first run was gone through or skipped. `notifications` is the switch over the four `notify_…`;
-    from `quiet_from` to `quiet_to` (`22:00`, `07:00`; empty: never) those of caps and of the week are held.
+    `is_set_up`: the first run was gone through or skipped. `notifications` is the switch over the five `notify_…`;
+    from `quiet_from` to `quiet_to` (`22:00`, `07:00`; empty: never) those of caps, loops and the week are held.
     `upstreams` maps a provider to the base URL its calls go to instead of its own. `private_destinations` are places
     (`gitlab.internal:443`) on this machine or its network that the forward proxy may reach. `listen` is where agents of
     containers and other machines reach the meter (`172.17.0.1:8443`; empty: nowhere), `listen_names` what they call it,
@@ -67,6 +67,7 @@ class Settings:
     notify_waiting: bool = True
     notify_meter: bool = True
     notify_week: bool = True
+    notify_loops: bool = True
     quiet_from: str = ""
     quiet_to: str = ""
     upstreams: Mapping[str, str] = field(default_factory=dict)
@@ -252,6 +253,7 @@ _CHECKS = {
     "notify_waiting": _check_switch,
     "notify_meter": _check_switch,
     "notify_week": _check_switch,
+    "notify_loops": _check_switch,
     "quiet_from": _check_clock,
     "quiet_to": _check_clock,
     "upstreams": _check_upstreams,

@@ -15,12 +15,14 @@ _LOG = logging.getLogger(__name__)
 class Told:
     """`alert_id` is the newest alert that was told, or need not be; None before the first. `waiting` are the questions
     that still wait and were told, `meter_stopped` that it was told and not yet that it runs again, `week` the key of
-    the running week, whose predecessor was told; empty before the first."""
+    the running week, whose predecessor was told; empty before the first. Loops that became worth it until
+    `loops_until`, in seconds since 1970, were told."""
 
     alert_id: int | None = None
     waiting: frozenset[str] = frozenset()
     meter_stopped: bool = False
     week: str = ""
+    loops_until: float | None = None
 
 
 def load_told(file: Path) -> Told:
@@ -30,7 +32,7 @@ def load_told(file: Path) -> Told:
         alert_id = values["alert_id"]
         told = Told(
             None if alert_id is None else int(alert_id), frozenset(map(str, values["waiting"])),
-            bool(values["meter_stopped"]), str(values["week"]),
+            bool(values["meter_stopped"]), str(values["week"]), _seconds(values.get("loops_until")),
         )  # fmt: skip
     except FileNotFoundError:
         return Told()
@@ -45,8 +47,13 @@ def save_told(file: Path, told: Told) -> None:
     values = {
         "alert_id": told.alert_id, "waiting": sorted(told.waiting), "meter_stopped": told.meter_stopped,
         "week": told.week,
+        "loops_until": told.loops_until,
     }  # fmt: skip
     try:
         write_whole(file, json.dumps(values).encode())
     except OSError as error:
         _LOG.warning("what was told cannot be kept (%s)", error.strerror or type(error).__name__)
+
+
+def _seconds(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

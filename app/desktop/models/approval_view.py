@@ -20,8 +20,17 @@ _ANSWERS = {
     ApprovalState.MOOT: "Let go, room was made",
     ApprovalState.GONE: "The agent stopped waiting",
 }
+_LOOP_ANSWERS = {
+    ApprovalState.APPROVED: "Let go on",
+    ApprovalState.REFUSED: "Stopped",
+    ApprovalState.MOOT: "Let go, it was over",
+}
 ROOM_BEYOND_NEED = 5
 _SESSION_END = 6
+
+
+type GroupKey = tuple[str, str, str, str, bool]
+"""Session, agent, project, task, and whether it is about a loop: a loop is answered with other words than a cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,7 @@ class WaitingGroup:
     """The calls of one session that wait, oldest first. `key` stays the same while the group is shown;
     `names_session` where only the session tells it from another."""
 
-    key: tuple[str, str, str, str]
+    key: GroupKey
     calls: tuple[Approval, ...]
     names_session: bool = False
 
@@ -60,9 +69,9 @@ class WaitingGroup:
 
 def waiting_groups(snapshot: Snapshot) -> tuple[WaitingGroup, ...]:
     """The waiting calls by session, the group that has waited longest first."""
-    groups: dict[tuple[str, str, str, str], list[Approval]] = {}
+    groups: dict[GroupKey, list[Approval]] = {}
     for approval in snapshot.waiting:
-        groups.setdefault(_key(approval.tags), []).append(approval)
+        groups.setdefault(_key(approval), []).append(approval)
     alike = Counter(key[1:] for key in groups)
     return tuple(WaitingGroup(key, tuple(calls), alike[key[1:]] > 1) for key, calls in groups.items())
 
@@ -73,7 +82,10 @@ def up_to(nano_usd: int | None) -> str:
 
 
 def why(approval: Approval) -> str:
-    """Why a call waits, as rich text with the cap's name in bold."""
+    """Why a call waits, as rich text with the cap's name, or what repeats, in bold."""
+    if approval.is_about_loop:
+        again = "Let it go on, and you are asked again once it has gone round twice as often."
+        return f"<b>{_plain(approval.cap_name)}</b>{_so_far(approval)}. {again}"
     left = max(0, approval.limit_nano_usd - approval.spent_nano_usd)
     limit = format_usd(approval.limit_nano_usd)
     name = f"<b>{_plain(approval.cap_name)}</b>"
@@ -81,6 +93,15 @@ def why(approval: Approval) -> str:
         return f"{name} cannot be kept: no price is known for {_plain(approval.model)}."
     used = f"{name} has {format_usd(left)} left of {limit}." if left else f"{name} is used up: {limit} of {limit}."
     return f"{used} The next call needs {up_to(approval.worst_nano_usd)}."
+
+
+def loop_body(approval: Approval) -> str:
+    """What repeats and what that cost: `Bash with the same arguments, 12 times, $1.90.`"""
+    return f"{approval.cap_name}{_so_far(approval)}."
+
+
+def _so_far(approval: Approval) -> str:
+    return f", {format_usd(approval.spent_nano_usd)}" if approval.spent_nano_usd else ""
 
 
 def waited(approval: Approval, now: datetime) -> str:
@@ -111,6 +132,8 @@ def until_choices(now: datetime, zone: ZoneInfo) -> tuple[tuple[str, datetime | 
 
 def answer_words(approval: Approval) -> str:
     """How a past question ended."""
+    if approval.is_about_loop and approval.state in _LOOP_ANSWERS:
+        return _LOOP_ANSWERS[approval.state]
     return _ANSWERS.get(approval.state, approval.state.value.capitalize())
 
 
@@ -127,8 +150,9 @@ def task_line(tags: Tags) -> str:
     return " · ".join(part for part in (tags.agent, tags.project) if part) or UNKNOWN
 
 
-def _key(tags: Tags) -> tuple[str, str, str, str]:
-    return (tags.session, tags.agent, tags.project, tags.task)
+def _key(approval: Approval) -> GroupKey:
+    tags = approval.tags
+    return (tags.session, tags.agent, tags.project, tags.task, approval.is_about_loop)
 
 
 def _plain(text: str) -> str:

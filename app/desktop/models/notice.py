@@ -6,14 +6,16 @@ from datetime import datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from app.core.loops import loop_title, loop_words
 from app.core.money import format_usd
 from app.core.windows import Window, WindowSpan, span_at
 from app.desktop.formats import day, plural, sum_text
-from app.desktop.models.approval_view import up_to, waiting_groups
+from app.desktop.models.approval_view import loop_body, up_to, waiting_groups
 from app.desktop.models.cap_view import cap_views
-from app.desktop.models.snapshot import Snapshot
+from app.desktop.models.snapshot import Snapshot, agent_word
 from app.ledger.alert_store import Alert
 from app.ledger.approval_store import Approval
+from app.ledger.loop_store import Loop
 from app.ledger.spend import Spend
 
 WAITING_SLOT = "waiting"
@@ -27,16 +29,20 @@ class NoticeKind(StrEnum):
     WAITING = "waiting"
     METER = "meter"
     WEEK = "week"
+    LOOP = "loop"
     TROUBLE = "trouble"
 
 
 class Act(StrEnum):
-    """What can be done from a notification. `default` is a click on it."""
+    """What can be done from a notification. `default` is a click on it; `stop` and `let-go` are about a loop that no
+    call waits for."""
 
     OPEN = "default"
     APPROVE = "approve"
     REFUSE = "refuse"
     SHOW = "open"
+    STOP = "stop"
+    LET_GO = "let-go"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Action:
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A notification. One of the same `slot` takes the place of the one before. `page` is what Open leads to;
-    `approval` what an answer is for."""
+    `approval`, or `loop`, what an answer is for."""
 
     kind: NoticeKind
     slot: str
@@ -60,6 +66,7 @@ class Notice:
     answers: tuple[Action, ...] = ()
     open_label: str = "Open"
     approval: Approval | None = None
+    loop: Loop | None = None
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -87,6 +94,11 @@ def waiting_notice(snapshot: Snapshot) -> Notice:
     if len(snapshot.waiting) > 1:
         title = f"{plural(len(snapshot.waiting), 'call')} wait in {plural(len(groups), 'session')}"
         return Notice(NoticeKind.WAITING, WAITING_SLOT, title, "Open Bursar to answer.", "Approvals")
+    if ask.is_about_loop:
+        refuse = "Stop" if ask.tags.session else "Refuse"
+        answers = (Action(Act.REFUSE, refuse), Action(Act.APPROVE, "Let it go on"))
+        title = f"{groups[0].agent} repeats itself"
+        return Notice(NoticeKind.WAITING, WAITING_SLOT, title, loop_body(ask), "Approvals", answers, approval=ask)
     left = max(0, ask.limit_nano_usd - ask.spent_nano_usd)
     used = f"has {format_usd(left)} left" if left else "is used up"
     body = f"{ask.cap_name} {used}. Next call: {up_to(ask.worst_nano_usd)}."
@@ -95,6 +107,21 @@ def waiting_notice(snapshot: Snapshot) -> Notice:
     answers = (Action(Act.APPROVE, "Approve once"), Action(Act.REFUSE, "Refuse"))
     title = f"{groups[0].agent} waits for you"
     return Notice(NoticeKind.WAITING, WAITING_SLOT, title, body, "Approvals", answers, approval=ask)
+
+
+def loop_notice(loop: Loop) -> Notice:
+    """About an agent in a loop that stops nothing by itself."""
+    cost = loop.finding.cost_nano_usd
+    body = f"{loop_words(loop.finding)}{'' if cost is None else f', {format_usd(cost)}'}."
+    stop = (Action(Act.STOP, "Stop"),) if loop.tags.session else ()
+    answers = (*stop, Action(Act.LET_GO, "Let it go on"))
+    title = f"{agent_word(loop.tags.agent)} {loop_title(loop.finding.kind)}"
+    return Notice(NoticeKind.LOOP, loop_slot(loop), title, body, "Sessions", answers, loop=loop)
+
+
+def loop_slot(loop: Loop) -> str:
+    """Where the notice about a loop stands."""
+    return f"loop {loop.loop_id}"
 
 
 def meter_notice(trouble: str) -> Notice:

@@ -12,6 +12,7 @@ from app.desktop.models.chart_range import Series
 from app.ledger.approval_store import Approval
 from app.ledger.cap_store import CapStatus
 from app.ledger.key_store import VirtualKey
+from app.ledger.loop_store import Loop
 from app.ledger.meter_state import Meter
 from app.ledger.spend import SessionSpend, Spend
 
@@ -28,6 +29,7 @@ class Snapshot:
     `stopped` are the sessions that a person stopped, `cold` those whose cache ends within two minutes, `assurance` is
     the level of the weakest key in force. `ledger_trouble` is a title and a sentence while the ledger cannot be read,
     or its disk has no room.
+    `loops` are those that became worth telling in the last day, oldest first.
     """
 
     read_at: datetime
@@ -50,6 +52,7 @@ class Snapshot:
     cold: tuple[ColdSoon, ...] = ()
     assurance: Assurance = Assurance.COOPERATIVE
     ledger_trouble: tuple[str, str] | None = None
+    loops: tuple[Loop, ...] = ()
 
     @property
     def rate_nano_usd(self) -> int:

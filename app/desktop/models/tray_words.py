@@ -33,7 +33,9 @@ def spend_line(snapshot: Snapshot) -> str:
 
 
 def waiting_line(group: WaitingGroup) -> str:
-    """`Claude Code waits: needs up to $0.38`."""
+    """`Claude Code waits: needs up to $0.38`; `Claude Code repeats itself: Bash with the same arguments, 12 times`."""
+    if group.oldest.is_about_loop:
+        return f"{group.agent} repeats itself: {group.oldest.cap_name}"
     return f"{group.agent} waits: needs {up_to(group.oldest.worst_nano_usd)}"
 
 

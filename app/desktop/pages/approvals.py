@@ -8,7 +8,7 @@ from app.core.money import format_usd
 from app.desktop.commands import Commands
 from app.desktop.fonts import MEDIUM, SEMIBOLD, Size
 from app.desktop.formats import plural, relative_time
-from app.desktop.models.approval_view import WaitingGroup, answer_words, task_line, up_to, waiting_groups
+from app.desktop.models.approval_view import GroupKey, WaitingGroup, answer_words, task_line, up_to, waiting_groups
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.pages.approval_detail import ApprovalDetail
 from app.desktop.pages.page import MARGIN, Page
@@ -21,7 +21,7 @@ LIST_WIDTH = 316
 _ANSWERED_SHOWN = 50
 _SESSIONS_SHOWN = 100
 _ANSWER_KEYS = (Qt.Key.Key_A, Qt.Key.Key_S, Qt.Key.Key_R, Qt.Key.Key_X)
-_ALL_ANSWERED = "When a cap is reached, the agent's next call waits here."
+_ALL_ANSWERED = "When a cap is reached, or an agent repeats itself, its next call waits here."
 
 
 class ApprovalsPage(Page):
@@ -32,7 +32,7 @@ class ApprovalsPage(Page):
     def __init__(self, commands: Commands) -> None:
         super().__init__("Approvals")
         self._commands = commands
-        self._chosen: tuple[str, str, str, str] | None = None
+        self._chosen: GroupKey | None = None
         self._snapshot: Snapshot | None = None
         self._listed: object = None
         self.detail: ApprovalDetail | None = None
@@ -115,7 +115,7 @@ class ApprovalsPage(Page):
         self.detail.show_group(chosen, snapshot)
         self._side.addWidget(self.detail, 1)
 
-    def _choose(self, key: tuple[str, str, str, str]) -> None:
+    def _choose(self, key: GroupKey) -> None:
         self._chosen = key
         if self._snapshot is not None:
             self.show_snapshot(self._snapshot)
@@ -137,12 +137,13 @@ class GroupRow(QWidget):
         self._is_chosen = is_chosen
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         count, most = plural(len(group.calls), "call"), up_to(group.most_nano_usd)
-        self.setAccessibleName(f"{group.agent}, {group.place}: {count}, {most}")
+        about = group.oldest.cap_name if group.oldest.is_about_loop else group.place
+        self.setAccessibleName(f"{group.agent}, {about}: {count}, {most}")
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(2)
         column.addLayout(_pair(ElidedText(group.agent, weight=SEMIBOLD), Text(count, weight=MEDIUM)))
-        place = ElidedText(group.place, ink="text_2", size=Size.CAPTION)
+        place = ElidedText(about, ink="text_2", size=Size.CAPTION)
         column.addLayout(_pair(place, Text(most, ink="text_2", size=Size.CAPTION)))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

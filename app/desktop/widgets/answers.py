@@ -16,6 +16,7 @@ from app.desktop.widgets.session_form import SessionForm
 from app.desktop.widgets.text import Text
 
 TOLD_FOR_MS = 2_000
+_STOPPED = "Stopped. Its next call is refused"
 
 
 class Answers(QWidget):
@@ -50,7 +51,7 @@ class Answers(QWidget):
     def approve(self) -> None:
         """Let the oldest call go."""
         call = self._group.oldest
-        self._send(f"Approved, {up_to(call.worst_nano_usd)}")
+        self._send("Goes on" if call.is_about_loop else f"Approved, {up_to(call.worst_nano_usd)}")
         self._commands.approve(call, self._failed, self.answered.emit)
 
     def approve_session(self) -> None:
@@ -61,12 +62,12 @@ class Answers(QWidget):
 
     def stop_session(self) -> None:
         """Refuse this session's calls from now on."""
-        self._send("Stopped. Its next call is refused")
+        self._send(_STOPPED)
         self._commands.set_stopped(self._group.oldest.tags.session, True, self._failed, self.answered.emit)
 
     def refuse(self) -> None:
-        """Refuse every call of the group."""
-        self._send("Refused")
+        """Refuse every call of the group; in a loop, stop its session."""
+        self._send(_STOPPED if self._stops else "Refused")
         self._commands.refuse(self._group.calls, self._failed, self.answered.emit)
 
     def open_raise(self) -> None:
@@ -125,6 +126,23 @@ class Answers(QWidget):
         for made in (self.session_button, self.stop_button):
             made.setEnabled(bool(call.tags.session))
             made.setVisible(bool(call.tags.session))
+        if call.is_about_loop:
+            self._speak_of_loop(who)
+
+    @property
+    def _stops(self) -> bool:
+        """Whether refusing stops the session."""
+        return self._group.oldest.is_about_loop and bool(self._group.oldest.tags.session)
+
+    def _speak_of_loop(self, who: str) -> None:
+        """The same buttons about an agent in a loop: there is no cap to raise, and to refuse its call is to stop it."""
+        words = {self.approve_button: "Let it go on", self.refuse_button: "Stop" if self._stops else "Refuse"}
+        for made, word in words.items():
+            made.setText(word)
+            made.setAccessibleName(f"{word}, {who}")
+        for unfit in (self.raise_button, self.session_button, self.stop_button):
+            unfit.setEnabled(False)
+            unfit.setVisible(False)
 
     def _show_buttons(self) -> None:
         for part in (self._buttons, self._told, self.error):
