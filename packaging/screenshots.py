@@ -52,6 +52,7 @@ from sample_ledgers import (
     fill_waiting,
     open_sample,
 )
+from sample_loops import fill_loops
 from sample_machine import PLACES, SampleMachine
 from sample_sessions import fill_sessions
 
@@ -112,6 +113,10 @@ def draw_extremes(home: Path, folder: Path, suffix: str) -> None:
         draw_window(waiting, folder, f"waiting-{count}-{suffix}", ("Approvals",))
         draw_popover(waiting, folder / f"popover-waiting-{count}-{suffix}.png")
         waiting.close()
+    loops = open_sample(home / "loops", fill_loops)
+    draw_window(loops, folder, f"loops-{suffix}", ("Approvals",))
+    draw_popover(loops, folder / f"popover-loops-{suffix}.png")
+    loops.close()
     for name, ledger, size in (("empty", empty, (1120, 740)), ("absurd", absurd, (1024, 700))):
         draw_window(ledger, folder, f"{name}-{suffix}", ("Overview", "Caps", "Approvals", "Keys"), size=size)
         draw_popover(ledger, folder / f"popover-{name}-{suffix}.png")

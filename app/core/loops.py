@@ -19,6 +19,7 @@ LOOP_CAP_ID = "loop"
 
 WAIT_TOOLS = frozenset({"BashOutput", "TaskOutput", "AgentOutputTool", "write_stdin", "wait", "wait_agent", "sleep"})
 """Tools that wait for something that runs on: Claude Code's and Codex's."""
+_NAME_SHOWN = 39
 WAITS_FROM_MS = 20_000
 """A tool that takes as long as this was waiting, or a person thought about letting it run."""
 
@@ -187,7 +188,8 @@ def loop_sentence(finding: Finding) -> str:
 
 
 def _named(tools: tuple[str, ...]) -> str:
-    """`Bash`; `Bash and Read`; `Bash, Read and Edit`."""
-    if len(tools) < 2:
-        return tools[0] if tools else "A tool"
-    return f"{', '.join(tools[:-1])} and {tools[-1]}"
+    """`Bash`; `Bash and Read`; `Bash, Read and Edit`. A name that would not fit beside buttons loses its middle."""
+    told = [name if len(name) <= _NAME_SHOWN else f"{name[:26]}…{name[-12:]}" for name in tools]
+    if len(told) < 2:
+        return told[0] if told else "A tool"
+    return f"{', '.join(told[:-1])} and {told[-1]}"

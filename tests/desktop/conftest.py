@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.loops import Finding, LoopKind, LoopLevel
 from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.reservations import Draft
 from app.core.tags import Tags
@@ -31,6 +32,7 @@ from app.ledger.admission import admit
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.group_writer import Desk, write_group
 from app.ledger.identifiers import new_id
+from app.ledger.loop_store import note_loop
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.settlement import settle
 from app.services.settings import Settings, Theme
@@ -95,9 +97,15 @@ class Scribe:
         self._write(operation)
         return call
 
-    def ask(self, worst: int, *, tags: Tags = TAGS) -> None:
-        """A call that meets its cap and waits."""
+    def note_loop(self, count: int, level: LoopLevel = LoopLevel.PAUSE, *, tags: Tags = TAGS) -> None:
+        """An agent makes the same failing call again and again."""
+        finding = Finding(LoopKind.FAILING, level, count, "m", ("Bash",), 1_900_000_000)
+        self._write(lambda desk: note_loop(desk.connection, finding, tags, "", new_id(), datetime.now(UTC)))
+
+    def ask(self, worst: int, *, tags: Tags = TAGS, carries_results: bool = False) -> None:
+        """A call that meets its cap, or goes on with a loop, and waits."""
         draft = self.draft(worst, tags, new_id(), datetime.now(UTC))
+        draft = replace(draft, carries_results=carries_results)
 
         def operation(desk: Desk) -> None:
             verdict = admit(desk.connection, desk.caps, draft, instance_id=self.lock.instance_id)

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.core.loops import LoopLevel
 from app.core.money import NANO_PER_CENT, NANO_PER_USD
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
@@ -24,6 +25,7 @@ from app.keys.vault import FixedVault
 from app.ledger import approval_store, cap_store
 from app.ledger.alert_store import Alert
 from app.ledger.engine import Ledger
+from app.ledger.session_store import list_stopped_sessions
 from app.services.settings import Settings
 from app.services.told import Told, load_told
 from tests.desktop.conftest import ZONE, Scribe
@@ -356,3 +358,61 @@ def test_a_real_call_that_waits_is_approved_from_its_notification(
         qtbot.waitUntil(lambda: service.withdrawn == [shown.number])
         desktop.stop()
     assert call.result()[0] == 200
+
+
+def test_a_loop_that_stops_nothing_is_told_with_what_repeats_and_can_be_stopped(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger, scribe: Scribe
+) -> None:
+    scribe.note_loop(5, LoopLevel.ALERT)
+    notifier = start()
+    for _ in range(2):
+        notifier.follow(reading(ledger))
+    qtbot.waitUntil(lambda: bool(notifier._notices))
+    (shown,) = service.shown
+    assert (shown.title, shown.body) == (
+        "Claude Code repeats itself", "Bash with the same arguments, failed 5 times, $1.90."
+    )  # fmt: skip
+    assert shown.labels == ["Stop", "Let it go on", "Open"]
+    service.press(shown.number, "stop")
+    qtbot.waitUntil(lambda: [one.session for one in list_stopped_sessions(ledger)] == ["s-1"])
+    notifier.follow(reading(ledger))
+    qtbot.waitUntil(lambda: service.withdrawn == [shown.number])
+
+
+def test_a_loop_is_let_go_on_and_not_told_again_by_the_next_tray(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger, scribe: Scribe
+) -> None:
+    scribe.note_loop(5, LoopLevel.ALERT)
+    notifier = start()
+    notifier.follow(reading(ledger))
+    qtbot.waitUntil(lambda: bool(notifier._notices))
+    service.press(service.shown[0].number, "let-go")
+    qtbot.waitUntil(lambda: reading(ledger).loops[0].was_let_go)
+    notifier.stop()
+    again = start()
+    again.follow(reading(ledger))
+    scribe.note_loop(10, LoopLevel.PAUSE)
+    scribe.ask(NANO_PER_USD, carries_results=True)
+    again.follow(reading(ledger))
+    qtbot.waitUntil(lambda: len(service.shown) == 2)
+    asked = service.shown[1]
+    assert (asked.title, asked.labels) == ("Claude Code repeats itself", ["Stop", "Let it go on", "Open"])
+    assert asked.body == "Bash with the same arguments, failed 10 times, $1.90."
+    qtbot.waitUntil(lambda: len(again._notices) == 1)
+    service.press(asked.number, "approve")
+    qtbot.waitUntil(lambda: approval_store.waiting(ledger) == [])
+
+
+def test_loops_are_not_told_where_nobody_wants_it_and_wait_for_the_end_of_quiet_hours(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger, scribe: Scribe
+) -> None:
+    scribe.note_loop(5, LoopLevel.ALERT)
+    start(replace(Settings(), notify_loops=False)).follow(reading(ledger))
+    now = datetime.now(ZONE)
+    later = now + timedelta(minutes=5)
+    notifier = start(replace(Settings(), quiet_from=f"{now:%H:%M}", quiet_to=f"{later:%H:%M}"))
+    notifier.told = Told()
+    notifier.follow(reading(ledger))
+    notifier.take_settings(Settings())
+    notifier.follow(reading(ledger))
+    qtbot.waitUntil(lambda: len(service.shown) == 1)

@@ -67,6 +67,41 @@ def test_a_waiting_call_is_approved_once(qtbot: QtBot, popover: Popover, ledger:
     qtbot.waitUntil(lambda: popover.bands() == [])
 
 
+def test_an_agent_in_a_loop_is_let_go_on_or_stopped(
+    qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe, commands: Commands
+) -> None:
+    scribe.note_loop(8)
+    scribe.ask(NANO_PER_USD, carries_results=True)
+    qtbot.waitUntil(lambda: len(popover.bands()) == 1)
+    said = "<b>Bash with the same arguments, failed 8 times</b>, $1.90. Let it go on, and you are asked again"
+    qtbot.waitUntil(lambda: said in texts(popover))
+    assert "Claude Code repeats itself" in texts(popover)
+    answers = popover.bands()[0].answers
+    made = [one for one in answers.findChildren(QPushButton) if one.isVisible()]
+    shown = [one.text() for one in sorted(made, key=lambda one: (one.y(), one.x()))]
+    assert shown == ["Stop", "Let it go on", "Show"]
+    qtbot.waitUntil(lambda: answers.approve_button.is_armed)
+    QTest.keyClick(popover.bands()[0], Qt.Key.Key_R)
+    QTest.keyClick(popover.bands()[0], Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: approval_store.waiting(ledger) == [])
+    assert approval_store.answered(ledger)[0].state is approval_store.ApprovalState.APPROVED
+
+    scribe.note_loop(16)
+    scribe.ask(NANO_PER_USD, carries_results=True)
+    tray = Tray(commands, popover)
+    tray.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE))
+    tray.fill_menu()
+    asked = tray.menu.actions()[1]
+    assert asked.text() == "Claude Code repeats itself: Bash with the same arguments, failed 16 times"
+    orders = asked.menu()
+    assert orders is not None
+    assert [action.text() for action in orders.actions()] == ["Let it go on", "Stop"]  # type: ignore[attr-defined]
+    orders.actions()[1].trigger()  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: [one.session for one in list_stopped_sessions(ledger)] == ["s-1"])
+    tray.icon.hide()
+    destroy(tray.menu, tray)
+
+
 def test_answers_are_deaf_for_half_a_second(qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe) -> None:
     cap_everything(ledger)
     scribe.ask(2 * NANO_PER_USD)

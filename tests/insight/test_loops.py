@@ -126,3 +126,8 @@ def test_without_history_nothing_is_far_above_the_usual() -> None:
     assert (far_faster(DOLLAR - 1, 1), far_more_calls(99, 1, "")) == (None, None)
     assert far_faster(50 * DOLLAR, DOLLAR) == Finding(LoopKind.PACE, LoopLevel.PAUSE, 50, "", (), 50 * DOLLAR, DOLLAR)
     assert same_requests(3, "m", None) is None
+
+
+def test_a_tools_long_name_loses_its_middle() -> None:
+    found = Finding(LoopKind.ERRORS, LoopLevel.NOTE, 1_234, "m", ("mcp__" + "long_" * 20 + "tool",))
+    assert loop_words(found) == "mcp__long_long_long_long_l…ng_long_tool failed 1,234 times in a row"

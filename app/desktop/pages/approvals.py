@@ -144,7 +144,8 @@ class GroupRow(QWidget):
         column.setSpacing(2)
         column.addLayout(_pair(ElidedText(group.agent, weight=SEMIBOLD), Text(count, weight=MEDIUM)))
         place = ElidedText(about, ink="text_2", size=Size.CAPTION)
-        column.addLayout(_pair(place, Text(most, ink="text_2", size=Size.CAPTION)))
+        amount = "" if group.oldest.is_about_loop else most
+        column.addLayout(_pair(place, Text(amount, ink="text_2", size=Size.CAPTION)))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose it."""

@@ -14,6 +14,7 @@ from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.raise_form import RaiseForm
 from app.desktop.widgets.session_form import SessionForm
 from app.desktop.widgets.text import Text
+from app.ledger.approval_store import Approval
 
 TOLD_FOR_MS = 2_000
 _STOPPED = "Stopped. Its next call is refused"
@@ -100,12 +101,16 @@ class Answers(QWidget):
         call, count = self._group.oldest, len(self._group.calls)
         who = f"{self._group.agent} in {call.tags.project}" if call.tags.project else self._group.agent
         most = "an unknown amount" if call.worst_nano_usd is None else f"up to {spoken_usd(call.worst_nano_usd)}"
+        is_loop = call.is_about_loop
         self.approve_button = GuardedButton(
-            "Approve once" if count == 1 else "Approve next", self.approve, kind="primary",
+            "Approve once" if count == 1 else "Approve next", self.approve, kind="" if is_loop else "primary",
             name=f"Approve once, {who}, {most}",
         )  # fmt: skip
         self.raise_button = GuardedButton("Raise cap…", self.open_raise, name=f"Raise {call.cap_name}")
-        self.refuse_button = GuardedButton("Refuse" if count == 1 else "Refuse all", self.refuse, name=f"Refuse, {who}")
+        self.refuse_button = GuardedButton(
+            "Refuse" if count == 1 else "Refuse all", self.refuse, kind="primary" if is_loop else "",
+            name=f"Refuse, {who}",
+        )  # fmt: skip
         self.session_button = GuardedButton(
             "Approve for this session…", self.open_session, kind="link", name=f"Approve for this session, {who}"
         )
@@ -115,19 +120,23 @@ class Answers(QWidget):
         )  # fmt: skip
         self.show_button.setToolTip("Show the session in the window")
         self.stop_button = GuardedButton("Stop this session", self.stop_session, kind="link", name=f"Stop, {who}")
+        self._place_buttons(call)
+        if is_loop:
+            self._speak_of_loop(who)
+
+    def _place_buttons(self, call: Approval) -> None:
         self._told = Text("", ink="text_2")
         self._told.hide()
         self._buttons = QWidget()
         column = QVBoxLayout(self._buttons)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addLayout(_row(self.approve_button, self.raise_button, self.refuse_button))
+        answers = (self.approve_button, self.raise_button, self.refuse_button)
+        column.addLayout(_row(*(answers[::-1] if call.is_about_loop else answers)))
         column.addLayout(_row(self.session_button, self.stop_button, self.show_button))
         for made in (self.session_button, self.stop_button):
             made.setEnabled(bool(call.tags.session))
             made.setVisible(bool(call.tags.session))
-        if call.is_about_loop:
-            self._speak_of_loop(who)
 
     @property
     def _stops(self) -> bool:
@@ -135,7 +144,8 @@ class Answers(QWidget):
         return self._group.oldest.is_about_loop and bool(self._group.oldest.tags.session)
 
     def _speak_of_loop(self, who: str) -> None:
-        """The same buttons about an agent in a loop: there is no cap to raise, and to refuse its call is to stop it."""
+        """The same buttons about an agent in a loop: there is no cap to raise, and to refuse its call is to stop it,
+        which comes first."""
         words = {self.approve_button: "Let it go on", self.refuse_button: "Stop" if self._stops else "Refuse"}
         for made, word in words.items():
             made.setText(word)

@@ -43,7 +43,8 @@ class ApprovalBand(Ground):
     def show_group(self, group: WaitingGroup, snapshot: Snapshot) -> None:
         """Show this group as of now; the buttons stay where they are."""
         call, count = group.oldest, len(group.calls)
-        said = f"{group.agent} is paused" if count == 1 else f"{group.agent}, {count} calls wait"
+        state = "repeats itself" if call.is_about_loop else "is paused"
+        said = f"{group.agent} {state}" if count == 1 else f"{group.agent}, {count} calls wait"
         self._title.setText(said)
         self._why.setText(why(call))
         self._tell_times(group, snapshot.read_at)
