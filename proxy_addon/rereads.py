@@ -17,7 +17,7 @@ from app.insight.cache_rules import cache_rule
 from app.insight.rereads import Overlap, as_continued, goes_on, is_kin, overlap_of, reread, tool_share
 from app.ledger.beside import beside_the_call
 from app.ledger.call_input_store import write_call_input
-from app.ledger.conversation_store import keep_request, keyed_mark, keyed_parts, last_requests
+from app.ledger.conversation_store import answered_request, keep_request, keyed_mark, keyed_parts, last_requests
 from app.ledger.fingerprint_key import fingerprint_key
 from app.ledger.group_writer import Desk
 from app.pricing.input_rates import InputRates, cost_of_first, cost_of_warming, input_rates, lost_to_misses
@@ -79,14 +79,13 @@ def _sent(desk: Desk, call: Call, facts: RequestFacts, usage: Usage, account: by
 def _conversation_of(desk: Desk, now: SentInput, continues: str) -> _Conversation:
     """Of several that go on side by side, the one of which a request repeats most; where it goes on none, it begins one
     that is held against what begins alike."""
+    if continues:
+        found = answered_request(desk.connection, now.tags, continues)
+        return _Conversation(now.call_id, None, is_known=False) if found is None else _Conversation(*found)
     is_compaction = now.origin.request_class is RequestClass.COMPACTION
     request_class = RequestClass.MAIN if is_compaction else now.origin.request_class
-    best, most = _Conversation(now.call_id, None, is_known=not continues), (False, 0)
+    best, most = _Conversation(now.call_id, None), (False, 0)
     for conversation_id, before in last_requests(desk.connection, now.tags, now.origin, request_class):
-        if continues:
-            if before.response_id == continues:
-                return _Conversation(conversation_id, before)
-            continue
         overlap = overlap_of(before.parts, now.parts, is_chained=before.is_chained)
         if overlap.changed is None and overlap.intact:
             return _Conversation(conversation_id, before, overlap)
@@ -99,7 +98,9 @@ def _conversation_of(desk: Desk, now: SentInput, continues: str) -> _Conversatio
 
 def _told(call: Call, gone_on: _Conversation, now: SentInput, usage: Usage, rates: InputRates | None) -> CallInput:
     found = reread(gone_on.before, now, usage.cache_read_tokens or 0, gone_on.overlap)
-    tools = tuple(ToolDefinition(part.name, part.size) for part in now.parts if part.kind is PartKind.TOOL)
+    tools = tuple(
+        ToolDefinition(part.name, part.size) for part in now.parts if part.kind is PartKind.TOOL and part.name
+    )
     told = CallInput(
         call_id=call.call_id,
         input_tokens=now.input_tokens,

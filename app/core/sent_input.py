@@ -29,7 +29,8 @@ class InputPart(NamedTuple):
     """A piece of a request's input. A tuple, since a long conversation has thousands of them, kept as they are.
 
     `digest` is a hash of it alone, of 8 bytes. `size` stands for its tokens: the bytes of its JSON text, and some
-    thousands for each image. `turn` is the number of its message, from 1. `name` is the tool's or the setting's.
+    thousands for each image. `turn` is the number of its message, from 1, and 0 for what stands beside the messages.
+    `name` is the tool's or the setting's.
     """
 
     kind: PartKind

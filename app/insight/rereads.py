@@ -52,11 +52,13 @@ class Overlap:
 
 
 def as_continued(before: SentInput, now: SentInput) -> SentInput:
-    """A request that goes on from a stored answer, with the messages that it does not send again."""
-    messages = [part for part in now.parts if part.kind is PartKind.MESSAGE]
-    earlier = [part for part in before.parts if part.kind is PartKind.MESSAGE]
-    frame = [part for part in now.parts if part.kind is not PartKind.MESSAGE]
-    return replace(now, parts=(*frame, *earlier, *messages), is_chained=True)
+    """A request that goes on from a stored answer, with the messages that it does not send again. What stands beside
+    the messages is not kept with an answer, so it is the newer request's."""
+    earlier = [part for part in before.parts if part.turn]
+    last = max((part.turn for part in earlier), default=0)
+    added = [part._replace(turn=part.turn + last) for part in now.parts if part.turn]
+    beside = [part for part in now.parts if not part.turn]
+    return replace(now, parts=(*beside, *earlier, *added), is_chained=True)
 
 
 def overlap_of(before: Sequence[InputPart], now: Sequence[InputPart], *, is_chained: bool = False) -> Overlap:

@@ -34,6 +34,7 @@ _SAME_PAYER = (
 )
 _NEWEST_FIRST = select(conversations).where(*_SAME_PAYER).order_by(_C.sent_at.desc())
 _LAST = _NEWEST_FIRST.limit(SIDE_BY_SIDE)
+_ANSWERED = select(conversations).where(*_SAME_PAYER[:2], _C.response_id == bindparam("of_answer")).limit(1)
 _TOO_MANY = delete(conversations).where(
     _C.conversation_id.in_(
         select(_C.conversation_id).where(*_SAME_PAYER).order_by(_C.sent_at.desc()).offset(SIDE_BY_SIDE).limit(1_000)
@@ -66,6 +67,14 @@ def last_requests(
     asked = _of_payer(tags, origin, request_class)
     for row in connection.execute(_LAST, asked).mappings().all():
         yield row["conversation_id"], _sent_of(row)
+
+
+def answered_request(connection: Connection, tags: Tags, response_id: str) -> tuple[str, SentInput] | None:
+    """The last request of the conversation that this answer ended so far, whatever part of the agent had asked, with
+    the conversation's id; None where there is none."""
+    asked = {"of_key": tags.virtual_key_id, "of_session": tags.session, "of_answer": response_id}
+    row = connection.execute(_ANSWERED, asked).mappings().first()
+    return None if row is None else (row["conversation_id"], _sent_of(row))
 
 
 def keep_request(

@@ -16,7 +16,7 @@ from app.core.exchange import Block
 from app.core.sent_input import DIGEST_BYTES, InputPart, PartKind
 from app.core.tool_call import clean_tool_name
 from proxy_addon.shapes.fields import items, mapping, text
-from proxy_addon.shapes.tool_definitions import without_tools
+from proxy_addon.shapes.tool_definitions import given_tools, without_tools
 
 _NO_INPUT = frozenset(
     {"model", "stream", "stream_options", "user", "metadata", "client_metadata", "safety_identifier", "store", "n"}
@@ -107,6 +107,8 @@ class _Walk:
                 kind = PartKind.SYSTEM if leads else PartKind.MESSAGE
             if is_start and isinstance(piece, dict) and piece.keys() <= _BARE:
                 carried = weight
+            elif is_start and (given := given_tools(piece)):
+                self.parts.extend(self._part(PartKind.TOOL, name, tool, number)[0] for name, tool in given)
             else:
                 self.parts.append(InputPart(kind, digest, weight, number))
 
@@ -126,12 +128,17 @@ class _Walk:
         return block, digest[:DIGEST_BYTES]
 
     def _take_framed(self, kind: PartKind, name: str, value: Any) -> int:
-        said = _encoded(_unmarked(value, self.marks))
-        digest = hashlib.blake2b(said, digest_size=16).digest()
+        part, digest = self._part(kind, name, value)
         self._running.update(b"frame %d:" % kind + digest)
         if kind is not PartKind.SETTING or name not in _OF_A_SOCKET:
-            self.parts.append(InputPart(kind, digest[:DIGEST_BYTES], len(said), name=clean_tool_name(name)))
-        return len(said)
+            self.parts.append(part)
+        return part.size
+
+    def _part(self, kind: PartKind, name: str, value: Any, turn: int = 0) -> tuple[InputPart, bytes]:
+        """A part with a name, and the whole of its hash."""
+        said = _encoded(_unmarked(value, self.marks))
+        digest = hashlib.blake2b(said, digest_size=16).digest()
+        return InputPart(kind, digest[:DIGEST_BYTES], len(said), turn, clean_tool_name(name)), digest
 
 
 def _asked_life(members: Mapping[str, Any], marks: list[Any]) -> str:

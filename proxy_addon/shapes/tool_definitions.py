@@ -25,6 +25,12 @@ def without_tools(frame: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], dict
     return [named for given in lists for tool in given for named in _definitions(tool)], rest
 
 
+def given_tools(item: Any) -> list[tuple[str, Any]]:
+    """Name and definition of the tools that an item of the input defines, as Codex's newer models have it."""
+    is_given = mapping(item).get("type") == "additional_tools"
+    return [named for tool in items(mapping(item).get("tools")) for named in _definitions(tool)] if is_given else []
+
+
 def full_name(name: str, namespace: str) -> str:
     """A name with the namespace it is declared in, which for Codex's MCP servers is `mcp__SERVER`, and for tools in
     none may be `functions`."""

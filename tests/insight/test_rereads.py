@@ -29,7 +29,7 @@ def sent(*parts: InputPart, tokens: int | None = None, model: str = "gpt-5", **v
     return replace(made, **values)  # type: ignore[arg-type]
 
 
-SYSTEM, A, B, C = part("system", PartKind.SYSTEM), part("a"), part("b", turn=2), part("c", turn=3)
+SYSTEM, A, B, C = part("system", PartKind.SYSTEM, turn=0), part("a"), part("b", turn=2), part("c", turn=3)
 
 
 def test_tokens_are_those_that_were_counted_for_all_of_the_request_before() -> None:
@@ -50,7 +50,7 @@ def test_another_models_count_is_not_relied_upon() -> None:
 
 def test_an_answer_that_stood_between_two_chained_requests_is_no_change() -> None:
     before = as_continued(sent(SYSTEM, A, response_id="r1"), sent(SYSTEM, B))
-    assert before.parts == (SYSTEM, A, B)
+    assert before.parts == (SYSTEM, A, B._replace(turn=3))
     answer, later = part("answer", turn=2), part("later", turn=4)
     overlap = overlap_of(before.parts, (SYSTEM, A, answer, B, later), is_chained=True)
     assert (overlap.changed, overlap.intact, overlap.moved) == (None, 12_000, 0)

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.core.call_input import CallInput, ChosenCalls, MissCause
-from app.core.origin import Origin, RequestClass
+from app.core.origin import MAIN_ORIGIN, Origin, RequestClass
 from app.core.tags import Tags
 from app.core.usage import Usage
 from app.ledger.call_input_store import input_sums
@@ -219,6 +220,31 @@ def chained(
     body = {"model": "gpt-5-mini", "instructions": FIRST.system, "tools": tools, "input": items}
     facts = shape_for(RESPONSES).read_request("", {}, json.dumps(body | {"previous_response_id": continues}).encode())
     return talk.book(facts, Usage(tokens, 10, cache_read_tokens=read), "gpt-5-mini", answer)
+
+
+def test_a_conversation_that_codex_has_on_a_socket_is_followed_from_its_warm_up(ledger: Ledger) -> None:
+    """The warm-up counts nothing and is no part of the conversation; tools and system prompt are items, said once."""
+    talk = Conversation(ledger, RESPONSES)
+
+    def turn(continues: str, items: list[Any], usage: Usage, answer: str, origin: Origin) -> CallInput | None:
+        body = {"model": "gpt-5-mini", "previous_response_id": continues, "tool_choice": "auto", "input": items}
+        facts = shape_for(RESPONSES).read_request("", {}, json.dumps(body).encode())
+        return talk.book(facts, usage, "gpt-5-mini", answer, origin=origin)
+
+    given = {"type": "additional_tools", "tools": [{"type": "custom", "name": "exec", "description": TOOLS[0][1]}]}
+    said = [{"type": "message", "role": role, "content": words(role)} for role in ("developer", "user")]
+    output = {"type": "custom_tool_call_output", "call_id": "c", "output": words("output")}
+    assert turn("", [], Usage(0, 0), "warm", Origin(RequestClass.SIDE)) is None
+    first = turn("warm", [given, *said], Usage(10_250, 9), "r1", MAIN_ORIGIN)
+    second = turn("r1", [output], Usage(14_300, 9, cache_read_tokens=10_240), "r2", MAIN_ORIGIN)
+    third = turn("r2", [output], Usage(18_400, 9, cache_read_tokens=0), "r3", MAIN_ORIGIN)
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert [tool.name for tool in first.tools] == ["exec"]
+    assert (second.resent_tokens, second.read_tokens, second.cause) == (10_250, 10_240, MissCause.NONE)
+    assert (third.resent_tokens, third.missed_tokens, third.cause) == (14_300, 14_300, MissCause.UNKNOWN)
+    assert [tool.name for tool in third.tools] == ["exec"]
 
 
 def test_a_conversation_that_the_provider_keeps_is_followed_from_answer_to_answer(ledger: Ledger) -> None:

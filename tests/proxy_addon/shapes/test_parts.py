@@ -170,3 +170,18 @@ def test_what_a_socket_message_says_of_itself_is_no_setting() -> None:
     body = {"type": "response.create", "generate": False, "stream_id": "a", "input": [], "reasoning": {"effort": "low"}}
     found = outline(facts(ApiShape.OPENAI_RESPONSES, body).parts)
     assert found == [(SETTING, "reasoning", 0)]
+
+
+def test_tools_that_stand_among_the_messages_are_tools() -> None:
+    """As Codex gives them to GPT-6."""
+    exec_, wait = {"type": "custom", "name": "exec"}, {"type": "function", "name": "wait"}
+    space = {"type": "namespace", "name": "functions", "tools": [exec_, wait]}
+    given = {"type": "additional_tools", "id": "at_1", "role": "developer", "tools": [space]}
+    told = {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "be good"}]}
+    asked = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "go"}]}
+    found = facts(ApiShape.OPENAI_RESPONSES, {"input": [given, told, asked]})
+    assert outline(found.parts) == [
+        (TOOL, "exec", 1), (TOOL, "wait", 1), (TOOL, "", 1), (SYSTEM, "", 2), (MESSAGE, "", 3)
+    ]  # fmt: skip
+    other = facts(ApiShape.OPENAI_RESPONSES, {"input": [given | {"tools": [exec_]}, told, asked]})
+    assert other.blocks[1].prefix != found.blocks[1].prefix
