@@ -14,16 +14,27 @@ from app.ledger.counted_in import CountedIn, caps_counting
 from app.ledger.engine import Ledger
 from app.ledger.price_store import use_prices
 from app.ledger.session_calls import CallWish, NumberedCall, SessionCalls, session_calls
-from app.ledger.session_list import IsWanted, PageWish, SessionLook, count_sessions, look_at_sessions, read_sessions
+from app.ledger.session_list import (
+    IsWanted,
+    PageWish,
+    SessionLook,
+    count_sessions,
+    look_at_sessions,
+    read_session_labels,
+    read_sessions,
+)
 from app.ledger.tool_store import tools_of_call
 
 
 @dataclass(frozen=True, slots=True)
 class ListReading:
-    """A look at the list, and how many sessions made a call today."""
+    """A look at the list, how many sessions made a call today, and the names of agents and projects of the newest
+    calls, told once."""
 
     look: SessionLook
     today: int
+    agents: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,8 @@ def read_list(
     """The news of the list, and a page of it. Raises LedgerError."""
     today = span_at(Window.DAY, now, zone).starts_at or now
     look = look_at_sessions(ledger, wanted, seen=seen, known=known, page=page, go_on=go_on)
-    return ListReading(look, count_sessions(ledger, today))
+    agents, projects = read_session_labels(ledger) if seen is None else ((), ())
+    return ListReading(look, count_sessions(ledger, today), agents, projects)
 
 
 def read_calls(ledger: Ledger, one: SessionId, wish: CallWish, limit: int) -> CallsReading:

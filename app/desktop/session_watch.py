@@ -28,9 +28,10 @@ class _Asked:
 
 
 class SessionWatch(QObject):
-    """`changed` tells that the shelf holds more or other sessions."""
+    """`changed` tells that the shelf holds more or other sessions, `named` which agents and projects there are."""
 
     changed = Signal()
+    named = Signal(object, object)
 
     def __init__(self, questions: Questions, failed: Callable[[AppError], None], owner: QObject) -> None:
         super().__init__(owner)
@@ -84,6 +85,8 @@ class SessionWatch(QObject):
         self.today = reading.today
         if reading.look.page is not None:
             self._wants_page = self.is_reading = False
+        if reading.agents or reading.projects:
+            self.named.emit(reading.agents, reading.projects)
         self.changed.emit()
 
 

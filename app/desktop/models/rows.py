@@ -15,7 +15,8 @@ type Index = QModelIndex | QPersistentModelIndex
 class Column[T]:
     """How one column writes a value. `ink` names a token, `hint` is its tooltip, `grows` takes the room left over,
     and where room is short those that give way do so first. `mark` names an icon before the text, empty for none, and
-    `ink_of` the token of one value where they differ. One that `may_vanish` is not shown while no value has a text."""
+    `ink_of` the token of one value where they differ. One that `may_vanish` is not shown while no value has a text. A
+    `bar` is drawn as long as it says, 0 to 1."""
 
     title: str
     text: Callable[[T], str]
@@ -30,6 +31,7 @@ class Column[T]:
     spoken: Callable[[T], str] | None = None
     mark: Callable[[T], str] | None = None
     ink_of: Callable[[T], str] | None = None
+    bar: Callable[[T], float] | None = None
 
 
 class Rows[T](QAbstractTableModel):

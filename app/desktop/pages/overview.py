@@ -14,12 +14,14 @@ from app.desktop.models.rows import Rows
 from app.desktop.models.session_view import id_of
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.pages.page import MARGIN, Page
+from app.desktop.pages.where_it_went import WhereItWent
+from app.desktop.questions import Questions
 from app.desktop.widgets.buttons import Segments
 from app.desktop.widgets.ground import Hairline
 from app.desktop.widgets.sections import empty_section
 from app.desktop.widgets.spend_chart import SpendChart
-from app.desktop.widgets.table import CELL_PAD, OpeningTable
-from app.desktop.widgets.text import Figure, Text, heading
+from app.desktop.widgets.table import OpeningTable
+from app.desktop.widgets.text import Figure, Text
 from app.ledger.spend import Spend
 
 CHART_HEIGHT = 220
@@ -35,7 +37,7 @@ class OverviewPage(Page):
     range_chosen = Signal(object)
     session_asked = Signal(object)
 
-    def __init__(self, snapshot_clock: Clock) -> None:
+    def __init__(self, questions: Questions, snapshot_clock: Clock) -> None:
         super().__init__("Overview", has_line=False)
         self._clock = snapshot_clock
         self.rows: Rows[Call] = Rows(call_columns(self._clock), lambda call: call.call_id)
@@ -48,6 +50,7 @@ class OverviewPage(Page):
         self._now = Figure("now, over the last 10 minutes", size=Size.TITLE, weight=MEDIUM)
         self._nothing = Text("Nothing was spent in this period.", ink="text_3", size=Size.CAPTION)
         self._count = Text("newest first", ink="text_3", size=Size.CAPTION)
+        self.where = WhereItWent(questions, self.table, self._count)
         self._ranges = Segments([str(item) for item in ChartRange], ChartRange.MONTH, name="Range")
         self._ranges.chosen.connect(self._choose)
         self.head.addWidget(self._ranges)
@@ -72,6 +75,7 @@ class OverviewPage(Page):
         self.chart.show_series(snapshot.series, snapshot.zone)
         self._nothing.setVisible(snapshot.series.total_nano_usd == 0)
         self.rows.update(snapshot.calls)
+        self.where.show_snapshot(snapshot)
         self._ranges.take(snapshot.series.range)
 
     def _show_sum(self, figure: Figure, spend: Spend, caption: str) -> None:
@@ -93,22 +97,13 @@ class OverviewPage(Page):
         chart.addWidget(self.chart)
         self._nothing.setIndent(MARGIN * 2)
         chart.addWidget(self._nothing)
-        head = QHBoxLayout()
-        head.setContentsMargins(MARGIN, 16, MARGIN, 4)
-        head.addWidget(heading("Calls"))
-        head.addStretch(1)
-        head.addWidget(self._count)
-        table = QVBoxLayout()
-        table.setContentsMargins(MARGIN - CELL_PAD, 0, MARGIN - CELL_PAD, 0)
-        table.addWidget(self.table)
         column = QVBoxLayout(self._full)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(figures)
         column.addLayout(chart)
         column.addWidget(Hairline())
-        column.addLayout(head)
-        column.addLayout(table, 1)
+        column.addWidget(self.where, 1)
         empty = QVBoxLayout()
         empty.setContentsMargins(MARGIN - 16, 0, 0, 0)
         empty.addWidget(self._empty)

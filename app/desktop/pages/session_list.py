@@ -66,6 +66,7 @@ class SessionList(QWidget):
         self._fill_choices()
         self._lay_out()
         self._watch.changed.connect(self._render)
+        self._watch.named.connect(self.offer)
         self.rows.wanted_more.connect(self._watch.read_more)
         self.table.folded.connect(self._fold)
         self.table.left.connect(self._render)
@@ -78,7 +79,6 @@ class SessionList(QWidget):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Times and states of this reading at once, then what it does not tell."""
         self._snapshot = snapshot
-        self.offer((one.agent for one in snapshot.sessions), (one.project for one in snapshot.sessions))
         if self.shelf.seen is not None:
             self._render()
         self._look()
@@ -120,8 +120,8 @@ class SessionList(QWidget):
     def offer(self, agents: Iterable[str], projects: Iterable[str]) -> None:
         """Names that can be chosen, besides those that are offered already."""
         for box, names in ((self.agents, agents), (self.projects, projects)):
-            for name in names:
-                if box.findData(name) < 0:
+            for name in dict.fromkeys(names):
+                if name and box.findData(name) < 0:
                     box.addItem(name, name)
 
     def clear_filters(self) -> None:
@@ -143,6 +143,7 @@ class SessionList(QWidget):
             return
         activity = activity_of(snapshot, shelf.on_way)
         sessions, fresh = shelf.arrange(activity, is_held=self.table.is_held if is_held is None else is_held)
+        self.offer((one.id.agent for one in sessions), (one.id.project for one in sessions))
         self.rows.has_more = shelf.has_more
         self.rows.update(session_rows(sessions, self._open_ones, activity))
         self.news.setText(f"{fresh} new, show")

@@ -22,6 +22,8 @@ ROW_HEIGHT = 34
 HEADER_HEIGHT = 28
 CELL_PAD = 6
 MARK_SIZE = 16
+BAR_HEIGHT = 6
+MOST_BAR_WIDTH = 320
 _LEAST_TEXT_WIDTH = 44
 _MOST_TEXT_WIDTH = 190
 _GIVE_WAY_STEP = 4
@@ -60,6 +62,8 @@ class CellDelegate(QStyledItemDelegate):
             place = QRect(inner.left(), inner.center().y() - MARK_SIZE // 2, MARK_SIZE, MARK_SIZE)
             icon(mark, ink).paint(painter, place)
             inner.setLeft(inner.left() + MARK_SIZE + CELL_PAD)
+        if column.bar is not None:
+            _paint_bar(painter, inner, column.bar(value), QColor(tokens.bar))
         text = str(index.data())
         if not column.is_amount:
             text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, inner.width())
@@ -71,6 +75,16 @@ class CellDelegate(QStyledItemDelegate):
         column = self._rows.columns[index.column()]
         metrics = QFontMetrics(cell_font(column.is_strong, column.is_code))
         return QSize(cell_width(column, metrics.horizontalAdvance(str(index.data()))), ROW_HEIGHT)
+
+
+def _paint_bar(painter: QPainter, inner: QRect, share: float, ink: QColor) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ink)
+    width = max(BAR_HEIGHT, round(min(inner.width(), MOST_BAR_WIDTH) * share)) if share else 0
+    painter.drawRoundedRect(
+        inner.left(), inner.center().y() - BAR_HEIGHT // 2, width, BAR_HEIGHT, BAR_HEIGHT / 2, BAR_HEIGHT / 2
+    )
 
 
 class HeaderView(QHeaderView):
