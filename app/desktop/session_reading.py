@@ -5,11 +5,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.core.call import Call, Outcome
+from app.core.call_input import CallInput
 from app.core.call_sum import CallSum, ClassRates, TaskId
 from app.core.session import Session, SessionFilter, SessionId
 from app.core.tool_call import ToolCall
 from app.core.windows import Window, span_at
 from app.insight.rates import rate_card
+from app.ledger.call_input_store import input_of_call
 from app.ledger.counted_in import CountedIn, caps_counting
 from app.ledger.engine import Ledger
 from app.ledger.price_store import use_prices
@@ -47,12 +49,13 @@ class CallsReading:
 
 @dataclass(frozen=True, slots=True)
 class CallReading:
-    """One call with the caps it counts in, the tools its answer asked for, and the list rates of its model when it was
-    made, where there are any."""
+    """One call with the caps it counts in, the tools its answer asked for, what is known of its input, and the list
+    rates of its model when it was made, where there are any."""
 
     numbered: NumberedCall
     caps: tuple[CountedIn, ...]
     tools: tuple[ToolCall, ...]
+    given: CallInput | None
     rates: ClassRates | None
 
 
@@ -77,8 +80,9 @@ def read_call(ledger: Ledger, numbered: NumberedCall) -> CallReading:
     call = numbered.call
     use_prices(ledger)
     card = rate_card([CallSum(_task_of(call), call.provider, call.model)], call.started_at)
+    given = input_of_call(ledger, call.call_id)
     rates = None if call.outcome is Outcome.REFUSED else card.get((call.provider, call.model))
-    return CallReading(numbered, caps_counting(ledger, call), tools_of_call(ledger, call.call_id), rates)
+    return CallReading(numbered, caps_counting(ledger, call), tools_of_call(ledger, call.call_id), given, rates)
 
 
 def _task_of(call: Call) -> TaskId:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from app.core.call import Basis, Call, Outcome
+from app.core.call_input import CallInput
 from app.core.call_sum import ClassRates
 from app.core.caps import cap_name
 from app.core.money import MINUS, UNKNOWN, format_call_usd, format_usd
@@ -46,6 +47,18 @@ def call_facts(call: Call, clock: Clock) -> list[tuple[str, str]]:
         ("Took", f"{milliseconds(call.duration_ms)} ms" + (f", first words after {first:,} ms" if first else "")),
     ]
     return [(name, words) for name, words in told if words]
+
+
+def resent_words(given: CallInput) -> str:
+    """What a call sent again, and what was lost to the cache and why; empty where nothing had been sent before."""
+    if not given.resent_tokens:
+        return ""
+    said = f"{token_count(given.resent_tokens)} tokens, {token_count(given.read_tokens)} of them from the cache"
+    if not given.missed_tokens:
+        return said
+    lost = f", {format_call_usd(given.lost_nano_usd)} lost" if given.lost_nano_usd else ""
+    changed = f" ({given.changed_block})" if given.changed_block else ""
+    return f"{said}, {token_count(given.missed_tokens)} paid again: {given.cause}{changed}{lost}"
 
 
 def cost_sentence(call: Call) -> str:

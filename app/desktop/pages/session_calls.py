@@ -13,6 +13,7 @@ from app.desktop.models.call_view import (
     cap_columns,
     caps_words,
     cost_sentence,
+    resent_words,
     token_columns,
     token_lines,
     tool_columns,
@@ -99,7 +100,9 @@ class CallDetail(QWidget):
             words.setContentsMargins(CELL_PAD, 0, 0, 0)
             self._body.addWidget(words)
         self._body.addSpacing(12)
-        self._body.addLayout(_facts(call_facts(call, self._clock)))
+        sent_again = resent_words(reading.given) if reading.given else ""
+        facts = call_facts(call, self._clock)
+        self._body.addLayout(_facts([*facts, *([("Sent again", sent_again)] if sent_again else [])]))
         self._add_table("Tokens", token_columns(), token_lines(call, reading.rates), "")
         if reading.tools:
             self._add_table("Tools it called", tool_columns(), list(reading.tools), "")

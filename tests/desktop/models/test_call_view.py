@@ -3,11 +3,12 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.call_input import CallInput, MissCause
 from app.core.call_sum import ClassRates
 from app.core.tags import Billing, Tags
 from app.core.tool_call import ToolCall, ToolOutcome
 from app.core.usage import Usage
-from app.desktop.models.call_view import call_facts, cost_sentence, token_columns, token_lines, tool_end
+from app.desktop.models.call_view import call_facts, cost_sentence, resent_words, token_columns, token_lines, tool_end
 from app.desktop.models.columns import Clock
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -63,6 +64,14 @@ def test_facts_leave_out_what_nobody_told() -> None:
     assert facts["Model"] == "sonnet-4, asked for as sonnet"
     assert facts["Agent"] == "Claude Code"
     assert facts["Part"] == "main conversation"
+
+
+def test_what_was_sent_again_is_told_with_its_cause() -> None:
+    given = CallInput("c", 40_000, 12_400, 9_000, 3_400, 8_400_000, MissCause.SYSTEM, "system")
+    said = resent_words(given)
+    assert said == "12.4k tokens, 9.0k of them from the cache, 3.4k paid again: system changed (system), $0.0084 lost"
+    assert resent_words(CallInput("c", 40_000)) == ""
+    assert resent_words(CallInput("c", 900, 500, 500, cause=MissCause.NONE)) == "500 tokens, 500 of them from the cache"
 
 
 def test_tools_say_how_they_ended() -> None:
