@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.core.errors import InvalidInput
+from app.paths import HOME_VARIABLE
 from app.whole_file import write_whole
 
 _LABEL = "dev.bursar.tray"
@@ -18,7 +19,10 @@ _QUOTED = '"`$\\'
 
 
 def autostart_file(environment: Mapping[str, str], platform: str = sys.platform) -> Path | None:
-    """Where the entry stands; None on a system where it cannot be made here."""
+    """Where the entry stands; None on a system where it cannot be made here, and for a Bursar whose files are kept
+    apart (`BURSAR_HOME`, as in the demo): what starts at login would be another one."""
+    if environment.get(HOME_VARIABLE):
+        return None
     home = Path(environment.get("HOME") or Path.home())
     if platform == "darwin":
         return home / "Library" / "LaunchAgents" / f"{_LABEL}.plist"

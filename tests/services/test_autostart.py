@@ -18,6 +18,7 @@ def test_the_entry_stands_where_the_desktop_looks(tmp_path: Path) -> None:
     assert autostart_file(elsewhere, "linux") == tmp_path / "xdg" / "autostart" / "bursar.desktop"
     assert autostart_file(home, "darwin") == tmp_path / "Library" / "LaunchAgents" / "dev.bursar.tray.plist"
     assert autostart_file(home, "win32") is None
+    assert autostart_file(home | {"BURSAR_HOME": str(tmp_path)}, "linux") is None, "the demo touches nothing of yours"
 
 
 def test_it_is_written_whole_and_removed_whole(tmp_path: Path) -> None:
