@@ -21,6 +21,7 @@ def test_every_provider_is_reached_through_the_meter_with_the_virtual_key() -> N
     assert environment["ANTHROPIC_BASE_URL"] == f"{GATEWAY}/anthropic"
     assert environment["OPENAI_BASE_URL"] == f"{GATEWAY}/openai/v1"
     assert environment["GOOGLE_GEMINI_BASE_URL"] == f"{GATEWAY}/gemini"
+    assert environment["GEMINI_API_BASE"] == f"{GATEWAY}/gemini/v1beta"
     for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
         assert environment[name] == TOKEN
 

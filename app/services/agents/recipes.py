@@ -19,6 +19,7 @@ EVERY_PROGRAM = {
     "OPENAI_AGENTS_DISABLE_TRACING": "1",  # it would be sent to OpenAI itself, and with a virtual key in vain
     "CODEX_API_KEY": "$token",
     "GOOGLE_GEMINI_BASE_URL": "$gemini",
+    "GEMINI_API_BASE": "$gemini/v1beta",  # LiteLLM, and with it aider
     "GEMINI_API_KEY": "$token",
     "GOOGLE_API_KEY": "$token",  # google-genai prefers it, so an inherited one would win
     "BURSAR_KEY": "$token",  # what `bursar mcp` is known by
@@ -87,7 +88,6 @@ AIDER = Recipe(
     name="aider",
     title="aider",
     programs=("aider",),
-    note="aider’s calls to Gemini models do not read a base URL from here; name an Anthropic or OpenAI model.",
 )
 GOOSE = Recipe(
     name="goose",
