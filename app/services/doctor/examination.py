@@ -10,9 +10,11 @@ from app.keys.vault import Vault
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import running_meter
 from app.services.doctor.agents import agent_findings
+from app.services.doctor.authority import authority_finding
 from app.services.doctor.finding import Finding, Level, in_order
 from app.services.doctor.machine import machine_findings
 from app.services.doctor.ways_around import findings_around, places_of
+from app.services.own_ca import ca_certificate_path
 from app.services.settings import load_settings
 
 
@@ -27,6 +29,7 @@ def examine(
         gateway_url = running.gateway_url if running else f"http://127.0.0.1:{settings.gateway_port}"
         files = [*paths.private_files(ledger.path), settings_file]
         findings = machine_findings(ledger, settings, vault, files, now) + agent_findings(ledger, now)
+        findings.append(authority_finding(ca_certificate_path(), now))
     except AppError as error:
         return [Finding(Level.WRONG, "Bursar", error.title, error.message)]
     return in_order(findings + findings_around(environment, places_of(environment, folder), gateway_url))
