@@ -80,7 +80,7 @@ def test_which_notifications_are_wanted_is_kept_and_the_switch_is_over_all(
     assert load_settings(tmp_path / "settings.json").notify_caps is False
     with qtbot.waitSignal(page.changed):
         QTest.keyClick(page.notifications, Qt.Key.Key_Space)
-    assert not any(control.isEnabled() for control in (page.on_caps, page.on_waiting, page.on_week, page.quiet_from))
+    assert not any(control.isEnabled() for control in (page.on_caps, page.on_waiting, page.on_loops, page.quiet_from))
     with qtbot.waitSignal(page.changed):
         QTest.keyClick(page.notifications, Qt.Key.Key_Space)
     assert [tick.isChecked() for tick in (page.on_caps, page.on_waiting, page.on_meter)] == [False, True, True]

@@ -24,7 +24,7 @@ _CLOCK_WIDTH = 64
 _PATH_WIDTH = 420
 _THEMES = {Theme.SYSTEM: "As the system", Theme.LIGHT: "Light", Theme.DARK: "Dark"}
 _INKS = {TrayInk.AUTOMATIC: "Automatic", TrayInk.LIGHT: "Light", TrayInk.DARK: "Dark"}
-_QUIET = "Holds what caps and the week have to say. Who waits and the meter are told at any time."
+_QUIET = "Holds what caps, loops and the week have to say. Who waits and the meter are told at any time."
 _LOGIN = "The meter runs from then on, also for agents that are connected for good."
 
 
@@ -45,6 +45,7 @@ class SettingsPage(Page):
         self.on_caps = Tick("A cap reaches an alert level")
         self.on_waiting = Tick("An agent waits for an answer")
         self.on_meter = Tick("The meter stops, or runs again")
+        self.on_loops = Tick("An agent repeats itself")
         self.on_week = Tick("A week is over: what it came to")
         self.quiet_from, self.quiet_to = QLineEdit(), QLineEdit()
         self.gateway_port, self.forward_port = QLineEdit(), QLineEdit()
@@ -91,6 +92,7 @@ class SettingsPage(Page):
             self.on_caps: "notify_caps",
             self.on_waiting: "notify_waiting",
             self.on_meter: "notify_meter",
+            self.on_loops: "notify_loops",
             self.on_week: "notify_week",
         }
 
@@ -164,7 +166,7 @@ class SettingsPage(Page):
         rows += [
             ("Theme", self.theme), ("Tray icon ink", self.ink), ("First run", self.setup_button),
             ("Notifications", None), ("", self.notifications), ("When", self.on_caps), ("", self.on_waiting),
-            ("", self.on_meter), ("", self.on_week),
+            ("", self.on_meter), ("", self.on_loops), ("", self.on_week),
             ("Quiet hours", _in_row(self.quiet_from, Text("to", ink="text_2"), self.quiet_to)), ("", _note(_QUIET)),
             ("Ledger", None), ("Folder", _place(places.ledger_folder, "Open the ledger’s folder")),
             ("Network", None), ("The meter listens at", self._listens), ("Base URL port", self.gateway_port),
