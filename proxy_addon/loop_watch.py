@@ -15,8 +15,8 @@ from app.core.errors import AppError
 from app.core.loops import Finding, LoopLevel
 from app.core.origin import IS_WORK
 from app.core.reservations import Draft
-from app.insight.loop_memory import LoopMemory, SeenCall
-from app.insight.loops import PACE_WINDOW, TURNS_KEPT, median
+from app.insight.loop_memory import CALLS_KEPT, LoopMemory, SeenCall, Who
+from app.insight.loops import PACE_WINDOW, TURNS_READ_BACK, median
 from app.insight.spend_memory import SpendMemory, Usual
 from app.ledger.engine import Ledger
 from app.ledger.group_writer import Desk
@@ -37,6 +37,7 @@ class LoopWatch:
         self.usual: Mapping[str, Usual] = {}
         self._memory = LoopMemory()
         self._spending = SpendMemory()
+        self._free: set[Who] = set()
 
     def look_at(self, desk: Desk, call: Call, draft: Draft, ended_at: datetime) -> None:
         """Find and write down the loops that a call is in, and end those that it is in no more."""
@@ -52,7 +53,7 @@ class LoopWatch:
         turns = answered_turns(connection, call.call_id) if draft.carries_results else ()
         who = (tags.virtual_key_id, tags.session, agent_id)
         if turns and not self._memory.knows(turns[0].call_id):
-            before = turns_before(connection, turns[0].call_id, TURNS_KEPT)
+            before = turns_before(connection, turns[0].call_id, TURNS_READ_BACK)
             self._memory.restore(turns[0].call_id, who, before)
         mark = draft.input_mark if call.outcome is Outcome.COMPLETED else ""
         seen = SeenCall(
@@ -60,11 +61,20 @@ class LoopWatch:
         )
         own, shared = self._memory.take(seen), self._of_session(desk, call)
         goes_on = {(one.kind, one.mark) for one in (*own, *shared)}
-        if turns or not draft.carries_results:  # what is only sent again says nothing new
-            end_loops(connection, tags, agent_id, goes_on)
+        if who not in self._free and (turns or not draft.carries_results):  # what is sent again says nothing new
+            self._remember_free(who, is_free=end_loops(connection, tags, agent_id, goes_on) == 0)
         for found, of_agent in ((own, agent_id), (shared, "")):
             for finding in self._ruled(desk, call, found):
+                self._remember_free((tags.virtual_key_id, tags.session, of_agent), is_free=False)
                 note_loop(connection, finding, tags, of_agent, call.call_id, ended_at)
+
+    def _remember_free(self, who: Who, *, is_free: bool) -> None:
+        """Whether no loop of theirs stands in the ledger, so that it need not be asked."""
+        self._free.discard(who)
+        if is_free:
+            if len(self._free) >= CALLS_KEPT:
+                self._free.clear()
+            self._free.add(who)
 
     def _ruled(self, desk: Desk, call: Call, found: tuple[Finding, ...]) -> list[Finding]:
         """What was found at the level that it leads to in this project."""

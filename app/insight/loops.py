@@ -18,6 +18,8 @@ from app.core.tool_call import ToolOutcome
 
 TURNS_KEPT = 512
 """Of a conversation; a loop that goes round more often is counted so far."""
+TURNS_READ_BACK = 128
+"""After a restart: a loop that was longer counts from these, and so speaks anew."""
 LONGEST_CYCLE = 8
 WAITS_SLOWER = 4
 NOTE_TOOLS = frozenset({"TodoWrite", "TodoRead", "TaskCreate", "TaskUpdate", "TaskList", "todowrite", "todoread",

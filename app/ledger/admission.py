@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert
 
 from app.core.caps import Cap
+from app.core.loops import LOOP_CAP_ID
 from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, ReservationState, Verdict
 from app.ledger.approval_store import granted_windows
 from app.ledger.holding import Holding, fitted, sized
@@ -52,15 +53,11 @@ def admit(
     `waits_until`, where that is given. A call without a price passes where only alert caps match, and holds nothing.
     """
     check_key(connection, draft.tags.virtual_key_id, draft.at)
-    if paused(connection):
-        return Verdict(is_paused=True)
-    if is_stopped(connection, draft.tags):
-        return Verdict(is_stopped=True)
-    if (loop := loop_in_the_way(connection, draft, excused)) is not None:
-        return Verdict((loop,))
+    if (held_up := _held_up(connection, draft, excused)) is not None:
+        return held_up
     end_raises(connection, draft.at)
     windows = open_totals(connection, [cap for cap in caps if cap.applies_to(draft.payer)], draft)
-    excused |= granted_windows(connection, draft.tags)
+    excused = _of_caps(excused) | granted_windows(connection, draft.tags)
     hard = [(cap, key) for cap, key in windows if cap.is_hard and (cap.cap_id, key) not in excused]
     if draft.worst_nano_usd is None and hard:
         return Verdict(tuple(obstacle_of(connection, cap, key, Refusal.UNPRICED) for cap, key in hard))
@@ -93,6 +90,21 @@ def probe(connection: Connection, caps: list[Cap], draft: Draft) -> tuple[Obstac
     return obstacles_to(
         connection, [(cap, key) for cap, key in windows if (cap.cap_id, key) not in granted], draft.hold
     )
+
+
+def _held_up(connection: Connection, draft: Draft, excused: frozenset[CapWindow]) -> Verdict | None:
+    """What keeps a call back before its money is looked at: a pause, a stop, a loop."""
+    if paused(connection):
+        return Verdict(is_paused=True)
+    if is_stopped(connection, draft.tags):
+        return Verdict(is_stopped=True)
+    loop = loop_in_the_way(connection, draft, excused)
+    return None if loop is None else Verdict((loop,))
+
+
+def _of_caps(excused: frozenset[CapWindow]) -> frozenset[CapWindow]:
+    """What a call was excused from as far as that is money."""
+    return frozenset(window for window in excused if window[0] != LOOP_CAP_ID)
 
 
 def _find_room(

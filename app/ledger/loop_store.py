@@ -95,11 +95,14 @@ def _values(finding: Finding, before: Any, now: datetime) -> dict[str, Any]:
     }
 
 
-def end_loops(connection: Connection, tags: Tags, agent_id: str, goes_on: Collection[tuple[LoopKind, str]]) -> None:
-    """Let none of a conversation's loops stand any more, but those of a kind and mark that go on."""
-    for row in connection.execute(_OPEN, _who(tags, agent_id)).all():
+def end_loops(connection: Connection, tags: Tags, agent_id: str, goes_on: Collection[tuple[LoopKind, str]]) -> int:
+    """Let none of a conversation's loops stand any more, but those of a kind and mark that go on. Returns how many
+    stood before."""
+    standing = connection.execute(_OPEN, _who(tags, agent_id)).all()
+    for row in standing:
         if (LoopKind(row.kind), row.mark) not in goes_on:
             connection.execute(update(loops).where(_L.loop_id == row.loop_id).values(stands=False))
+    return len(standing)
 
 
 def loop_in_the_way(connection: Connection, draft: Draft, excused: frozenset[CapWindow]) -> Obstacle | None:
