@@ -24,6 +24,7 @@ from app.ledger.dropped import note_kept_since
 from app.ledger.engine import Ledger
 from app.ledger.file_lock import one_at_a_time
 from app.ledger.input_tables import call_inputs
+from app.ledger.loop_tables import loops
 from app.ledger.meter_state import running_meter
 from app.ledger.rollup import QUARTER, THROUGH, roll_up
 from app.ledger.tables import EPOCH, calls, caps, holds, reservations
@@ -72,11 +73,12 @@ def droppable(ledger: Ledger, before: datetime, after_row: int, most: int = AT_O
 
 
 def drop(connection: Connection, before: datetime, rows: list[int]) -> None:
-    """Drop these calls, with what was held for them and the tools they asked for."""
+    """Drop these calls, with what was held for them and the tools they asked for, and loops that were over before."""
     ids = select(calls.c.call_id).where(calls.c.row_id.in_(rows))
     for table in (call_inputs, tool_calls, holds, reservations):
         connection.execute(delete(table).where(table.c.call_id.in_(ids)))
     connection.execute(delete(calls).where(calls.c.row_id.in_(rows)))
+    connection.execute(delete(loops).where(loops.c.seen_at < before))
     note_kept_since(connection, before)
 
 

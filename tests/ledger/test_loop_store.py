@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,11 +10,13 @@ from app.core.reservations import Draft, Obstacle, Refusal
 from app.core.tags import Tags
 from app.core.tool_call import ToolOutcome
 from app.ledger.approval_store import approve, approve_session, ask, refuse, refuse_all, waiting
-from app.ledger.engine import Ledger
+from app.ledger.engine import Ledger, open_ledger
 from app.ledger.loop_rule_store import LoopRule, forget_rules, list_rules, rules_of, set_rules
 from app.ledger.loop_steps import agent_histories, answered_turns, calls_since, spent_lately, turns_before
 from app.ledger.loop_store import Loop, end_loops, let_go_on, list_loops, loops_told_after, note_loop
 from app.ledger.raise_store import raise_by
+from app.ledger.retention import drop
+from app.ledger.salvage import lay_over
 from app.ledger.session_store import list_stopped_sessions
 from tests.ledger.bookkeeping import make_draft, reserve, spend_money
 from tests.ledger.tooling import START, book_call, result, use
@@ -229,3 +232,21 @@ def test_what_an_agent_did_lately_is_told_by_quarters_and_days(ledger: Ledger) -
 def test_turns_of_nothing_are_nothing(ledger: Ledger) -> None:
     with ledger.read() as connection:
         assert turns_before(connection, "unknown", 5) == []
+
+
+def test_loops_go_with_the_calls_of_their_time(ledger: Ledger) -> None:
+    note(ledger, 5, LoopLevel.ALERT, at=NOW - timedelta(days=90))
+    note(ledger, 5, LoopLevel.ALERT, mark="new")
+    with ledger.write() as connection:
+        drop(connection, NOW - timedelta(days=60), [])
+    assert only(ledger).finding.mark == "new"
+
+
+def test_what_was_said_to_loops_is_saved_from_a_damaged_ledger(ledger: Ledger, tmp_path: Path) -> None:
+    note(ledger, 10, LoopLevel.PAUSE)
+    let_go_on(ledger, only(ledger).loop_id, by="me")
+    set_rules(ledger, "p", {LoopKind.CYCLE: LoopLevel.OFF})
+    backup = open_ledger(tmp_path / "backup.sqlite")
+    assert lay_over(backup, ledger.path) is not None
+    assert (only(backup), list_rules(backup)) == (only(ledger), list_rules(ledger))
+    backup.close()
