@@ -25,6 +25,7 @@ from app.desktop.widgets.cold_line import ColdLine
 from app.desktop.widgets.raise_form import RaiseForm
 from app.desktop.widgets.session_form import SessionForm
 from app.ledger import approval_store, cap_store, meter_state
+from app.ledger.ballast import give_up, take_on
 from app.ledger.engine import Ledger
 from app.ledger.raise_store import live_raises
 from app.ledger.session_store import list_stopped_sessions
@@ -297,3 +298,15 @@ def test_a_running_session_whose_cache_is_about_to_end_says_so(
     assert line.tell_time(now + timedelta(seconds=63))
     qtbot.waitUntil(lambda: "Cache goes cold" not in texts(popover))
     destroy(popover)
+
+
+def test_a_disk_without_room_is_told_until_there_is_some(popover: Popover, ledger: Ledger) -> None:
+    assert take_on(ledger.path)
+    assert give_up(ledger.path)
+    snapshot = read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.MONTH)
+    popover.show()
+    popover.show_snapshot(snapshot)
+    assert "The disk is full" in texts(popover)
+    assert take_on(ledger.path)
+    popover.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.MONTH))
+    assert "The disk is full" not in texts(popover)

@@ -97,7 +97,7 @@ def _backup_finding(backups: list[Backup], now: datetime) -> Finding:
     days = (now - backups[0].made_at).days
     age = "today" if days < 1 else "1 day ago" if days == 1 else f"{days} days ago"
     if days <= OLD_BACKUP_DAYS:
-        return Finding(Level.FINE, "Ledger", f"The last backup was made {age}; {len(backups)} are kept")
+        return Finding(Level.FINE, "Ledger", f"The last backup was made {age}; {len(backups)} kept")
     meaning = "One a day is made while a meter runs."
     return Finding(Level.NOTE, "Ledger", f"The last backup was made {age}", meaning, fix)
 

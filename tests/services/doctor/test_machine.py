@@ -9,11 +9,20 @@ import pytest
 from app.core.errors import VaultError, VaultLocked
 from app.core.provider_keys import KeyName
 from app.keys.vault import FixedVault
+from app.ledger.backups import back_up
+from app.ledger.ballast import give_up, take_on
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.provider_key_store import note_provider_key
 from app.services.doctor.finding import Finding, Level, in_order
-from app.services.doctor.machine import key_findings, machine_findings, meter_findings, mode_findings, price_finding
+from app.services.doctor.machine import (
+    key_findings,
+    ledger_findings,
+    machine_findings,
+    meter_findings,
+    mode_findings,
+    price_finding,
+)
 from app.services.settings import Settings
 
 FREE = Settings(gateway_port=0, forward_port=0)
@@ -107,3 +116,29 @@ def test_what_is_wrong_stands_first(ledger: Ledger) -> None:
     found = in_order(machine_findings(ledger, FREE, FixedVault({}), [], datetime.now(UTC)))
     assert found[0].level is Level.WRONG
     assert {finding.subject for finding in found} == {"Meter", "Ledger", "Prices", "Keyring", "Agents"}
+
+
+def test_a_backup_and_its_age_are_told(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    assert titles(ledger_findings(ledger.path, now), Level.NOTE) == ["There is no backup yet"]
+    back_up(ledger.path, now)
+    assert titles(ledger_findings(ledger.path, now + timedelta(days=2)), Level.FINE)[-1] == (
+        "The last backup was made 2 days ago; 1 kept"
+    )
+    assert titles(ledger_findings(ledger.path, now + timedelta(days=9)), Level.NOTE) == [
+        "The last backup was made 9 days ago"
+    ]
+
+
+def test_a_disk_that_was_full_and_a_damaged_ledger_are_wrong(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    assert take_on(ledger.path)
+    assert titles(ledger_findings(ledger.path, now), Level.WRONG) == []
+    assert give_up(ledger.path)
+    assert titles(ledger_findings(ledger.path, now), Level.WRONG) == ["The disk is full"]
+    assert take_on(ledger.path)
+    ledger.close()
+    with ledger.path.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * 40_960)
+    assert titles(ledger_findings(ledger.path, now), Level.WRONG) == ["The ledger is damaged"]
