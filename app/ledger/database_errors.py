@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError
 from app.core.errors import DiskFull, LedgerDamaged, LedgerError, LedgerGone
 
 RESTORE = "Put a backup back with: bursar ledger restore"
-_NO_EMPTY_ONE = "Bursar starts no empty one in its place, since every cap would be full again."
+_NO_EMPTY_ONE = "Bursar starts no empty one in its place, since every cap would start from $0."
 
 _CAUSES = (
     ("database is locked", LedgerError, "The ledger is busy",

@@ -1,6 +1,6 @@
 """What lies beside a ledger's file, and what tells that there was a ledger before.
 
-A ledger that is lost must never be taken for one that was not made yet: every cap would be full again. So where any of
+A ledger that is lost must never be taken for one that was not made yet: every cap would start from $0. So where any of
 these stands and the file does not, nothing is made in its place.
 """
 

@@ -27,7 +27,7 @@ from app.ledger.tables import calls, caps, reservations
 from app.ledger.verification import repair_ledger
 
 _BUILDING = ".restoring"
-_NO_BACKUP = "Nothing that can be put back was found. To begin an empty ledger, in which every cap is full again:"
+_NO_BACKUP = "Nothing that can be put back was found. To begin an empty ledger, in which every cap starts from $0:"
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,13 +300,14 @@ def test_a_running_session_whose_cache_is_about_to_end_says_so(
     destroy(popover)
 
 
-def test_a_disk_without_room_is_told_until_there_is_some(popover: Popover, ledger: Ledger) -> None:
+def test_a_disk_without_room_is_told_until_there_is_some(qtbot: QtBot, commands: Commands, ledger: Ledger) -> None:
     assert take_on(ledger.path)
     assert give_up(ledger.path)
-    snapshot = read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.MONTH)
+    popover = Popover(commands)
+    popover.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.MONTH))
     popover.show()
-    popover.show_snapshot(snapshot)
-    assert "The disk is full" in texts(popover)
+    qtbot.waitUntil(lambda: "The disk is full" in texts(popover))
     assert take_on(ledger.path)
     popover.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.MONTH))
-    assert "The disk is full" not in texts(popover)
+    qtbot.waitUntil(lambda: texts(popover) != "" and "The disk is full" not in texts(popover))
+    destroy(popover)

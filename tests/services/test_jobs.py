@@ -8,6 +8,7 @@ import pytest
 from app.core.errors import LedgerError
 from app.core.tags import Scope
 from app.core.windows import Window
+from app.ledger.backups import list_backups
 from app.ledger.cap_store import add_cap, cap_statuses
 from app.ledger.engine import Ledger, open_ledger
 from app.services import jobs
@@ -98,3 +99,10 @@ def test_the_ledger_is_left_as_it_is_when_nothing_is_due(ledger: Ledger) -> None
     running = start_jobs(ledger)
     running.stop()
     assert cap_statuses(ledger, datetime.now(UTC)) == before
+
+
+def test_the_ledger_is_backed_up(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "FIRST_BACKUP_AFTER", timedelta(0))
+    running = start_jobs(ledger, 3)
+    _wait_for(lambda: list_backups(ledger.path) != [])
+    running.stop()

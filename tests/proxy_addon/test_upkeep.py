@@ -1,0 +1,59 @@
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.ledger.backups import list_backups
+from app.ledger.call_store import recent_calls
+from app.ledger.engine import Ledger, open_ledger
+from app.ledger.rollup import roll_up
+from proxy_addon.recorder import Recorder
+from proxy_addon.upkeep import keep_backed_up, keep_within
+from tests.ledger.bookkeeping import spend_money
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = open_ledger(tmp_path / "ledger.sqlite", checkpoints=True)
+    yield opened
+    opened.close()
+
+
+async def until_done(ledger: Ledger, count: int) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while len(await asyncio.to_thread(recent_calls, ledger)) != count:
+            await asyncio.sleep(0.02)
+
+
+def test_a_meter_drops_what_is_older_than_is_kept(ledger: Ledger) -> None:
+    for days in (1, 59, 61, 100):
+        spend_money(ledger, 1, at=datetime.now(UTC) - timedelta(days=days))
+    with ledger.write() as connection:
+        roll_up(connection, 100)
+    recorder = Recorder(ledger, on_change=lambda: None, look=lambda: None)
+    recorder.start()
+
+    async def keep() -> None:
+        keeping = asyncio.create_task(keep_within(recorder, ledger, 60))
+        await until_done(ledger, 2)
+        keeping.cancel()
+
+    asyncio.run(keep())
+    recorder.stop()
+
+
+def test_a_meter_backs_its_ledger_up_once(ledger: Ledger) -> None:
+    async def keep() -> None:
+        keeping = [asyncio.create_task(keep_backed_up(ledger.path, 7, first_after_s=0)) for _ in range(2)]
+        async with asyncio.timeout(PATIENCE_S):
+            while not list_backups(ledger.path):
+                await asyncio.sleep(0.02)
+        for one in keeping:
+            one.cancel()
+
+    asyncio.run(keep())
+    assert len(list_backups(ledger.path)) == 1
