@@ -158,6 +158,22 @@ def test_a_ledger_put_in_anothers_place_is_taken_up_by_who_has_it_open(ledger: L
     again.close()
 
 
+def test_who_had_the_old_file_open_leaves_what_is_written_into_the_new_one(ledger: Ledger) -> None:
+    """SQLite deletes a WAL by its name as the last connection closes."""
+    cap = set_cap(ledger, 10**9)
+    backup = back_up(ledger.path, NOW)
+    spend_money(ledger, 7)
+    move_away(ledger.path, ledger.path.with_name("aside"))
+    backup.file.rename(ledger.path)
+    restorer = open_ledger(ledger.path)
+    spend_money(restorer, 3)
+    assert status_of(ledger, cap).spent_nano_usd == 3
+    third = open_ledger(ledger.path)
+    assert status_of(third, cap).spent_nano_usd == 3
+    for one in (third, restorer):
+        one.close()
+
+
 def is_gone(ask: Callable[[], object]) -> None:
     with pytest.raises(LedgerError, match="gone"):
         ask()
