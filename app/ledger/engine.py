@@ -5,12 +5,11 @@ switched off and BEGIN is said here: IMMEDIATE for every write, deferred for a r
 Only the meter's writer checkpoints (`checkpoints=True`); elsewhere the WAL is left alone.
 
 Which file the path leads to is looked at before each read and write (a microsecond or two): one that was moved away is
-never written again, and one that was put in its place, by `bursar ledger restore`, is taken up where it was. A
-connection to a file that was moved must not tidy up as it closes: it would delete its successor's WAL, by its name.
+never written again, and one that was put in its place, by `bursar ledger restore`, is taken up where it was. (SQLite
+itself sees to it that closing a file that was moved leaves the WAL of its successor alone.)
 """
 
 import os
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,10 +88,8 @@ def open_ledger(path: Path, *, checkpoints: bool = False, is_first: bool = False
         URL.create("sqlite", database=str(path)),  # a text would be cut at a question mark in a folder's name
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
     )
-    event.listen(engine, "connect", _pragmas(path, checkpoints))
+    event.listen(engine, "connect", _pragmas(checkpoints))
     event.listen(engine, "begin", _begin)
-    for moment in ("checkin", "close"):
-        event.listen(engine, moment, _leave_successor_alone(path))
     ledger = Ledger(path, engine)
     try:
         with ledger.read() as connection:
@@ -132,10 +129,9 @@ def _create_private(path: Path, is_first: bool) -> None:
         ) from error
 
 
-def _pragmas(path: Path, checkpoints: bool) -> Any:
-    def on_connect(driver_connection: Any, record: Any) -> None:
+def _pragmas(checkpoints: bool) -> Any:
+    def on_connect(driver_connection: Any, _record: Any) -> None:
         driver_connection.isolation_level = None
-        record.info["identity"] = places.identity(path)
         try:
             for pragma in (
                 f"busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -150,14 +146,6 @@ def _pragmas(path: Path, checkpoints: bool) -> Any:
             raise
 
     return on_connect
-
-
-def _leave_successor_alone(path: Path) -> Any:
-    def on_leaving(driver_connection: Any, record: Any) -> None:
-        if driver_connection is not None and record.info.get("identity") != places.identity(path):
-            driver_connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
-
-    return on_leaving
 
 
 def _begin(connection: Connection) -> None:
