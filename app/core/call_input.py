@@ -39,7 +39,8 @@ class ToolDefinition:
 class CallInput:
     """The input of one call that was answered.
 
-    Of `input_tokens`, `resent_tokens` had been sent before in its conversation; of these, `read_tokens` were read from
+    Of `input_tokens`, `resent_tokens` had been sent before in its conversation, or stand in the place of a tool or
+    system prompt that had; of these, `read_tokens` were read from
     the provider's cache and `missed_tokens` were paid in full, or to be cached again. `lost_nano_usd` is what that cost
     beyond reading them, never more than the call; None where the call has no price. Amounts are at list price, whoever
     paid. `changed_block` names what differs from the request before: `tools: +web_search`, `system`, `message 4`.

@@ -1,10 +1,11 @@
 """What of a call's input had been sent before, what of that its provider's cache spared, and why not the rest.
 
 Method. A request is held against the last one of its conversation, part by part: tools, system prompt, messages. What
-both have had been sent before, wherever it stands now; a cache can spare only what both begin with. How many tokens
-that is nobody says: it is shared out by size, from what the provider counted for the request before, or for this one
-where another model answered. Where all of the request before is sent again, its own count is taken as it is. What the
-provider says it read of that was spared, and the rest was missed.
+both have had been sent before, wherever it stands now; so had, in its way, a tool or a system prompt that was worded
+anew, up to the size of the one whose place it takes: it would have been read, had it stayed. A cache can spare only
+what both begin with. How many tokens that is nobody says: it is shared out by size, from what the provider counted for
+the request before, or for this one where another model answered. Where all of the request before is sent again, its own
+count is taken as it is. What the provider says it read of that was spared, and the rest was missed.
 
 A cache is kept in blocks, ends where a mark stands, and sizes are not tokens: a rest of up to 256 tokens, or of 2 % of
 what was sent again, is no miss. The cause is the first that holds, in the order of `_causes`.
@@ -41,14 +42,16 @@ class Reread:
 @dataclass(frozen=True, slots=True)
 class Overlap:
     """What two requests have in common, in sizes: `intact` is what both begin with, `moved` what stands after the first
-    difference; `before` and `now` are the whole of each. `changed` is the first part that differs, in the newer one or
-    else in the older, and None where the newer only goes on."""
+    difference, `reworded` what takes the place of a tool or system prompt; `before` and `now` are the whole of each.
+    `changed` is the first part that differs, in the newer one or else in the older, and None where the newer only goes
+    on."""
 
     intact: int
     moved: int
     before: int
     now: int
     changed: InputPart | None
+    reworded: int = 0
 
 
 def as_continued(before: SentInput, now: SentInput) -> SentInput:
@@ -71,15 +74,18 @@ def overlap_of(before: Sequence[InputPart], now: Sequence[InputPart], *, is_chai
             break
         same += 1
     intact, left = _size(new[:same]), Counter(part.digest for part in old[same:])
-    moved = 0
+    moved, fresh = 0, []
     for part in new[same:]:
         if left[part.digest] > 0:
             left[part.digest] -= 1
             moved += part.size
+        else:
+            fresh.append(part)
+    reworded = _reworded([part for part in old[same:] if left[part.digest] > 0], fresh)
     changed = _first_change(old[same:], new[same:])
     if is_chained and changed is not None and changed.kind is PartKind.MESSAGE and not +left:
         intact, moved, changed = intact + moved, 0, None
-    return Overlap(intact, moved, _size(old), _size(new), changed)
+    return Overlap(intact, moved, _size(old), _size(new), changed, reworded)
 
 
 def reread(before: SentInput | None, now: SentInput, read_tokens: int, overlap: Overlap | None = None) -> Reread:
@@ -88,7 +94,9 @@ def reread(before: SentInput | None, now: SentInput, read_tokens: int, overlap: 
     if before is None:
         return Reread()
     overlap = overlap or overlap_of(before.parts, now.parts, is_chained=before.is_chained)
-    resent = min(now.input_tokens, _tokens(before, now, overlap, overlap.intact + overlap.moved))
+    is_same_kind = before.origin.request_class is now.origin.request_class  # a compaction has a prompt of its own
+    again = overlap.intact + overlap.moved + (overlap.reworded if is_same_kind else 0)
+    resent = min(now.input_tokens, _tokens(before, now, overlap, again))
     read = min(read_tokens, resent)
     missed = resent - read
     if missed <= max(GRAIN_TOKENS, resent // _GRAIN_SHARE):
@@ -222,6 +230,19 @@ def _content(parts: Sequence[InputPart]) -> list[InputPart]:
 
 def _size(parts: Sequence[InputPart]) -> int:
     return sum(part.size for part in parts)
+
+
+def _reworded(gone: Sequence[InputPart], fresh: Sequence[InputPart]) -> int:
+    """The size of what stands in the place of tools of the same name, and of the system prompt."""
+    return sum(min(_sizes(gone)[place], size) for place, size in _sizes(fresh).items())
+
+
+def _sizes(parts: Sequence[InputPart]) -> Counter[tuple[PartKind, str]]:
+    sizes: Counter[tuple[PartKind, str]] = Counter()
+    for part in parts:
+        if part.kind is PartKind.SYSTEM or (part.kind is PartKind.TOOL and part.name):
+            sizes[part.kind, part.name] += part.size
+    return sizes
 
 
 def _first_change(old: Sequence[InputPart], new: Sequence[InputPart]) -> InputPart | None:

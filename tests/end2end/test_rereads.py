@@ -50,7 +50,10 @@ class PlayedCache:
         texts += [part["text"] for message in body["messages"] for part in message["content"]]
         whole = [(body["model"], *texts[:length]) for length in range(len(texts) + 1)]
         read = max(length for length, prefix in enumerate(whole) if not length or prefix in self.kept)
-        self.missed.append(_tokens([text for text in texts[read:] if text in self._before]))
+        system, place = texts[len(body["tools"])], len(body["tools"])
+        reworded = self._before[place : place + 1] if system not in self._before else []
+        again = _tokens([text for text in texts[read:] if text in self._before])
+        self.missed.append(again + min(_tokens(reworded), _tokens([system])))
         self.kept.update(whole[1:])
         self._before = texts
         usage = {
@@ -126,6 +129,7 @@ def test_each_cause_is_named_with_its_dollars(running: RunningMeter, cache: Play
     agent.say("fourth", system=words("and today yet another", 24_000))
     agent.say("fifth", system=words("and today yet another", 24_000), tools=TOOLS[::-1])
     cache.kept.clear()
+    inputs(running.ledger, 5)
     _turn_back(running.home, minutes=7)
     agent.say("sixth", system=words("and today yet another", 24_000), tools=TOOLS[::-1])
     agent.say("seventh", system=words("and today yet another", 24_000), tools=TOOLS[::-1], model=HAIKU)

@@ -1,8 +1,8 @@
 """A conversation in any dialect with a provider whose cache is played by other means than the meter's: by texts.
 
 Each text is a token for four letters. The provider caches what requests begin with, by model and account, for a time.
-What a call lost is planted: the tokens of texts that the request before had too and that were not read, at the price of
-a line of the price list.
+What a call lost is planted: the tokens of texts that the request before had too and that were not read, and of those in
+the place of its system prompt or of a tool, at the price of a line of the price list.
 """
 
 import json
@@ -108,6 +108,7 @@ class Conversation:
     account: bytes = b"account1"
     _cached: dict[tuple[str, bytes, tuple[str, ...]], datetime] = field(default_factory=dict)
     _before: list[str] = field(default_factory=list)
+    _said: Said | None = None
 
     @property
     def provider(self) -> str:
@@ -121,6 +122,9 @@ class Conversation:
         self.at += after
         model = model or MODELS[self.shape][1]
         usage, missed = self._served(said, model)
+        if self._said is not None and origin == MAIN_ORIGIN:
+            missed += _reworded(self._said, said)
+        self._said = said if origin == MAIN_ORIGIN else self._said
         path, body = body_of(self.shape, model, said)
         written = self.book(shape_for(self.shape).read_request(path, {}, body), usage, model, origin=origin)
         assert written is not None
@@ -172,6 +176,13 @@ class Conversation:
             asked = {"provider": self.provider, "request_model": model, "started_at": self.at}
             costs.append(price_call(response=answer, **asked).cost_nano_usd or 0)  # type: ignore[arg-type]
         return costs[0] - costs[1]
+
+
+def _reworded(before: Said, now: Said) -> int:
+    """Tokens that take the place of a system prompt or a tool of the same name: they would have been read."""
+    old, new = dict(before.tools), dict(now.tools)
+    pairs = [(old[name], new[name]) for name in old.keys() & new.keys()] + [(before.system, now.system)]
+    return sum(min(_tokens([was]), _tokens([becomes])) for was, becomes in pairs if was != becomes)
 
 
 def is_near(found: int | None, planted: int) -> bool:

@@ -179,7 +179,7 @@ def test_claude_caches_only_what_is_marked(ledger: Ledger) -> None:
 def test_the_cause_is_known_after_the_meter_was_started_again(talk: Conversation) -> None:
     """Nothing but the ledger is kept between two calls; the sums stand there too."""
     _, planted = talk.call(replace(THIRD, system=words("another", 12_000)))
-    again = Conversation(talk.ledger, talk.shape, at=talk.at, _before=talk._before)
+    again = Conversation(talk.ledger, talk.shape, at=talk.at, _before=talk._before, _said=talk._said)
     later, more = again.call(replace(THIRD, system=words("a third", 12_000)))
     assert later.cause is MissCause.SYSTEM
     sums = input_sums(talk.ledger, ALL)
