@@ -18,9 +18,10 @@ _RUN_BY_AGENT = frozenset(
 _ARGUMENTS = ("arguments", "input", "action", "operation", "queries", "code")
 _RESULTS = ("output", "outputs", "results", "result", "action")
 _ENDED = {"completed": ToolOutcome.SUCCEEDED, "failed": ToolOutcome.FAILED, "incomplete": ToolOutcome.FAILED}
-_LOOKED_AT = 256
+_LOOKED_AT = 48
 """Items at a request's end. Agents that send all of a conversation bring all its results again and again, and the same
-one is booked once; but between parallel calls and their results nothing tells where the last turn began."""
+one is booked once; but between parallel calls and their results nothing tells where the last turn began. To look at all
+of a long conversation's takes longer than to read the rest of it (measured with 128 results: 27 ms in place of 12)."""
 
 
 def watch_item(watch: ToolWatch, item: Mapping[str, Any]) -> None:

@@ -145,6 +145,15 @@ def test_responses_results_of_each_kind() -> None:
     assert carried(ApiShape.OPENAI_RESPONSES, {"model": "m", "input": "hello"}) == ()
 
 
+def test_of_a_long_conversation_without_a_word_of_the_model_only_the_last_results_are_looked_at() -> None:
+    calls = [{"type": "function_call", "call_id": str(n), "name": "read", "arguments": "{}"} for n in range(500)]
+    outputs = [{"type": "function_call_output", "call_id": str(n), "output": "x"} for n in range(500)]
+    given = [item for pair in zip(calls, outputs, strict=True) for item in pair]
+    found = [mark for mark, _ in told(carried(ApiShape.OPENAI_RESPONSES, {"model": "m", "input": given}))]
+    assert found == [str(n) for n in range(500 - len(found), 500)]
+    assert 16 <= len(found) <= 64
+
+
 def test_gemini_results_by_the_keys_that_google_names() -> None:
     def part(name: str, **response: object) -> dict[str, Any]:
         return {"functionResponse": {"name": name, "response": response}}
