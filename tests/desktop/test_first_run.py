@@ -38,6 +38,8 @@ from tests.end2end.meter_process import meter
 from tests.end2end.provider import Provider, chat_completion
 
 KEY = "sk-first-0123456789"
+SEEN_WITHIN = timedelta(seconds=10)
+"""A quarter of a second on a machine at rest, and far less than the minute after which the tray reads by itself."""
 SCRIPT = """
 import openai
 client = openai.OpenAI()
@@ -146,7 +148,7 @@ def _set_a_cap(qtbot: QtBot, setup: FirstRun) -> None:
 
 
 def _see_a_call(qtbot: QtBot, setup: FirstRun, folder: Path) -> None:
-    """Runs what the step says; its call shows within a second of its end."""
+    """Runs what the step says; its call shows soon after its end."""
     assert setup.check.status.text() == "Waiting for the first call…"
     QTest.mouseClick(setup.check.command.copy_button, Qt.MouseButton.LeftButton)
     command = shlex.split(QGuiApplication.clipboard().text())
@@ -157,7 +159,7 @@ def _see_a_call(qtbot: QtBot, setup: FirstRun, folder: Path) -> None:
         seen_at, call = datetime.now(UTC), setup.check.call
         assert call is not None
         assert setup.check.status.text() == "First call seen: gpt-5-mini, $0.0025."
-        assert seen_at - call.started_at - timedelta(milliseconds=call.duration_ms or 0) < timedelta(seconds=1)
+        assert seen_at - call.started_at - timedelta(milliseconds=call.duration_ms or 0) < SEEN_WITHIN
         qtbot.waitUntil(ran.done)
     assert ran.result().returncode == 0, ran.result().stderr
 

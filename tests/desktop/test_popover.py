@@ -249,37 +249,6 @@ def test_a_second_click_closes_and_so_does_esc(qtbot: QtBot, popover: Popover) -
     assert not popover.isVisible()
 
 
-def test_the_trays_menu_is_enough_alone(
-    qtbot: QtBot, popover: Popover, commands: Commands, ledger: Ledger, scribe: Scribe
-) -> None:
-    cap_everything(ledger)
-    scribe.write_call(NANO_PER_USD // 2)
-    scribe.ask(2 * NANO_PER_USD)
-    tray = Tray(commands, popover)
-    tray.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE))
-    tray.menu.aboutToShow.emit()
-    lines = [action.text() for action in tray.menu.actions() if action.text()]
-    assert lines == [
-        "$0.50 today, $0.50 this month", "Claude Code waits: needs up to $2.00",
-        "Claude Code, migrate invoices: $0.50", "Open Bursar", "Pause everything", "Settings…",
-        "Quit tray (the meter goes on)", "Quit and stop the meter",
-    ]  # fmt: skip
-    assert tray.icon.toolTip() == "Bursar: 1 agent waits for your answer."
-    answers = tray.menu.actions()[1].menu()
-    assert answers is not None
-    assert [action.text() for action in answers.actions()] == [  # type: ignore[attr-defined]
-        "Approve once", "Approve for this session", "Raise cap…", "Refuse",
-    ]  # fmt: skip
-    answers.actions()[0].trigger()  # type: ignore[attr-defined]
-    qtbot.waitUntil(lambda: approval_store.waiting(ledger) == [])
-    session = tray.menu.actions()[2].menu()
-    assert session is not None
-    session.actions()[0].trigger()  # type: ignore[attr-defined]
-    qtbot.waitUntil(lambda: [one.session for one in list_stopped_sessions(ledger)] == ["s-1"])
-    tray.icon.hide()
-    destroy(tray.menu, tray)
-
-
 def test_a_running_session_whose_cache_is_about_to_end_says_so(
     qtbot: QtBot, commands: Commands, ledger: Ledger, scribe: Scribe
 ) -> None:

@@ -70,6 +70,7 @@ def test_the_menu_is_enough_alone(tray: Tray, ledger: Ledger, scribe: Scribe) ->
         "Stop", "—", "Settings…", "Quit tray (the meter goes on)", "Quit and stop the meter",
     ]  # fmt: skip
     assert not tray.menu.actions()[0].isEnabled()
+    assert tray.icon.toolTip() == "Bursar: 1 agent waits for your answer."
     answers = under(tray.menu, "Claude Code waits")
     assert lines(answers) == ["Approve once", "Approve for this session", "Raise cap…", "Refuse"]
 
