@@ -3,8 +3,6 @@
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-
 from app.services.doctor.finding import Finding, Level
 
 SUBJECT = "Certificates"
@@ -12,6 +10,8 @@ SUBJECT = "Certificates"
 
 def authority_finding(certificate: Path, now: datetime) -> Finding:
     """What its certificate says. Only agents that come through the HTTPS proxy need it; base URLs do not."""
+    from cryptography import x509  # of some megabytes, which a tray at rest need not hold
+
     try:
         ends_at = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
     except FileNotFoundError:
