@@ -17,6 +17,7 @@ from app.core.tags import Scope
 from app.core.tool_call import ToolCall, ToolOutcome
 from app.core.windows import Window
 from app.ledger.approval_store import ApprovalState, answered, approve, refuse, waiting
+from app.ledger.call_input_store import input_of_call
 from app.ledger.call_store import recent_calls
 from app.ledger.cap_store import add_cap
 from app.ledger.engine import Ledger, open_ledger
@@ -78,6 +79,18 @@ def check_tools(tools: list[ToolCall], job: Job) -> None:
     assert not any(tool.is_retry for tool in tools)
 
 
+def check_inputs(ledger: Ledger, calls: list[Call]) -> None:
+    """Each call sends again all that its conversation sent before."""
+    last: dict[tuple[str, str], Call] = {}
+    for call in calls:
+        part = (call.origin.request_class, call.origin.agent_id)
+        if (before := last.get(part)) is not None:
+            told = input_of_call(ledger, call.call_id)
+            assert told is not None
+            assert told.resent_tokens == before.usage.input_tokens, (told.cause, told.changed_block)
+        last[part] = call
+
+
 @each_agent("openai-sdk", "anthropic-sdk")
 def test_a_job_is_metered_exactly_and_booked_to_whom_it_belongs_to(job: Job, home: Path, tmp_path: Path) -> None:
     model, place = job.model(), make_place(tmp_path, job)
@@ -86,6 +99,8 @@ def test_a_job_is_metered_exactly_and_booked_to_whom_it_belongs_to(job: Job, hom
         assert ended.status == 0, ended.shown
         calls = running.calls(len(model.bill.lines))
         check_tools(tools_of(running.ledger, calls), job)
+        if job.agent != "aider":  # which moves a reminder to the end of each request
+            check_inputs(running.ledger, calls)
     assert place.parts == job.parts
     check_exact(calls, model.bill)
     check_labels(calls, job)
