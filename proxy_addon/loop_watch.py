@@ -59,12 +59,14 @@ class LoopWatch:
         seen = SeenCall(
             call.call_id, who, call.started_at, ended_at, call.cost_nano_usd, draft.carries_results, turns, mark
         )
-        own, shared = self._memory.take(seen), self._of_session(desk, call)
+        own, shared = (
+            self._ruled(desk, call, found) for found in (self._memory.take(seen), self._of_session(desk, call))
+        )
         goes_on = {(one.kind, one.mark) for one in (*own, *shared)}
         if who not in self._free and (turns or not draft.carries_results):  # what is sent again says nothing new
             self._remember_free(who, is_free=end_loops(connection, tags, agent_id, goes_on) == 0)
         for found, of_agent in ((own, agent_id), (shared, "")):
-            for finding in self._ruled(desk, call, found):
+            for finding in found:
                 self._remember_free((tags.virtual_key_id, tags.session, of_agent), is_free=False)
                 note_loop(connection, finding, tags, of_agent, call.call_id, ended_at)
 

@@ -48,6 +48,7 @@ _WHY = {
     "contended": "Other calls on their way had taken what was left; this one could be sent again.",
     "paused": "The person has paused everything.",
     "stopped": "The person has stopped this session.",
+    "loop": "It repeated the same steps again and again; do something else, or ask the person.",
     "unanswered": "The person was asked and had not answered yet.",
     "not_allowed": "Your virtual key is not for this provider or model; the refusal has said what it is for.",
     "client_left": "The connection was closed while the call waited.",
