@@ -18,6 +18,7 @@ from app.core.reservations import Draft
 from app.insight.loop_memory import CALLS_KEPT, LoopMemory, SeenCall, Who
 from app.insight.loops import PACE_WINDOW, TURNS_READ_BACK, median
 from app.insight.spend_memory import SpendMemory, Usual
+from app.ledger.beside import beside_the_call
 from app.ledger.engine import Ledger
 from app.ledger.group_writer import Desk
 from app.ledger.loop_rule_store import rules_of
@@ -43,10 +44,8 @@ class LoopWatch:
         """Find and write down the loops that a call is in, and end those that it is in no more."""
         if call.origin.request_class not in IS_WORK:
             return
-        try:
+        with beside_the_call(desk.connection, "whether a call goes round in circles"):
             self._look(desk, call, draft, ended_at)
-        except (ValueError, TypeError, LookupError) as error:
-            logger.warning("a call could not be looked at: %s", type(error).__name__)
 
     def _look(self, desk: Desk, call: Call, draft: Draft, ended_at: datetime) -> None:
         connection, tags, agent_id = desk.connection, call.tags, call.origin.agent_id

@@ -53,7 +53,7 @@ def list_caps(as_json: bool = typer.Option(False, "--json", help="For scripts: e
     if as_json:
         console.print_json([_as_values(status) for status in statuses])
     elif not statuses:
-        console.say("No cap is set, so nothing is ever stopped. Set one with: bursar caps add 10 --each day")
+        console.say("No cap is set, so nothing is stopped for its cost. Set one with: bursar caps add 10 --each day")
     else:
         console.print_table(HEADERS, [_cells(status) for status in statuses], numbers=(2, 3, 4))
 

@@ -19,7 +19,7 @@ from app.desktop.widgets.text import Text
 _AMOUNT_WIDTH = 96
 _INDENT = 22
 _PAUSES = "The next call waits, and you are asked: approve it once, raise the cap, or refuse."
-_NEVER = "Bursar meters and never stops anything. Caps can be added at any time."
+_NEVER = "Bursar meters and stops nothing for its cost. Caps can be added at any time."
 
 
 class CapStep(Step):

@@ -107,7 +107,7 @@ class CapsPage(Page):
         column.setContentsMargins(0, MARGIN, 0, 0)
         column.setSpacing(8)
         column.addWidget(heading("No caps"))
-        column.addWidget(Text("Bursar meters and never stops anything.", ink="text_2"))
+        column.addWidget(Text("Bursar meters and stops nothing for its cost.", ink="text_2"))
         column.addWidget(button("Add cap…", self.create_new, kind="primary"), 0, Qt.AlignmentFlag.AlignLeft)
         return box
 

@@ -108,7 +108,7 @@ def caps_section(snapshot: Snapshot, open_caps: Callable[[], None]) -> QWidget:
     box, column = _box(QVBoxLayout())
     views = cap_views(snapshot)
     if not views:
-        column.addWidget(Text("No cap is set, so nothing is ever stopped.", ink="text_2", wraps=True))
+        column.addWidget(Text("No cap is set, so nothing is stopped for its cost.", ink="text_2", wraps=True))
         column.addWidget(button("Set a cap…", open_caps, kind="link"))
         return box
     column.addLayout(_section_head("Caps", ""))
