@@ -19,7 +19,7 @@ from app.ledger.group_writer import Desk
 from app.ledger.loop_rule_store import set_rules
 from app.ledger.loop_store import Loop, list_loops
 from proxy_addon.loop_watch import LoopWatch, usual_of
-from tests.ledger.bookkeeping import make_call, make_draft, reserve, spend_money
+from tests.ledger.bookkeeping import end, make_call, make_draft, reserve, spend_money
 from tests.ledger.tooling import book_call, result, use
 
 EVER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -98,6 +98,21 @@ def test_a_rule_makes_it_wait(ledger: Ledger, watch: LoopWatch) -> None:
     assert kinds(ledger)[LoopKind.PACE].stands
     assert not reserve(ledger, make_draft(1, tags=TAGS)).is_admitted
     assert reserve(ledger, make_draft(1, tags=replace(TAGS, session="t"))).is_admitted
+
+
+def test_a_kind_that_is_switched_off_holds_nothing_up_from_the_next_call_on(ledger: Ledger, watch: LoopWatch) -> None:
+    set_rules(ledger, "p", {LoopKind.PACE: LoopLevel.PAUSE})
+    under_way = make_draft(3 * NANO_PER_USD, tags=TAGS, at=NOW + timedelta(seconds=1))
+    assert reserve(ledger, under_way).is_admitted
+    see(watch, ledger, 3 * NANO_PER_USD)
+    assert kinds(ledger)[LoopKind.PACE].stands
+    set_rules(ledger, "p", {LoopKind.PACE: LoopLevel.OFF})
+    end(ledger, under_way, 3 * NANO_PER_USD)
+    with ledger.write() as connection:
+        call = make_call(under_way, 3 * NANO_PER_USD)
+        watch.look_at(Desk(connection, read_caps(connection), ledger), call, under_way, NOW)
+    assert not kinds(ledger)[LoopKind.PACE].stands
+    assert reserve(ledger, make_draft(1, tags=TAGS)).is_admitted
 
 
 def test_titles_and_the_like_and_agents_without_a_history_are_left_alone(ledger: Ledger, watch: LoopWatch) -> None:
