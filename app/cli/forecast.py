@@ -76,9 +76,10 @@ def _cells(name: str, month: "MonthEnd") -> list[str]:
 
 
 def _as_values(month: "MonthEnd") -> dict[str, Any]:
+    values = {name: value for name, value in asdict(month).items() if name != "days_left"}
     amounts = {
         f"{name.removesuffix('_nano_usd')}_usd": format_exact_usd(value)
-        for name, value in asdict(month).items()
+        for name, value in values.items()
         if name != "days_known"
     }
-    return asdict(month) | amounts
+    return values | amounts

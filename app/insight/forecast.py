@@ -42,13 +42,18 @@ class DaySpend:
 
 @dataclass(frozen=True, slots=True)
 class MonthEnd:
-    """What a month will come to. `days_known` is how many days the guess rests on; with none it is what is spent."""
+    """What a month will come to. `days_known` is how many days the guess rests on; with none it is what is spent.
+
+    `days_left` are today, as far as it is still to come, and the days after it: with what is spent they add up to what
+    is expected.
+    """
 
     spent_nano_usd: int
     expected_nano_usd: int
     low_nano_usd: int
     high_nano_usd: int
     days_known: int
+    days_left: tuple[DaySpend, ...] = ()
 
 
 def month_end(days: Sequence[DaySpend], today: date) -> MonthEnd:
@@ -64,13 +69,15 @@ def month_end(days: Sequence[DaySpend], today: date) -> MonthEnd:
     known = [day for day in known if day >= first]
     if not known:
         return MonthEnd(spent, spent, spent, spent, 0)
-    expected, variance = 0, 0
+    days_left, variance = [], 0
     for day in _days_left(today):
         mean, spread = _like(day, known, by_day)
-        expected += max(0, mean - by_day.get(today, 0)) if day == today else mean
+        days_left.append(DaySpend(day, max(0, mean - by_day.get(today, 0)) if day == today else mean))
         variance += spread
+    expected = sum(one.nano_usd for one in days_left)
     width = isqrt(variance * _Z_SQUARED_1000 // 1_000)
-    return MonthEnd(spent, spent + expected, spent + max(0, expected - width), spent + expected + width, len(known))
+    low, high = spent + max(0, expected - width), spent + expected + width
+    return MonthEnd(spent, spent + expected, low, high, len(known), tuple(days_left))
 
 
 def _days_left(today: date) -> list[date]:

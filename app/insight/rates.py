@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
+from typing import Protocol
 
-from app.core.call_sum import CallSum, ClassRates, RateCard
+from app.core.call_sum import ClassRates, RateCard
 from app.core.exchange import ResponseFacts
 from app.core.usage import Usage
 from app.pricing.table import price_call
@@ -14,7 +15,19 @@ _SAMPLE = 1_000
 of a millionth of a dollar for a million tokens is still a whole nano-dollar."""
 
 
-def rate_card(sums: Iterable[CallSum], at: datetime) -> RateCard:
+class OfModel(Protocol):
+    """Sums of calls to one model."""
+
+    @property
+    def provider(self) -> str:
+        """Whose model."""
+
+    @property
+    def model(self) -> str:
+        """The one that answered."""
+
+
+def rate_card(sums: Iterable[OfModel], at: datetime) -> RateCard:
     """The rates at `at` of all models in these sums that have a list price."""
     card: RateCard = {}
     for provider, model in {(one.provider, one.model) for one in sums}:

@@ -46,6 +46,7 @@ class RollupRow(SQLModel, table=True):
     cache_read_tokens: int = money()
     cache_write_tokens: int = money()
     cache_write_1h_tokens: int = money()
+    reasoning_tokens: int = money()
     web_searches: int = money()
     cost_nano_usd: int = money()
     first_at: datetime = instant()
@@ -64,7 +65,7 @@ rolled_up = table_of(RolledUpRow)
 
 _COUNTS = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
-    "web_searches",
+    *("reasoning_tokens", "web_searches"),
 )
 SUMMED = ("number", "paid", *_COUNTS, "cost_nano_usd")
 KEYS = tuple(column.name for column in rollups.primary_key)

@@ -53,6 +53,7 @@ def test_the_range_holds_the_guess_and_nothing_spent_is_lost(costs: list[int], a
     today = MONDAY + timedelta(days=ahead)
     found = month_end([DaySpend(today - timedelta(days=back), cost) for back, cost in enumerate(costs)], today)
     assert found.spent_nano_usd <= found.low_nano_usd <= found.expected_nano_usd <= found.high_nano_usd
+    assert found.spent_nano_usd + sum(day.nano_usd for day in found.days_left) == found.expected_nano_usd
 
 
 @pytest.mark.parametrize(
