@@ -79,7 +79,8 @@ def fill_normal(ledger: Ledger, meter: str) -> None:
         scope=Scope.EVERYTHING, scope_key="", window=CapWindowKind.DAY, limit_nano_usd=20 * usd, action=Action.ALERT
     )  # fmt: skip
     dice = random.Random(SEED)
-    for at, who, cost, outcome, basis in sorted(plan_month(dice), key=lambda planned: planned[0]):
+    plan = plan_month_before(random.Random(SEED)) + plan_month(dice)
+    for at, who, cost, outcome, basis in sorted(plan, key=lambda planned: planned[0]):
         write_call(ledger, meter, who, at, cost, dice, outcome=outcome, basis=basis)
     spent = spend.spend_by(ledger, Scope.PROJECT, NOW.replace(hour=0), NOW)
     billing = next(group.cost_nano_usd for group in spent if group.key == "billing-api")
@@ -159,6 +160,27 @@ def pick(dice: random.Random) -> tuple[Tags, str, str]:
     return tags, provider, model
 
 
+def plan_month_before(dice: random.Random) -> list[Planned]:
+    """October: a little less, and without Gemini CLI."""
+    plan: list[Planned] = []
+    start = datetime(2026, 10, 1, 8, tzinfo=UTC)
+    for day in range(31):
+        weight = 0.25 if (start + timedelta(days=day)).weekday() >= 5 else 1
+        for number in range(round(dice.randint(12, 26) * weight)):
+            tags, provider, model, _ = WORK[dice.choices((0, 1, 2), weights=(48, 35, 17))[0] if plan else 0]
+            at = start + timedelta(days=day, minutes=22 * number + dice.randint(0, 20))
+            who = on_a_task((tags, provider, model), at)
+            plan.append((at, who, dice.randint(20_000_000, 900_000_000), Outcome.COMPLETED, Basis.TABLE))
+    return plan
+
+
+def on_a_task(who: tuple[Tags, str, str], at: datetime) -> tuple[Tags, str, str]:
+    """The same agent at one of its tasks of that day."""
+    tags, provider, model = who
+    task = f"{tags.task} {at:%d}.{at.hour // 3}"
+    return replace(tags, task=task, session=f"{tags.session}-{at:%m%d}-{at.hour // 3}"), provider, model
+
+
 def plan_month(dice: random.Random) -> list[Planned]:
     """Nineteen days, today so far, the last ten minutes, and one of each call that is not plain."""
     plan: list[Planned] = []
@@ -167,7 +189,8 @@ def plan_month(dice: random.Random) -> list[Planned]:
         weight = 0.25 if (start + timedelta(days=day)).weekday() >= 5 else 1
         for number in range(round(dice.randint(14, 30) * weight)):
             at = start + timedelta(days=day, minutes=22 * number + dice.randint(0, 20))
-            plan.append((at, pick(dice), dice.randint(20_000_000, 900_000_000), Outcome.COMPLETED, Basis.TABLE))
+            who = on_a_task(pick(dice), at)
+            plan.append((at, who, dice.randint(20_000_000, 900_000_000), Outcome.COMPLETED, Basis.TABLE))
     for number in range(54):
         at = NOW.replace(hour=8) + timedelta(minutes=6 * number, seconds=dice.randint(0, 50))
         if at < NOW:
@@ -193,13 +216,14 @@ def write_call(
 ) -> None:  # fmt: skip
     """Reserve and settle one call, as the meter does."""
     tags, provider, model = who
+    given, made, cached = dice.randint(4_000, 160_000), dice.randint(200, 9_000), dice.randint(0, 4_000)
     call = Call(
         call_id=new_id(), started_at=at, provider=provider, api_shape=ApiShape.OPENAI_CHAT, operation="chat",
         request_model=model, tags=tags, outcome=outcome, cost_nano_usd=cost,
         cost_basis=basis or (Basis.UNPRICED if cost is None else Basis.TABLE),
         usage=Usage(
-            input_tokens=dice.randint(4_000, 160_000), output_tokens=dice.randint(200, 9_000),
-            cache_read_tokens=dice.randint(0, 4_000),
+            input_tokens=given, output_tokens=made, cache_read_tokens=given * (3_000 + cached) // 7_500,
+            cache_write_tokens=given // 25, reasoning_tokens=0 if provider == "anthropic" else made // 3,
         ),
         duration_ms=dice.randint(900, 24_000), status_code=429 if outcome is Outcome.FAILED else 200,
     )  # fmt: skip

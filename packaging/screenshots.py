@@ -136,10 +136,11 @@ def draw_window(
     window.resize(*size)
     window.show()
     for page in pages:
-        chosen = ChartRange.MONTH
-        snapshot = read_snapshot(ledger, NOW, ZONE, chosen)
+        snapshot = read_snapshot(ledger, NOW, ZONE)
         window.show_snapshot(snapshot)
         window.open_page(page)
+        if page == "Overview":
+            wait_for_range(window, ChartRange.MONTH)
         save(window, folder / f"{page.lower()}-{suffix}.png")
     if "Doctor" in pages and has_details:
         window.doctor.toggle_passed()
@@ -147,9 +148,11 @@ def draw_window(
         draw_no_tray(window, folder / f"no-tray-{suffix}.png")
     if "Settings" in pages:
         draw_editor(window, folder / f"cap-editor-{suffix}.png")
-        window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.DAY))
         window.open_page("Overview")
-        save(window, folder / f"overview-day-{suffix}.png")
+        for chosen in tuple(ChartRange) if has_details else (ChartRange.DAY,):
+            window.overview.choose_range(chosen)
+            wait_for_range(window, chosen)
+            save(window, folder / f"overview-{chosen.name.lower()}-{suffix}.png")
     tasks.stop()
     destroy(window)
 
@@ -161,7 +164,7 @@ def draw_explained(
     window, tasks = make_window(ledger, folder)
     window.resize(*size)
     window.show()
-    window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
+    window.show_snapshot(read_snapshot(ledger, NOW, ZONE))
     window.open_page("Sessions")
     page = window.sessions
     wait_until(lambda: page.list.shelf.seen is not None)
@@ -206,7 +209,7 @@ def draw_prices(home: Path, folder: Path, suffix: str, *, has_details: bool) -> 
     window.resize(1120, 740)
     window.open_page("Prices")
     window.show()
-    window.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
+    window.show_snapshot(read_snapshot(ledger, NOW, ZONE))
     wait_until(lambda: window.prices.rows.rowCount() > 0)
     save(window, folder / f"prices-{suffix}.png")
     if has_details:
@@ -228,7 +231,7 @@ def draw_first_run(home: Path, folder: Path, suffix: str, *, has_details: bool) 
     commands = Commands(ledger, FixedVault({}), tasks, settings, ZONE.key)
     commands.machine = SampleMachine(ledger, FixedVault({}), tasks, settings)
     first_run = FirstRun(commands, "bursar", NOW - timedelta(minutes=1))
-    first_run.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
+    first_run.show_snapshot(read_snapshot(ledger, NOW, ZONE))
     first_run.show()
     save(first_run, folder / f"first-run-{suffix}.png")
     for place, name in enumerate(("agents", "keys", "cap", "check") if has_details else ()):
@@ -238,7 +241,7 @@ def draw_first_run(home: Path, folder: Path, suffix: str, *, has_details: bool) 
             first_run.go_on()
     if has_details:
         fill_first_call(ledger)
-        first_run.show_snapshot(read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH))
+        first_run.show_snapshot(read_snapshot(ledger, NOW, ZONE))
         save(first_run, folder / f"first-run-call-{suffix}.png")
     tasks.stop()
     destroy(first_run)
@@ -258,6 +261,12 @@ def wait_until(is_there: Callable[[], bool]) -> None:
             raise TimeoutError("a window did not read in time")
         QApplication.processEvents()
         time.sleep(0.01)
+
+
+def wait_for_range(window: Window, chosen: ChartRange) -> None:
+    """Let the Overview read a range, where there is anything to read."""
+    page = window.overview
+    wait_until(lambda: page.is_empty or (page.overview is not None and page.overview.range is chosen))
 
 
 def make_window(ledger: Ledger, folder: Path) -> tuple[Window, Tasks]:
@@ -292,7 +301,7 @@ def draw_popover(ledger: Ledger, file: Path) -> None:
     """The popover."""
     tasks = Tasks()
     popover = Popover(Commands(ledger, FixedVault({}), tasks, ledger.path.with_name("settings.json"), ZONE.key))
-    snapshot: Snapshot = read_snapshot(ledger, NOW, ZONE, ChartRange.MONTH)
+    snapshot: Snapshot = read_snapshot(ledger, NOW, ZONE)
     popover.show_snapshot(snapshot)
     popover.show()
     save(popover, file)

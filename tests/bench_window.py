@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QPushButton, QS
 from app.desktop.application import Desktop
 from app.desktop.models.chart_range import ChartRange
 from app.desktop.models.snapshot import Snapshot
+from app.desktop.pages.overview import OverviewPage
 from app.keys.vault import FixedVault
 from app.ledger.engine import open_ledger
 from app.ledger.meter_state import InstanceLock, register_meter
@@ -137,7 +138,7 @@ def measure(file: Path, idle_s: float) -> bool:
     bench.tell("tray with its figures, from a process that is up", time.perf_counter() - began, "s", OPEN_S)
     rest(bench, idle_s)
     open_window(bench, desktop)
-    change_ranges(bench, desktop, seen)
+    change_ranges(bench, desktop)
     go_through_pages(bench, desktop)
     open_popover(bench, desktop)
     bench.tell("memory after all that", resident_mb(), "MB")
@@ -156,23 +157,25 @@ def open_window(bench: Bench, desktop: Desktop) -> None:
     bench.tell("window with its data, from the tray", time.perf_counter() - began, "s", OPEN_S)
 
 
-def change_ranges(bench: Bench, desktop: Desktop, seen: list[Snapshot]) -> None:
+def change_ranges(bench: Bench, desktop: Desktop) -> None:
     """Choose each range of the graph, as a person does."""
-    buttons = {button.text(): button for button in desktop.window.overview.findChildren(QPushButton)}
+    page = desktop.window.overview
+    until(lambda: page.overview is not None, "the overview")
+    buttons = {button.text(): button for button in page.findChildren(QPushButton)}
     for chosen in (*ChartRange, ChartRange.MONTH):
-        if seen[-1].series.range is chosen:
+        if is_shown(page, chosen):
             continue
         bench.beats.start()
         buttons[str(chosen)].click()
-        took = until(partial(is_shown, seen, chosen), f"the range {chosen}")
+        took = until(partial(is_shown, page, chosen), f"the range {chosen}")
         desktop.window.repaint()
         bench.tell_frame(f"range {chosen}")
         bench.tell(f"range {chosen}, its data after", took * 1_000, "ms")
 
 
-def is_shown(seen: list[Snapshot], chosen: ChartRange) -> bool:
-    """Whether the latest reading is of this range."""
-    return seen[-1].series.range is chosen
+def is_shown(page: OverviewPage, chosen: ChartRange) -> bool:
+    """Whether what is shown is of this range."""
+    return page.overview is not None and page.overview.range is chosen
 
 
 def go_through_pages(bench: Bench, desktop: Desktop) -> None:

@@ -182,7 +182,6 @@ class Desktop(QObject):
         self.feed.meter_seen.connect(self._see_meter)
         self.feed.failed.connect(self._show_failure)
         self.keeper.changed.connect(self._show_trouble)
-        self.window.overview.range_chosen.connect(self.feed.choose_range)
         self.window.refreshed.connect(self.feed.refresh)
         self.window.settings.changed.connect(self._take_settings)
         self.window.settings.setup_wanted.connect(self.open_setup)

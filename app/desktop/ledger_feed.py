@@ -1,7 +1,7 @@
 """The thread that watches the ledger and tells the windows what it reads.
 
-It looks ten times a second whether anybody wrote (a look costs microseconds) and reads only then, when a live graph
-has to move on, and once a minute for times that are told relative to now.
+It looks ten times a second whether anybody wrote (a look costs microseconds) and reads only then, and once a minute
+for times that are told relative to now.
 """
 
 import logging
@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import AppError, LedgerError
-from app.desktop.models.chart_range import ChartRange
 from app.desktop.reading import read_snapshot
 from app.ledger import alert_store, meter_state
 from app.ledger.engine import Ledger
@@ -22,7 +21,6 @@ from app.ledger.feed import ChangeWatch
 
 LOOK_EVERY_S = 0.1
 METER_LOOK_EVERY_S = 0.5
-LIVE_EVERY_S = 1.0
 READ_AT_LEAST_EVERY_S = 60.0
 REST_PER_READING, REST_AT_MOST_S = 4.0, 0.7
 """While agents write all the time, reading takes a fifth of one core; a call still shows within a second."""
@@ -49,7 +47,6 @@ class LedgerFeed(QObject):
         self._zone = zone
         self._now = now
         self._told_until = told_until
-        self._range = ChartRange.MONTH
         self._wanted = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="ledger-feed", daemon=True)
@@ -69,11 +66,6 @@ class LedgerFeed(QObject):
         """Read again soon, whether or not anything changed."""
         self._wanted.set()
 
-    def choose_range(self, chosen: ChartRange) -> None:
-        """Read this stretch of the graph from now on."""
-        self._range = chosen
-        self.refresh()
-
     def _watch(self) -> None:
         watch: ChangeWatch | None = None
         last_alert = self._told_until
@@ -90,7 +82,7 @@ class LedgerFeed(QObject):
                     self.meter_seen.emit(meter_state.running_meter(self._ledger))
                 if (clock >= rests_until or self._wanted.is_set()) and self._is_due(watch, clock - read_at):
                     read_at = clock
-                    self.read.emit(read_snapshot(self._ledger, self._now(), self._zone, self._range))
+                    self.read.emit(read_snapshot(self._ledger, self._now(), self._zone))
                     last_alert = self._tell_alerts(last_alert)
                     ended = time.monotonic()
                     rests_until = ended + min((ended - clock) * REST_PER_READING, REST_AT_MOST_S)
@@ -105,8 +97,7 @@ class LedgerFeed(QObject):
     def _is_due(self, watch: ChangeWatch, since_read_s: float) -> bool:
         wanted = self._wanted.is_set()
         self._wanted.clear()
-        longest = LIVE_EVERY_S if self._range is ChartRange.LIVE else READ_AT_LEAST_EVERY_S
-        return watch.changed() or wanted or since_read_s >= longest
+        return watch.changed() or wanted or since_read_s >= READ_AT_LEAST_EVERY_S
 
     def _tell_alerts(self, after: int) -> int:
         alerts = alert_store.alerts_after(self._ledger, after)

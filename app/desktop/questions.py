@@ -14,18 +14,22 @@ from app.desktop.tasks import Tasks
 from app.ledger.engine import Ledger
 
 _REST = 2
-"""A question is not asked again before it has rested for so many times as long as its answer took: however large a
-ledger is, asking takes a third of one core at most."""
+"""A question is not asked again before it has rested for so many times as long as its answer took, unless it says
+otherwise: however large a ledger is, asking takes a third of one core at most."""
 
 type GoOn = Callable[[], bool]
 
 
 class Question(QObject):
     """One question that is asked again and again, of which only the newest wording matters: while one is being
-    answered, the next waits, and replaces one that waits already."""
+    answered, the next waits, and replaces one that waits already. It rests for `rest` times as long as its answer took,
+    and for no less than `least_rest_ms`; for no more after its first answer, which loads what later ones need."""
 
-    def __init__(self, ledger: Ledger, tasks: Tasks, owner: QObject) -> None:
+    def __init__(
+        self, ledger: Ledger, tasks: Tasks, owner: QObject, *, rest: int = _REST, least_rest_ms: int = 0
+    ) -> None:
         super().__init__(owner)
+        self._rest, self._least_rest_ms = rest, least_rest_ms
         self._ledger = ledger
         self._tasks = tasks
         self._next: Callable[[], None] | None = None
@@ -33,6 +37,7 @@ class Question(QObject):
         self._rest_timer = QTimer(self, singleShot=True)
         self._rest_timer.timeout.connect(self._ask_next)
         self._asked = 0
+        self._has_answered = False
 
     def ask[T](
         self,
@@ -68,8 +73,9 @@ class Question(QObject):
 
         def end(tell: Callable[[], None]) -> None:
             self._is_busy = False
-            took_ms = (time.monotonic() - began) * 1_000
-            self._rest_timer.start(int(_REST * took_ms) if go_on() else 0)
+            took_ms = (time.monotonic() - began) * 1_000 if self._has_answered else 0
+            self._has_answered = True
+            self._rest_timer.start(max(self._least_rest_ms, int(self._rest * took_ms)) if go_on() else 0)
             if go_on():
                 tell()
 
@@ -92,7 +98,7 @@ class Questions:
         self._ledger = ledger
         self._tasks = tasks
 
-    def new(self, owner: QObject) -> Question:
-        """A question with wordings of its own, which goes with its owner: whatever has a timer must not be left to the
-        garbage collector, which may run in any thread."""
-        return Question(self._ledger, self._tasks.lane(), owner)
+    def new(self, owner: QObject, *, rest: int = _REST, least_rest_ms: int = 0) -> Question:
+        """A question with wordings of its own, that rests so long and goes with its owner: whatever has a timer must
+        not be left to the garbage collector, which may run in any thread."""
+        return Question(self._ledger, self._tasks.lane(), owner, rest=rest, least_rest_ms=least_rest_ms)

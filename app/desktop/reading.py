@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 from app.core.tags import Scope
 from app.core.windows import Window, span_at
-from app.desktop.models.chart_range import ChartRange, Series, add_up_days, chart_span
 from app.desktop.models.snapshot import LATELY, Snapshot
 from app.ledger import (
     approval_store,
@@ -31,7 +30,7 @@ _MOMENT = timedelta(microseconds=1)
 _A_DAY = timedelta(days=1)
 
 
-def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRange) -> Snapshot:
+def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo) -> Snapshot:
     """Everything the windows show, as of now. Raises LedgerError."""
     after = now + _MOMENT
     day, month = span_at(Window.DAY, now, zone), span_at(Window.MONTH, now, zone)
@@ -48,7 +47,6 @@ def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRa
         calls=tuple(call_store.recent_calls(ledger, CALLS_SHOWN)),
         keys=tuple(key_store.list_keys(ledger)),
         provider_keys=tuple(provider_key_store.list_provider_keys(ledger)),
-        series=_read_series(ledger, now, zone, chosen),
         meter=meter_state.running_meter(ledger),
         is_paused=meter_state.is_paused(ledger),
         assurance=assurance_store.level_in_force(ledger, now),
@@ -67,9 +65,3 @@ def read_labels(ledger: Ledger, scope: Scope, now: datetime) -> list[str]:
     """The names ever charged in one scope, dearest first: what a cap can be set for. Raises LedgerError."""
     ever = datetime.fromtimestamp(0, now.tzinfo)
     return [group.key for group in spend.spend_by(ledger, scope, ever, now + _MOMENT) if group.key]
-
-
-def _read_series(ledger: Ledger, now: datetime, zone: ZoneInfo, chosen: ChartRange) -> Series:
-    span = chart_span(chosen, now, zone)
-    points = spend.spend_series(ledger, span.start, span.end, span.step)
-    return Series(chosen, add_up_days(points, zone) if span.by_day else tuple(points))

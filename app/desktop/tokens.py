@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One theme's colours as `#rrggbb`. `near`, `at` and `paused` are fills; the words beside them use `*_text`."""
+    """One theme's colours as `#rrggbb`. `near`, `at` and `paused` are fills; the words beside them use `*_text`.
+    Agents have a `series_*` each, in the order they were first seen."""
 
     content: str
     window: str
@@ -32,6 +33,11 @@ class Tokens:
     paused_text: str
     paused: str
     paused_band: str
+    series_1: str
+    series_2: str
+    series_3: str
+    series_4: str
+    series_5: str
 
 
 LIGHT = Tokens(
@@ -41,6 +47,7 @@ LIGHT = Tokens(
     bar="#4D4C47", track="#EBE9E5", near_text="#855000", near="#B87400",
     at_text="#A81E14", at="#B3261E", at_band="#FBE9E6",
     paused_text="#2456B8", paused="#3470DE", paused_band="#E8EFFB",
+    series_1="#0B7A66", series_2="#1294CE", series_3="#8C5F0F", series_4="#64374F", series_5="#1C4191",
 )  # fmt: skip
 
 DARK = Tokens(
@@ -50,6 +57,7 @@ DARK = Tokens(
     bar="#C9C7C1", track="#38393B", near_text="#F0B550", near="#EFB23F",
     at_text="#FF9485", at="#E8553F", at_band="#412724",
     paused_text="#93B6FF", paused="#6E9BF7", paused_band="#25304A",
+    series_1="#57BFA5", series_2="#8383CC", series_3="#977436", series_4="#EDB6E6", series_5="#346E99",
 )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ class Window(QMainWindow):
         self.setMinimumSize(*LEAST_SIZE)
         self._state = state
         self._snapshot: Snapshot | None = None
-        self.overview, self.caps = OverviewPage(commands.questions, clock), CapsPage(commands)
+        self.overview, self.caps = OverviewPage(commands, clock), CapsPage(commands)
         self.sessions = SessionsPage(commands, clock, state)
         self.approvals, self.keys = ApprovalsPage(commands), KeysPage(commands, zone)
         self.prices = PricesPage(commands, Clock(datetime.now(UTC), zone))
@@ -176,8 +176,7 @@ class Window(QMainWindow):
         self.doctor.meter_wanted.connect(self.retried)
         self.review.opened.connect(self.open_sessions)
         self.approvals.session_asked.connect(self.open_session)
-        self.overview.session_asked.connect(self.open_session)
-        self.overview.where.opened.connect(self.open_sessions)
+        self.overview.filter_asked.connect(lambda by, label: self.open_sessions([(by, label)]))
 
     def _make_shortcuts(self) -> None:
         for number, (name, _icon) in enumerate(_PAGES, start=1):

@@ -56,11 +56,12 @@ _SUMMED = tuple(one.name for one in fields(SpendGroup) if one.type is int)
 
 @dataclass(frozen=True, slots=True)
 class ClassSpend:
-    """What one class came to: tokens or searches (none where it is not told apart), and their part of the cost."""
+    """What one class came to: tokens or searches (none where it is not told apart), and their part of the cost; None
+    where there are some and no list price weighs any of them."""
 
     kind: TokenClass
     count: int
-    nano_usd: int
+    nano_usd: int | None
 
 
 def label_shares(now: Iterable[SpendGroup], before: Iterable[SpendGroup], by: Scope) -> tuple[LabelShare, ...]:
@@ -91,16 +92,19 @@ def token_classes(groups: Iterable[SpendGroup], card: RateCard) -> tuple[ClassSp
     The cost of each model is shared out as list prices weigh its tokens. What a model without a list price cost, or one
     that told no tokens, is not told apart; that class and the searches are left out where there are none.
     """
-    counts, spent = dict.fromkeys(TokenClass, 0), dict.fromkeys(TokenClass, 0)
+    counts, weighed, spent = (dict.fromkeys(TokenClass, 0) for _ in range(3))
     for (provider, model), sums in _by_model(groups).items():
         found = _counts(sums)
         weights = _weights(found, sums, card.get((provider, model)))
         for kind, count in found.items():
             counts[kind] += count
+            weighed[kind] += count if weights else 0
         for kind, nano_usd in _shared_out(sums["cost_nano_usd"], weights).items():
             spent[kind] += nano_usd
     shown = (kind for kind in TokenClass if kind in TOKENS or counts[kind] or spent[kind])
-    return tuple(ClassSpend(kind, counts[kind], spent[kind]) for kind in shown)
+    return tuple(
+        ClassSpend(kind, counts[kind], spent[kind] if weighed[kind] or not counts[kind] else None) for kind in shown
+    )
 
 
 def task_average(costs: Sequence[int]) -> TaskAverage | None:

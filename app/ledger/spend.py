@@ -9,14 +9,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, literal_column, select, type_coerce
+from sqlalchemy import ColumnElement, Select, func, literal, literal_column, select
 
 from app.core.call import Basis, Outcome
 from app.core.tags import Billing, Scope
 from app.ledger.engine import Ledger
-from app.ledger.rollup import QUARTER_MICROS
 from app.ledger.summed_calls import label_columns, summed_calls
-from app.ledger.tables import EPOCH, calls, micros
+from app.ledger.tables import EPOCH, calls
 
 _SUMMED = (
     *("outcome", "cost_basis", "billing", "number", "input_tokens", "output_tokens", "cache_read_tokens"),
@@ -84,22 +83,6 @@ def spend_by(ledger: Ledger, by: Scope, start: datetime, end: datetime) -> list[
     with ledger.read() as connection:
         found = [_spend_of(row) for row in connection.execute(grouped)]
     return sorted(found, key=lambda spend: (-spend.cost_nano_usd, -spend.calls, spend.key))
-
-
-def spend_series(ledger: Ledger, start: datetime, end: datetime, bucket: timedelta) -> list[tuple[datetime, int]]:
-    """Known cost in nano-dollars for each bucket of [start, end), empty ones included."""
-    step, begun = bucket // timedelta(microseconds=1), micros(start)
-    if step % QUARTER_MICROS or begun % QUARTER_MICROS:
-        at, costs = type_coerce(calls.c.started_at, BigInteger), func.sum(calls.c.cost_nano_usd)
-        chosen = select((at - begun) // step, costs).where(at >= begun, at < micros(end), IS_MONEY)
-    else:
-        columns = summed_calls(("quarter", "cost_nano_usd"), start, end, lambda of: of.billing == Billing.API).c
-        chosen = select((columns.quarter * QUARTER_MICROS - begun) // step, func.sum(columns.cost_nano_usd))
-    with ledger.read() as connection:
-        found = connection.execute(chosen.group_by(literal_column("1")))
-        costs_at = {int(position): int(cost or 0) for position, cost in found}
-    count = -((start - end) // bucket)
-    return [(start + bucket * position, costs_at.get(position, 0)) for position in range(count)]
 
 
 def busiest_sessions(

@@ -12,7 +12,6 @@ from pytestqt.qtbot import QtBot
 
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
-from app.desktop.models.chart_range import ChartRange
 from app.desktop.models.finding_view import finding_view, told_and_passed, verdict
 from app.desktop.pages.doctor import DoctorPage
 from app.desktop.pages.finding_row import FindingRow
@@ -167,7 +166,7 @@ def test_trouble_with_the_meter_leads_here(qtbot: QtBot, page: DoctorPage, windo
 
 def test_the_popover_leads_here_too(qtbot: QtBot, commands: Commands, ledger: Ledger) -> None:
     popover = Popover(commands)
-    reading = read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE)
+    reading = read_snapshot(ledger, datetime.now(UTC), ZONE)
     popover.show_snapshot(replace(reading, trouble="Another program uses port 8787."))
     popover.show()
     (found,) = (one for one in popover.findChildren(QPushButton) if one.text() == "Open Doctor")

@@ -24,7 +24,6 @@ from app.desktop.application import Desktop
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
 from app.desktop.first_run.window import FirstRun
-from app.desktop.models.chart_range import ChartRange
 from app.desktop.models.setup import PickedAgent, first_call_words, login_words, own_login_line, start_line
 from app.desktop.reading import read_snapshot
 from app.keys.vault import FixedVault
@@ -80,7 +79,7 @@ def setup(qtbot: QtBot, commands: Commands, ledger: Ledger, theme: object) -> It
 
 
 def read(setup: FirstRun, ledger: Ledger) -> None:
-    setup.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE))
+    setup.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE))
 
 
 def on_to(qtbot: QtBot, setup: FirstRun, place: int) -> None:

@@ -16,7 +16,6 @@ from app.core.windows import Window
 from app.desktop.application import Desktop
 from app.desktop.commands import Commands
 from app.desktop.ledger_feed import LedgerFeed
-from app.desktop.models.chart_range import ChartRange
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.notifications import Notifier
 from app.desktop.reading import read_snapshot
@@ -45,7 +44,7 @@ def alert(number: int, percent: int = 80, *, cap: str = "c", at: datetime | None
 
 
 def reading(ledger: Ledger, **changes: object) -> Snapshot:
-    found = read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE)
+    found = read_snapshot(ledger, datetime.now(UTC), ZONE)
     return replace(found, **changes)  # type: ignore[arg-type]  # the callers name fields
 
 

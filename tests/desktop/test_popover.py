@@ -15,7 +15,6 @@ from app.core.windows import Window as CapWindow
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
 from app.desktop.ledger_feed import LedgerFeed
-from app.desktop.models.chart_range import ChartRange
 from app.desktop.popover import MOST_HEIGHT, WIDTH, Popover
 from app.desktop.reading import read_snapshot
 from app.desktop.tasks import Tasks
@@ -90,7 +89,7 @@ def test_an_agent_in_a_loop_is_let_go_on_or_stopped(
     scribe.note_loop(16)
     scribe.ask(NANO_PER_USD, carries_results=True)
     tray = Tray(commands, popover)
-    tray.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE))
+    tray.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE))
     tray.fill_menu()
     asked = tray.menu.actions()[1]
     assert asked.text() == "Claude Code repeats itself: Bash with the same arguments, failed 16 times"
@@ -254,7 +253,7 @@ def test_a_running_session_whose_cache_is_about_to_end_says_so(
 ) -> None:
     scribe.write_call()
     now = datetime.now(UTC)
-    snapshot = read_snapshot(ledger, now, ZONE, ChartRange.MONTH)
+    snapshot = read_snapshot(ledger, now, ZONE)
     cold = ColdSoon(TAGS.session, TAGS.task, TAGS.agent, TAGS.project, now + timedelta(seconds=62), 1_900_000_000)
     popover = Popover(commands)
     popover.show_snapshot(replace(snapshot, cold=(cold,)))
@@ -273,10 +272,10 @@ def test_a_disk_without_room_is_told_until_there_is_some(qtbot: QtBot, commands:
     assert take_on(ledger.path)
     assert give_up(ledger.path)
     popover = Popover(commands)
-    popover.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.MONTH))
+    popover.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE))
     popover.show()
     qtbot.waitUntil(lambda: "The disk is full" in texts(popover))
     assert take_on(ledger.path)
-    popover.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.MONTH))
+    popover.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE))
     qtbot.waitUntil(lambda: texts(popover) != "" and "The disk is full" not in texts(popover))
     destroy(popover)

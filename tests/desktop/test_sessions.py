@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.money import NANO_PER_USD
@@ -285,33 +284,6 @@ def test_absurd_names_and_amounts_keep_their_amounts_whole(qtbot: QtBot, window:
     assert table.columnWidth(cost) >= table.sizeHintForColumn(cost)
     assert "<b>" not in page.list.rows.index(0, 0).data(Qt.ItemDataRole.ToolTipRole).removeprefix("<span>")
     assert sum(table.columnWidth(number) for number in range(6)) <= table.viewport().width()
-
-
-def test_where_it_went_leads_to_the_sessions_of_a_row(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
-    scribe.write_call(30_000_000, tags=tags("s0", "Codex", project="web-shop"))
-    scribe.write_call(70_000_000, tags=tags("s1"))
-    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 2)
-    where = window.overview.where
-    project = next(made for made in where.segments.findChildren(QPushButton) if made.text() == "Project")
-    QTest.mouseClick(project, Qt.MouseButton.LeftButton)
-    table, rows = where.tables["Project"]
-    qtbot.waitUntil(lambda: rows.rowCount() == 2 and table.isVisible())
-    assert [rows.value(row).name for row in range(2)] == ["billing-api", "web-shop"]
-    assert [rows.index(0, column).data() for column in (3, 4, 5)] == ["$0.07", "70%", "new"]
-    table.selectRow(1)
-    QTest.keyClick(table, Qt.Key.Key_Return)
-    assert window.page_name == "Sessions"
-    qtbot.waitUntil(lambda: names(window.sessions) == ["task s0"])
-
-
-def test_a_call_of_the_overview_leads_to_its_session(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
-    scribe.write_call(tags=tags("s0"))
-    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 1)
-    window.overview.table.selectRow(0)
-    QTest.keyClick(window.overview.table, Qt.Key.Key_Return)
-    assert window.page_name == "Sessions"
-    qtbot.waitUntil(lambda: window.sessions.calls.rows.rowCount() == 1)
-    assert window.sessions.path.words == "Sessions / task s0"
 
 
 def test_a_waiting_call_leads_to_its_session(qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe) -> None:

@@ -14,7 +14,6 @@ from app.core.tags import Scope, Tags
 from app.core.windows import Window as CapWindow
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
-from app.desktop.models.chart_range import ChartRange
 from app.desktop.no_tray import HOW, START
 from app.desktop.popover import Popover
 from app.desktop.reading import read_snapshot
@@ -39,7 +38,7 @@ def tray(commands: Commands, theme: object) -> Iterator[Tray]:
 
 
 def show(tray: Tray, ledger: Ledger) -> None:
-    tray.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE))
+    tray.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE))
     tray.fill_menu()
 
 

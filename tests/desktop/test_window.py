@@ -1,6 +1,4 @@
-import time
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -9,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.caps import Action, Cap, Hold, Mode
 from app.core.money import NANO_PER_USD
-from app.core.tags import Scope, Tags
+from app.core.tags import Scope
 from app.core.windows import Window as CapWindow
 from app.desktop.pages.key_dialogs import ConfirmDialog
 from app.desktop.pages.virtual_key_dialogs import NewKeyDialog, ShowKeyDialog
@@ -32,35 +30,9 @@ def cap_on_billing(ledger: Ledger, limit: int = 10 * NANO_PER_USD) -> Cap:
 
 
 def test_an_empty_ledger_says_what_to_do(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
-    qtbot.waitUntil(lambda: window.overview._empty.isVisible() and not window.overview.table.isVisible())
+    qtbot.waitUntil(lambda: window.overview._empty.isVisible() and not window.overview._full.isVisible())
     window.open_page("Approvals")
     assert window.approvals.group_rows() == []
-
-
-def test_a_call_shows_within_a_second_of_its_end(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
-    qtbot.waitUntil(lambda: window._snapshot is not None)
-    call = scribe.write_call(4_200_000)
-    began = time.monotonic()
-    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 1, timeout=1_000)
-    assert time.monotonic() - began < 1
-    row = [window.overview.rows.index(0, column).data() for column in range(window.overview.rows.columnCount())]
-    assert row == [
-        "now", "Claude Code", "", "billing-api", "migrate invoices", "claude-sonnet-4-5",
-        "1.2k", "—", "30", "$0.0042", "900", "Done",
-    ]  # fmt: skip
-    assert window.overview.rows.value(0) == call
-
-
-def test_the_table_does_not_jump_while_it_is_read(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
-    for _ in range(60):
-        scribe.write_call()
-    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 60, timeout=5_000)
-    bar = window.overview.table.verticalScrollBar()
-    bar.setValue(300)
-    seen = window.overview.rows.value(window.overview.table.rowAt(5))
-    scribe.write_call()
-    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 61, timeout=5_000)
-    assert window.overview.rows.value(window.overview.table.rowAt(5)) == seen
 
 
 def test_a_cap_is_added_by_keyboard(qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe) -> None:
@@ -186,23 +158,10 @@ def test_settings_take_effect_at_once_and_a_wrong_port_is_told(qtbot: QtBot, win
     assert "Not a port" in window.settings.error.text
 
 
-def test_pages_open_by_key_and_names_of_agents_stay_plain(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
-    scribe.write_call(999_999 * NANO_PER_USD, tags=Tags(agent="<b>bold</b> " + "x" * 90, project="p" * 100))
+def test_pages_open_by_key(qtbot: QtBot, window: Window) -> None:
     window.activateWindow()
-    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 1)
-    assert window.overview.rows.index(0, 9).data() == "$999,999"
-    tooltip = window.overview.rows.index(0, 1).data(Qt.ItemDataRole.ToolTipRole)
-    assert "<b>" not in tooltip
     QTest.keyClick(window, Qt.Key.Key_5, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: window.page_name == "Keys")
-
-
-def test_a_call_without_a_price_is_a_dash_and_its_sum_a_floor(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
-    scribe.write_call(NANO_PER_USD, at=datetime.now(UTC))
-    scribe.write_call(None)
-    qtbot.waitUntil(lambda: window.overview.rows.rowCount() == 2)
-    assert window.overview.rows.index(0, 9).data() == "? —"
-    qtbot.waitUntil(lambda: window.overview._today.amount == "$1.00+")
 
 
 def test_dialog_buttons_follow_the_desktops_order(qtbot: QtBot, window: Window) -> None:

@@ -43,8 +43,8 @@ def groups(draw: st.DrawFn) -> list[SpendGroup]:
 @given(groups())
 def test_classes_add_up_to_the_cost_to_the_nano_dollar(some: list[SpendGroup]) -> None:
     classes = token_classes(some, CARD)
-    assert sum(one.nano_usd for one in classes) == sum(one.cost_nano_usd for one in some)
-    assert all(one.nano_usd >= 0 and one.count >= 0 for one in classes)
+    assert sum(one.nano_usd or 0 for one in classes) == sum(one.cost_nano_usd for one in some)
+    assert all((one.nano_usd or 0) >= 0 and one.count >= 0 for one in classes)
     assert [one.kind for one in classes][:5] == list(TOKENS)
 
 
@@ -87,7 +87,8 @@ def test_what_no_list_price_tells_apart_is_said_to_be_untold() -> None:
     silent = group(cost=30)
     classes = {part.kind: (part.count, part.nano_usd) for part in token_classes([unknown, silent], CARD)}
     assert classes[TokenClass.UNTOLD] == (0, 100)
-    assert classes[TokenClass.FRESH] == (10, 0)
+    assert classes[TokenClass.FRESH] == (10, None)
+    assert classes[TokenClass.CACHE_READ] == (0, 0)
 
 
 def test_labels_are_dearest_first_with_their_share_and_what_they_were() -> None:

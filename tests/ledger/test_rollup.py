@@ -13,9 +13,10 @@ from app.core.usage import Usage
 from app.ledger.call_sums import call_sums
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.origin_sums import purposes_between
+from app.ledger.overview_sums import bucket_spend, spend_groups, task_costs
 from app.ledger.rollup import QUARTER, roll_up, roll_up_again, rolled_up, rollups
 from app.ledger.rows import call_columns
-from app.ledger.spend import spend_between, spend_by, spend_series
+from app.ledger.spend import spend_between, spend_by
 from app.ledger.summed_calls import quarter_hours
 from app.ledger.tables import calls
 from tests.ledger.bookkeeping import make_call, make_draft
@@ -62,7 +63,9 @@ def everything_asked(ledger: Ledger, start: datetime, end: datetime) -> list[obj
     return [
         spend_between(ledger, start, end),
         *(spend_by(ledger, scope, start, end) for scope in Scope),
-        spend_series(ledger, NOON, NOON + 3 * QUARTER, QUARTER),
+        bucket_spend(ledger, [NOON + number * QUARTER for number in range(4)]),
+        sorted(spend_groups(ledger, start, end), key=repr),
+        sorted(task_costs(ledger, start, end)),
         sorted(call_sums(ledger, start, end), key=repr),
         sorted(purposes_between(ledger, start, end), key=repr),
         sorted(quarter_hours(ledger, Scope.TASK, start, end)),

@@ -9,9 +9,10 @@ from app.core.tags import Billing, Scope, Tags
 from app.core.usage import Usage
 from app.ledger.budget import cost_of_label
 from app.ledger.engine import Ledger
+from app.ledger.overview_sums import bucket_spend
 from app.ledger.rollup import roll_up
 from app.ledger.settlement import write_refused
-from app.ledger.spend import Spend, busiest_sessions, spend_between, spend_by, spend_series
+from app.ledger.spend import Spend, busiest_sessions, spend_between, spend_by
 from tests.ledger.bookkeeping import end, make_call, make_draft, reserve, spend_money
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -53,7 +54,7 @@ def test_what_a_subscription_paid_for_stands_beside_the_money_and_not_in_it(ledg
     for found in (spend_between(ledger, NOON, NOON + HOUR), *spend_by(ledger, Scope.SESSION, NOON, NOON + HOUR)):
         assert (found.calls, found.cost_nano_usd, found.unpriced_calls) == (3, 10, 0)
         assert (found.subscription_calls, found.subscription_nano_usd) == (2, 300)
-    assert [cost for _, cost in spend_series(ledger, NOON, NOON + HOUR, HOUR)] == [10]
+    assert bucket_spend(ledger, [NOON, NOON + HOUR]) == {("", 0): 10}
     [session] = busiest_sessions(ledger, NOON)
     assert (session.calls, session.cost_nano_usd, session.unpriced_calls, sum(session.series)) == (3, 10, 0, 10)
     with ledger.read() as connection:
@@ -102,16 +103,6 @@ def test_a_call_counts_for_the_model_that_answered(ledger: Ledger) -> None:
     assert [spend.key for spend in spend_by(ledger, Scope.MODEL, NOON, NOON + HOUR)] == ["sonnet"]
 
 
-def test_a_series_has_every_bucket_and_the_last_may_be_short(ledger: Ledger) -> None:
-    for minutes, cost in ((0, 1), (59, 2), (60, 4), (149, 8), (150, 100), (-1, 100)):
-        spend_money(ledger, cost, at=NOON + timedelta(minutes=minutes))
-    spend_money(ledger, None, at=NOON)
-    assert spend_series(ledger, NOON, NOON + 2.5 * HOUR, HOUR) == [
-        (NOON, 3), (NOON + HOUR, 4), (NOON + 2 * HOUR, 8),
-    ]  # fmt: skip
-    assert spend_series(ledger, NOON, NOON, HOUR) == []
-
-
 def test_parts_add_up_to_the_whole(ledger: Ledger) -> None:
     span = timedelta(minutes=100)
     for number in range(40):
@@ -121,8 +112,8 @@ def test_parts_add_up_to_the_whole(ledger: Ledger) -> None:
     @given(st.integers(1, 200))
     @settings(max_examples=25)
     def check(minutes: int) -> None:
-        series = spend_series(ledger, NOON, NOON + span, timedelta(minutes=minutes))
-        assert sum(cost for _, cost in series) == whole
+        edges = [NOON + timedelta(minutes=minutes) * number for number in range(-(-100 // minutes) + 1)]
+        assert sum(bucket_spend(ledger, edges).values()) == whole
 
     check()
     assert sum(spend.cost_nano_usd for spend in spend_by(ledger, Scope.PROJECT, NOON, NOON + span)) == whole

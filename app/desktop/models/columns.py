@@ -1,4 +1,4 @@
-"""The columns of the tables of calls: those that were made, and those that wait."""
+"""Words that several tables have for calls and times, and the columns of calls that wait."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -10,10 +10,8 @@ from app.desktop.formats import (
     absolute_time,
     cost_text,
     elapsed,
-    milliseconds,
     relative_phrase,
     relative_time,
-    token_count,
 )
 from app.desktop.models.rows import Column
 from app.ledger.approval_store import Approval
@@ -53,27 +51,6 @@ def call_state(call: Call) -> str:
     return {Outcome.COMPLETED: "Done", Outcome.INTERRUPTED: "Cut short", Outcome.REFUSED: "Refused"}[call.outcome]
 
 
-def call_columns(clock: Clock) -> list[Column[Call]]:
-    """Calls, newest first."""
-    return [
-        Column("Time", lambda call: clock.ago(call.started_at), hint=lambda call: clock.exactly(call.started_at)),
-        Column("Agent", lambda call: call.tags.agent or UNKNOWN, ink="text", is_strong=True, hint=_agent),
-        Column("Part", lambda call: call.origin.word, may_vanish=True, hint=call_part),
-        Column("Project", lambda call: call.tags.project or UNKNOWN, gives_way=True, hint=_project),
-        Column("Task", lambda call: call.tags.task or UNKNOWN, grows=True, gives_way=True, hint=_task),
-        Column("Model", lambda call: call.model, gives_way=True, hint=lambda call: f"{call.model}, {call.provider}"),
-        Column("In", lambda call: token_count(call.usage.input_tokens), is_amount=True),
-        Column("Cached", lambda call: token_count(call.usage.cache_read_tokens), is_amount=True),
-        Column("Out", lambda call: token_count(call.usage.output_tokens), is_amount=True),
-        Column(
-            "Cost", cost_text, is_amount=True, ink="text", is_strong=True,
-            hint=lambda call: BASIS_WORDS[call.cost_basis], spoken=spoken_cost,
-        ),
-        Column("ms", lambda call: milliseconds(call.duration_ms), is_amount=True),
-        Column("State", call_state, hint=lambda call: call.error_type),
-    ]  # fmt: skip
-
-
 def waiting_columns(clock: Clock) -> list[Column[Approval]]:
     """The calls of one session that wait."""
     return [
@@ -84,23 +61,11 @@ def waiting_columns(clock: Clock) -> list[Column[Approval]]:
     ]
 
 
-def _agent(call: Call) -> str:
-    return call.tags.agent
-
-
 def call_part(call: Call) -> str:
     """Which part of the agent made the call; empty for its main conversation."""
     origin = call.origin
     told = (origin.word, origin.kind, origin.agent_id, origin.parent_id and f"started by {origin.parent_id}")
     return ", ".join(part for part in dict.fromkeys(told) if part)
-
-
-def _project(call: Call) -> str:
-    return call.tags.project
-
-
-def _task(call: Call) -> str:
-    return call.tags.task
 
 
 def spoken_cost(call: Call) -> str:

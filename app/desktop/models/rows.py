@@ -12,11 +12,20 @@ type Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
+class Swatch:
+    """The sign of a series before its name: a dot, or a square, in a token's colour at an opacity of 0 to 1."""
+
+    token: str
+    opacity: float = 1.0
+    is_square: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Column[T]:
     """How one column writes a value. `ink` names a token, `hint` is its tooltip, `grows` takes the room left over,
     and where room is short those that give way do so first. `mark` names an icon before the text, empty for none, and
-    `ink_of` the token of one value where they differ. One that `may_vanish` is not shown while no value has a text. A
-    `bar` is drawn as long as it says, 0 to 1."""
+    `ink_of` the token of one value where they differ. One that `may_vanish` is not shown while no value has a text.
+    `swatch` is painted before the text, and in the place of a text a `bar` of 0 to 1 of the column's width."""
 
     title: str
     text: Callable[[T], str]
@@ -31,6 +40,7 @@ class Column[T]:
     spoken: Callable[[T], str] | None = None
     mark: Callable[[T], str] | None = None
     ink_of: Callable[[T], str] | None = None
+    swatch: Callable[[T], Swatch | None] | None = None
     bar: Callable[[T], float] | None = None
 
 

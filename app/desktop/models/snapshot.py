@@ -8,7 +8,6 @@ from app.core.assurance import Assurance
 from app.core.call import Call
 from app.core.provider_keys import ProviderKey
 from app.core.sent_input import ColdSoon
-from app.desktop.models.chart_range import Series
 from app.ledger.approval_store import Approval
 from app.ledger.cap_store import CapStatus
 from app.ledger.key_store import VirtualKey
@@ -44,7 +43,6 @@ class Snapshot:
     calls: tuple[Call, ...]
     keys: tuple[VirtualKey, ...]
     provider_keys: tuple[ProviderKey, ...]
-    series: Series
     meter: Meter | None
     is_paused: bool
     trouble: str = ""

@@ -1,97 +1,159 @@
-"""Where the money went: one line for each label of a scope, with its share and its change."""
+"""The spend graph as values: what stands in each column, in which colours, what is forecast, and the caps by day."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime
 
-from app.core.money import MINUS
+from app.core.money import format_usd
 from app.core.tags import Scope
-from app.desktop.formats import plural, sum_text
-from app.desktop.models.chart_range import ChartRange, chart_span
-from app.desktop.models.rows import Column
-from app.ledger.spend import Spend
+from app.core.windows import Window
+from app.desktop.formats import day, spoken_usd
+from app.desktop.models.chart_range import BY_BARS, BY_DAY, ChartRange, range_title
+from app.desktop.models.rows import Swatch
+from app.desktop.models.snapshot import agent_word
+from app.desktop.overview_reading import Overview
+from app.ledger.cap_store import CapStatus
 
-_NOT_TOLD = "Not told"
-_A_MOMENT = timedelta(microseconds=1)
+OTHERS = "Others"
+_COLOURS = 5
+_OTHER = Swatch("text_3")
+_ALONE = Swatch("bar")
+_LABELS = 5
+_MONTH_STEP = 5
 
 
 @dataclass(frozen=True, slots=True)
-class SpendLine:
-    """One label's spend in a stretch of time. `share` of all of it, and of the `largest` line's, are 0 to 1, for
-    drawing; `before_nano_usd` is that of the stretch before."""
+class Series:
+    """What is told apart in the graph: some agent, or all that came after the fifth."""
 
-    key: str
-    spend: Spend
-    share: float
-    of_largest: float
-    before_nano_usd: int
+    name: str
+    swatch: Swatch
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One column or point: `parts` are nano-dollars by series, `forecast_nano_usd` is what is still to come in it.
+    `label` is its time in words."""
+
+    label: str
+    parts: tuple[int, ...]
+    forecast_nano_usd: int = 0
 
     @property
-    def name(self) -> str:
-        """The label, or that there was none."""
-        return self.key or _NOT_TOLD
+    def nano_usd(self) -> int:
+        """What was spent in it."""
+        return sum(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SpendView:
+    """The graph. `ticks` are places of buckets with their words, `caps` limits by day with theirs; `name` is what a
+    screen reader says."""
+
+    is_bars: bool
+    series: tuple[Series, ...]
+    buckets: tuple[Bucket, ...]
+    ticks: tuple[tuple[int, str], ...]
+    caps: tuple[tuple[int, str], ...]
+    name: str
 
     @property
-    def change(self) -> str:
-        """`+22%`, `−8%`, `new`; empty where there is nothing to say."""
-        now, before = self.spend.cost_nano_usd, self.before_nano_usd
-        if not before:
-            return "new" if now else ""
-        percent = round((now - before) * 100 / before)
-        return f"{'+' if percent >= 0 else MINUS}{abs(percent):,}%"
+    def highest_nano_usd(self) -> int:
+        """Of the columns, with what is forecast."""
+        return max((bucket.nano_usd + bucket.forecast_nano_usd for bucket in self.buckets), default=0)
 
 
-def spend_lines(now: Sequence[Spend], before: Sequence[Spend]) -> list[SpendLine]:
-    """Lines for all labels that made a call, dearest first."""
-    earlier = {spend.key: spend.cost_nano_usd for spend in before}
-    whole = sum(spend.cost_nano_usd for spend in now)
-    largest = max((spend.cost_nano_usd for spend in now), default=0)
-    return [
-        SpendLine(
-            spend.key, spend, _ratio(spend.cost_nano_usd, whole), _ratio(spend.cost_nano_usd, largest),
-            earlier.get(spend.key, 0),
-        )
-        for spend in now
-    ]  # fmt: skip
+def swatches_of(overview: Overview) -> Mapping[str, Swatch]:
+    """The sign of each agent that made a call in this range: the first five ever seen have a colour of their own; an
+    agent alone needs none."""
+    here = {agent for agent, _ in overview.buckets} | {one.label for one in overview.shares.get(Scope.AGENT, ())}
+    if len(here) == 1:
+        return dict.fromkeys(here, _ALONE)
+    return {
+        agent: Swatch(f"series_{number + 1}") if number < _COLOURS else _OTHER
+        for number, agent in enumerate(overview.agents)
+        if agent in here
+    }
 
 
-def spend_columns(scope: Scope) -> list[Column[SpendLine]]:
-    """The columns of the table by one scope."""
-    return [
-        Column(
-            scope.value.capitalize(), lambda line: line.name, ink="text", gives_way=True, hint=lambda line: line.name,
-            ink_of=lambda line: "text" if line.key else "text_3",
+def spend_view(overview: Overview, caps: Iterable[CapStatus]) -> SpendView:
+    """The graph of a reading."""
+    spent = {agent for agent, _ in overview.buckets}
+    swatches = {agent: swatch for agent, swatch in swatches_of(overview).items() if agent in spent}
+    own = [agent for agent, swatch in swatches.items() if swatch != _OTHER]
+    series = [Series(agent_word(agent), swatches[agent]) for agent in own]
+    if len(own) < len(swatches):
+        series.append(Series(OTHERS, _OTHER))
+    places = {agent: own.index(agent) if agent in own else len(own) for agent in swatches}
+    starts = overview.stretch.edges[:-1]
+    sums = [[0] * len(series) for _ in starts]
+    for (agent, number), nano_usd in overview.buckets.items():
+        sums[number][places[agent]] += nano_usd
+    coming = _forecast(overview)
+    return SpendView(
+        is_bars=overview.range in BY_BARS,
+        series=tuple(series),
+        buckets=tuple(
+            Bucket(_full_label(overview, start), tuple(parts), coming.get(start, 0))
+            for start, parts in zip(starts, sums, strict=True)
         ),
-        Column("", lambda _line: "", grows=True, bar=lambda line: line.of_largest),
-        Column("Calls", lambda line: f"{line.spend.calls:,}", is_amount=True),
-        Column(
-            "Spend", lambda line: sum_text(line.spend.cost_nano_usd, line.spend.unpriced_calls), is_amount=True,
-            ink="text", is_strong=True, hint=_unpriced,
-        ),
-        Column("Share", lambda line: f"{round(line.share * 100)}%", is_amount=True),
-        Column("Change", lambda line: line.change, is_amount=True, hint=_before),
-    ]  # fmt: skip
+        ticks=tuple(_ticks(overview, starts)),
+        caps=tuple(_by_day(caps)) if overview.range in BY_DAY else (),
+        name=_name(overview),
+    )
 
 
-def stretches(chosen: ChartRange, now: datetime, zone: tzinfo) -> tuple[tuple[datetime, datetime], ...]:
-    """A range as far as it has passed, and as much of the stretch before it: for a month, of the month before."""
-    start = chart_span(chosen, now, zone).start
-    passed = now - start
-    if chosen is ChartRange.MONTH:
-        earlier = chart_span(chosen, start - _A_MOMENT, zone).start
-    else:
-        earlier = start - passed
-    return (start, now), (earlier, min(earlier + passed, start))
+def _forecast(overview: Overview) -> dict[datetime, int]:
+    """What each day is still likely to bring, by its begin."""
+    if overview.month is None:
+        return {}
+    days = {start.astimezone(overview.zone).date(): start for start in overview.stretch.edges[:-1]}
+    return {days[one.day]: one.nano_usd for one in overview.month.days_left}
 
 
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _by_day(caps: Iterable[CapStatus]) -> Iterable[tuple[int, str]]:
+    for status in caps:
+        cap = status.cap
+        if cap.scope is Scope.EVERYTHING and cap.window is Window.DAY:
+            yield cap.limit_nano_usd, f"Cap {format_usd(cap.limit_nano_usd)} a day"
 
 
-def _unpriced(line: SpendLine) -> str:
-    unpriced = line.spend.unpriced_calls
-    return f"and {plural(unpriced, 'call')} without a price" if unpriced else ""
+def _ticks(overview: Overview, starts: Sequence[datetime]) -> Iterable[tuple[int, str]]:
+    """A few times under the graph: every fifth day of a month, the days of a week, months, or five times of day."""
+    local = [start.astimezone(overview.zone) for start in starts]
+    if overview.range is ChartRange.MONTH:
+        days = [0, *range(_MONTH_STEP - 1, len(local), _MONTH_STEP)]
+        return [(place, str(local[place].day) if place else day(local[0])) for place in days]
+    if overview.range is ChartRange.WEEK:
+        return [(place, f"{start:%a} {start.day}") for place, start in enumerate(local)]
+    if overview.range is ChartRange.YEAR:
+        return [
+            (place, f"{start:%b} {start.year}" if start.month == 1 else f"{start:%b}")
+            for place, start in enumerate(local)
+        ]
+    return [(place, f"{local[place]:%H:%M}") for place in label_places(len(local))]
 
 
-def _before(line: SpendLine) -> str:
-    return f"{sum_text(line.before_nano_usd, 0)} in the stretch before"
+def label_places(count: int) -> Sequence[int]:
+    """Places of at most five labels, evenly spread from the first on."""
+    return range(0, count, max(1, -(-count // _LABELS)))
+
+
+def _full_label(overview: Overview, start: datetime) -> str:
+    local = start.astimezone(overview.zone)
+    match overview.range:
+        case ChartRange.YEAR:
+            return f"{local:%B} {local.year}"
+        case ChartRange.WEEK | ChartRange.MONTH:
+            return f"{local:%a}, {day(local)}"
+        case ChartRange.LIVE:
+            return f"{local:%H:%M:%S}"
+    return f"{local:%H:%M}"
+
+
+def _name(overview: Overview) -> str:
+    """`Spend by day in November, 214 dollars 60`."""
+    by = "by month" if overview.range is ChartRange.YEAR else "by day" if overview.range in BY_DAY else "over time"
+    title = range_title(overview.range, overview.read_at, overview.zone)
+    when = f"in {title}" if overview.range is ChartRange.MONTH else f"in the {title[0].lower()}{title[1:]}"
+    return f"Spend {by} {when}, {spoken_usd(overview.spent_nano_usd)}"

@@ -1,44 +1,49 @@
 """The spend graph. What draws it is loaded once somebody looks: a tray at rest can do without the 40 MB of it."""
 
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.desktop.formats import spoken_usd
-from app.desktop.models.chart_range import Series
+from app.desktop.models.spend_view import SpendView
+from app.desktop.widgets.swatches import Legend
 
 if TYPE_CHECKING:
     from app.desktop.widgets.spend_plot import SpendPlot
 
+_LEGEND_LEFT = 44
+
 
 class SpendChart(QWidget):
-    """Spend over time in one series."""
+    """Spend over time, and above it the names of what is told apart."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[Series, ZoneInfo] | None = None
-        self._plot: SpendPlot | None = None
+        self._view: SpendView | None = None
+        self.plot: SpendPlot | None = None
+        self.legend = Legend(_LEGEND_LEFT)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addWidget(self.legend)
 
-    def show_series(self, series: Series, zone: ZoneInfo) -> None:
-        """Draw this series; nothing is drawn anew when it is the one shown."""
-        if (series, zone) == self._shown:
+    def show_view(self, view: SpendView) -> None:
+        """Draw this; nothing is drawn anew when it is what is shown."""
+        if view == self._view:
             return
-        self._shown = series, zone
-        self.setAccessibleName(f"Spend, {series.range}: {spoken_usd(series.total_nano_usd)}")
+        self._view = view
+        self.setAccessibleName(view.name)
+        self.legend.show_names([(one.swatch, one.name) for one in view.series] if view.is_bars else [])
         self._draw()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Somebody looks."""
-        if self._plot is None:
+        if self.plot is None:
             from app.desktop.widgets.spend_plot import SpendPlot
 
-            self._plot = SpendPlot()
-            self._column.addWidget(self._plot)
+            self.plot = SpendPlot()
+            self._column.addWidget(self.plot, 1)
             self._draw()
         super().showEvent(event)
 
@@ -49,5 +54,5 @@ class SpendChart(QWidget):
         super().changeEvent(event)
 
     def _draw(self) -> None:
-        if self._plot is not None and self._shown is not None:
-            self._plot.show_series(*self._shown)
+        if self.plot is not None and self._view is not None:
+            self.plot.show_view(self._view)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,13 +17,12 @@ from PySide6.QtWidgets import (
 from app.desktop.fonts import MEDIUM, REGULAR, Size, monospace, sized
 from app.desktop.models.rows import Column, Rows
 from app.desktop.theme import icon, tokens_of, tokens_of_palette
+from app.desktop.widgets.swatches import SWATCH, SWATCH_ROOM, paint_bar, paint_swatch
 
 ROW_HEIGHT = 34
 HEADER_HEIGHT = 28
 CELL_PAD = 6
 MARK_SIZE = 16
-BAR_HEIGHT = 6
-MOST_BAR_WIDTH = 320
 _LEAST_TEXT_WIDTH = 44
 _MOST_TEXT_WIDTH = 190
 _GIVE_WAY_STEP = 4
@@ -62,8 +61,11 @@ class CellDelegate(QStyledItemDelegate):
             place = QRect(inner.left(), inner.center().y() - MARK_SIZE // 2, MARK_SIZE, MARK_SIZE)
             icon(mark, ink).paint(painter, place)
             inner.setLeft(inner.left() + MARK_SIZE + CELL_PAD)
+        if column.swatch is not None and (swatch := column.swatch(value)):
+            paint_swatch(painter, QPointF(inner.left() + SWATCH / 2, inner.center().y() + 1), swatch, tokens)
+            inner.setLeft(inner.left() + SWATCH_ROOM)
         if column.bar is not None:
-            _paint_bar(painter, inner, column.bar(value), QColor(tokens.bar))
+            paint_bar(painter, inner, column.bar(value), tokens)
         text = str(index.data())
         if not column.is_amount:
             text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, inner.width())
@@ -75,16 +77,6 @@ class CellDelegate(QStyledItemDelegate):
         column = self._rows.columns[index.column()]
         metrics = QFontMetrics(cell_font(column.is_strong, column.is_code))
         return QSize(cell_width(column, metrics.horizontalAdvance(str(index.data()))), ROW_HEIGHT)
-
-
-def _paint_bar(painter: QPainter, inner: QRect, share: float, ink: QColor) -> None:
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(ink)
-    width = max(BAR_HEIGHT, round(min(inner.width(), MOST_BAR_WIDTH) * share)) if share else 0
-    painter.drawRoundedRect(
-        inner.left(), inner.center().y() - BAR_HEIGHT // 2, width, BAR_HEIGHT, BAR_HEIGHT / 2, BAR_HEIGHT / 2
-    )
 
 
 class HeaderView(QHeaderView):
@@ -253,6 +245,7 @@ def narrow(widths: list[int], which: list[int], missing: int, least: int) -> int
 def cell_width(column: Column[Any], text_width: int) -> int:
     """The width of a cell whose text is so wide."""
     mark = MARK_SIZE + CELL_PAD if column.mark is not None else 0
+    mark += SWATCH_ROOM if column.swatch is not None else 0
     return text_width + 2 * CELL_PAD + mark + _SLACK
 
 

@@ -73,20 +73,33 @@ class ElidedText(Text):
 
 
 class Figure(QWidget):
-    """An amount with its caption under it."""
+    """An amount with its caption under it. `level_with` is the size of the largest figure in its row: all stand on one
+    base line then, and captions take a second line where room is short."""
 
-    def __init__(self, caption: str, *, size: Size, weight: QFont.Weight = SEMIBOLD, is_right: bool = False) -> None:
+    def __init__(
+        self, caption: str, *, size: Size, weight: QFont.Weight = SEMIBOLD, is_right: bool = False,
+        level_with: Size | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._amount = Text("", size=size, weight=weight)
-        self._caption = Text(caption, ink="text_3", size=Size.CAPTION)
+        self._caption = Text(caption, ink="text_3", size=Size.CAPTION, wraps=level_with is not None)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         side = Qt.AlignmentFlag.AlignRight if is_right else Qt.AlignmentFlag.AlignLeft
-        column.addStretch(1)
+        column.addStretch(0 if level_with is not None else 1)
         for label in (self._amount, self._caption):
             label.setAlignment(side)
             column.addWidget(label)
+        if level_with is not None:
+            self._level(size, level_with)
+            column.addStretch(1)
+
+    def _level(self, size: Size, largest: Size) -> None:
+        own, other = (QFontMetrics(sized(one, SEMIBOLD)) for one in (size, largest))
+        self._amount.setFixedHeight(other.height())
+        self._amount.setContentsMargins(0, 0, 0, other.descent() - own.descent())
+        self._amount.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
 
     def show_amount(self, amount: str, *, caption: str = "", ink: str = "text", hint: str = "") -> None:
         """Show an amount, and another caption where one is given."""

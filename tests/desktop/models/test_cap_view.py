@@ -8,7 +8,6 @@ from app.core.money import NANO_PER_USD
 from app.core.tags import Scope
 from app.core.windows import Window, span_at
 from app.desktop.models.cap_view import CapView, cap_views
-from app.desktop.models.chart_range import ChartRange
 from app.desktop.models.ring_state import RingKind, ring_of
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.reading import read_snapshot
@@ -28,7 +27,7 @@ def status(spent_cents: int, window: Window = Window.DAY, *, limit: int = 10, un
 
 @pytest.fixture
 def snapshot(ledger: Ledger, scribe: Scribe) -> Snapshot:
-    return read_snapshot(ledger, NOW, ZONE, ChartRange.LIVE)
+    return read_snapshot(ledger, NOW, ZONE)
 
 
 def view(snapshot: Snapshot, one: CapStatus) -> CapView:
@@ -72,7 +71,7 @@ def test_a_cap_that_a_call_waits_for_is_at_its_limit(ledger: Ledger, scribe: Scr
         ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.TOTAL, limit_nano_usd=NANO_PER_USD, time_zone="UTC"
     )
     scribe.ask(2 * NANO_PER_USD)
-    seen = cap_views(read_snapshot(ledger, now, ZONE, ChartRange.LIVE))[0]
+    seen = cap_views(read_snapshot(ledger, now, ZONE))[0]
     assert (seen.level, seen.pace, seen.resets) == (Level.AT, "$1.00 left.", "Never resets")
 
 
@@ -101,4 +100,4 @@ def test_the_ring_tells_in_words(snapshot: Snapshot) -> None:
 
 def test_without_a_meter_the_ring_is_struck_through(snapshot: Snapshot, scribe: Scribe, ledger: Ledger) -> None:
     scribe.lock.release()
-    assert ring_of(read_snapshot(ledger, NOW, ZONE, ChartRange.LIVE)).kind is RingKind.DOWN
+    assert ring_of(read_snapshot(ledger, NOW, ZONE)).kind is RingKind.DOWN

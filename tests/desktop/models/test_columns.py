@@ -1,6 +1,5 @@
 from dataclasses import replace
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -8,7 +7,7 @@ from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.origin import Origin, RequestClass
 from app.core.tags import Tags
 from app.core.usage import Usage
-from app.desktop.models.columns import Clock, call_columns
+from app.desktop.models.columns import call_part
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 CALL = Call(
@@ -33,7 +32,5 @@ CALL = Call(
     ],
 )
 def test_a_call_tells_which_part_of_its_agent_made_it(origin: Origin, shown: str, hint: str) -> None:
-    column = next(one for one in call_columns(Clock(NOW, ZoneInfo("UTC"))) if one.title == "Part")
     call = replace(CALL, origin=origin)
-    assert column.hint is not None
-    assert (column.text(call), column.hint(call)) == (shown, hint)
+    assert (call.origin.word, call_part(call)) == (shown, hint)

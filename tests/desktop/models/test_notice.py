@@ -6,7 +6,6 @@ import pytest
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
-from app.desktop.models.chart_range import ChartRange
 from app.desktop.models.notice import (
     Act,
     alert_notices,
@@ -26,7 +25,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def reading(ledger: Ledger) -> Snapshot:
-    return read_snapshot(ledger, datetime.now(UTC), ZONE, ChartRange.LIVE)
+    return read_snapshot(ledger, datetime.now(UTC), ZONE)
 
 
 def alert(percent: int, *, cap: str = "c", name: str = "Claude Code, this month", window: str = "2026-11") -> Alert:
