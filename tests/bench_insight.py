@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.call_sum import Account
 from app.core.caps import Cap
 from app.core.tags import Scope, Tags
 from app.core.usage import Usage
@@ -29,7 +30,6 @@ from app.insight.rates import rate_card
 from app.insight.review import review
 from app.insight.sides import side_of
 from app.ledger.accounts import account_between, account_of_task
-from app.ledger.call_sums import call_sums
 from app.ledger.day_counts import day_counts
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.every_call import costed_calls
@@ -99,12 +99,12 @@ def questions(ledger: Ledger) -> dict[str, Callable[[], object]]:
 
     def month_review() -> object:
         now = account_between(ledger, start, END)
-        return review(now, [], rate_card(now.sums, END))
+        return review(now, Account(), rate_card(now.sums, END))
 
     def week_review() -> object:
         week = timedelta(days=7)
-        now, before = account_between(ledger, half, half + week), call_sums(ledger, half - week, half)
-        return review(now, before, rate_card(now.sums, END))
+        now, before = account_between(ledger, half, half + week), account_between(ledger, half - week, half)
+        return review(now, before, rate_card((*now.sums, *before.sums), END))
 
     def explanation() -> object:
         mine, others = account_of_task(ledger, "task 5"), account_between(ledger, start, END, agent="codex")

@@ -8,14 +8,12 @@ task cost what it did is its difference to the mean of the same agent's other ta
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from fractions import Fraction
-from math import floor
 
 from app.core.call_sum import Account, CallSum, RateCard, TaskId
 from app.core.origin import OriginSum
 from app.core.tool_call import NO_TOOLS, ToolSums
 from app.insight.explain import Part, explain
+from app.insight.savings import Followed, Suggestion, followed, suggestions
 from app.insight.sides import side_of
 
 TOP = 3
@@ -84,22 +82,6 @@ class Costly:
     models: tuple[str, ...]
 
 
-class Saving(StrEnum):
-    """What could have been saved."""
-
-    PAID_FAILURES = "paid failures"
-    UNREAD_CACHE = "unread cache"
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """What it would have saved, rounded down, and in how many calls or tasks."""
-
-    kind: Saving
-    saved_nano_usd: int
-    count: int
-
-
 @dataclass(frozen=True, slots=True)
 class Review:
     """A week in figures."""
@@ -109,6 +91,7 @@ class Review:
     agents: tuple[AgentWeek, ...]
     top: tuple[Costly, ...]
     suggestions: tuple[Suggestion, ...]
+    followed: tuple[Followed, ...]
     purposes: tuple[OriginSum, ...] = ()
     tools: ToolSums = NO_TOOLS
 
@@ -120,14 +103,14 @@ type Tasks = dict[TaskId, list[CallSum]]
 
 def review(
     week: Account,
-    before: Sequence[CallSum],
+    last: Account,
     card: RateCard,
     purposes: Sequence[OriginSum] = (),
     tools: ToolSums = NO_TOOLS,
 ) -> Review:
-    """A week's sums and those of the week before, looked at. `card` holds the list rates of this week's models,
+    """A week and the one before it, `last`, looked at. `card` holds the list rates of their models,
     `purposes` are the week's calls by what they were for, and `tools` the tools that they asked for."""
-    now = week.sums
+    now, before = week.sums, last.sums
     tasks = _by_task(now)
     told = {task: sums for task, sums in tasks.items() if task.is_told}
     agents = sorted({one.task.agent for one in (*now, *before)})
@@ -137,7 +120,8 @@ def review(
         before=totals(before),
         agents=tuple(sorted(weeks, key=lambda week: (-week.now.cost_nano_usd, week.agent))),
         top=tuple(_costly(task, told[task], week, card) for task in _dearest(told)),
-        suggestions=_suggestions(told, now, card),
+        suggestions=suggestions(week, card),
+        followed=followed(suggestions(last, card), suggestions(week, card, every=True)),
         purposes=tuple(purposes),
         tools=tools,
     )
@@ -204,34 +188,3 @@ def _costly(task: TaskId, mine: Sequence[CallSum], week: Account, card: RateCard
         parts = explain(side_of(week.where(lambda other: other == task), card), typical).largest_first
     calls = sum(one.all_calls for one in mine)
     return Costly(task, calls, _cost(mine), mean, parts, tuple(dict.fromkeys(one.model for one in dearest_first)))
-
-
-def _suggestions(tasks: Tasks, sums: Sequence[CallSum], card: RateCard) -> tuple[Suggestion, ...]:
-    failures = Suggestion(
-        Saving.PAID_FAILURES,
-        sum(one.failed_nano_usd for one in sums),
-        sum(one.paid_failures for one in sums),
-    )
-    extras = [_unread_writes(some, card) for some in tasks.values()]
-    unread = Suggestion(Saving.UNREAD_CACHE, floor(sum(extras, Fraction(0))), sum(1 for extra in extras if extra))
-    found = [one for one in (failures, unread) if one.saved_nano_usd > 0]
-    return tuple(sorted(found, key=lambda one: -one.saved_nano_usd))
-
-
-def _unread_writes(sums: Sequence[CallSum], card: RateCard) -> Fraction:
-    """What a task paid on top for writing a cache that none of its calls read; 0 where the list rates do not give
-    its cost to the nano-dollar a call, since then nobody knows what the writing cost."""
-    if any(one.cache_read_tokens for one in sums):
-        return Fraction(0)
-    extra = Fraction(0)
-    for one in sums:
-        rates = card.get((one.provider, one.model))
-        if rates is None or not one.cache_write_tokens:
-            continue
-        hour = min(one.cache_write_1h_tokens, one.cache_write_tokens)
-        minutes, fresh = one.cache_write_tokens - hour, one.input_tokens - one.cache_write_tokens
-        written = minutes * rates.cache_write + hour * rates.cache_write_1h
-        listed = fresh * rates.fresh + written + one.output_tokens * rates.output
-        if abs(listed - one.cost_nano_usd) <= one.calls:
-            extra += max(Fraction(0), written - one.cache_write_tokens * rates.fresh)
-    return extra

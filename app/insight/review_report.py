@@ -7,7 +7,7 @@ from app.insight.family import purposes_sentence
 from app.insight.report import Block, Grid, Heading, Sentences
 from app.insight.review import AgentWeek, Costly, Review, TaskClass, Totals
 from app.insight.tools import HEADERS, failing_rows, tools_sentences
-from app.insight.wording import suggestion_sentence
+from app.insight.wording import followed_sentence, suggestion_sentence
 
 _PARTS_SHOWN = 3
 
@@ -18,7 +18,7 @@ def review_report(review: Review, week: str) -> tuple[Block, ...]:
     if review.top:
         blocks.append(Heading("What cost most"))
         blocks.extend(Sentences(_costly(costly)) for costly in review.top)
-    if review.suggestions:
+    if review.suggestions or review.followed:
         blocks += [Heading("What could have been saved"), Sentences(_saved(review))]
     if review.tools.tools:
         blocks += [Heading("Tools"), Sentences(tools_sentences(review.tools))]
@@ -95,7 +95,8 @@ def why(parts: tuple[Part, ...]) -> str:
 
 
 def _saved(review: Review) -> tuple[str, ...]:
-    return tuple(suggestion_sentence(suggestion) for suggestion in review.suggestions)
+    told = followed_sentence(review.followed)
+    return (*(suggestion_sentence(suggestion) for suggestion in review.suggestions), *([told] if told else []))
 
 
 def _agents(review: Review) -> Grid:

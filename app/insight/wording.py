@@ -1,12 +1,13 @@
 """Findings in plain sentences."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from app.core.money import format_usd
 from app.core.wording import counted
 from app.insight.causes import STRANDS, Cause
 from app.insight.explain import Explanation, Part
-from app.insight.review import Saving, Suggestion
+from app.insight.savings import Followed, Saving, Suggestion
 from app.insight.sides import Side
 
 
@@ -40,8 +41,28 @@ def suggestion_sentence(suggestion: Suggestion) -> str:
     saved = format_usd(suggestion.saved_nano_usd)
     if suggestion.kind is Saving.PAID_FAILURES:
         return f"{saved} went to {counted(suggestion.count, 'call')} that failed and were paid all the same."
-    tasks = counted(suggestion.count, "task")
-    return f"{saved} went to writing caches that were never read, in {tasks}: the extra price of writing, exactly."
+    if suggestion.kind is Saving.UNREAD_CACHE:
+        tasks = counted(suggestion.count, "task")
+        return f"{saved} went to writing caches that were never read, in {tasks}: the extra price of writing, exactly."
+    where = f" in {suggestion.project}" if suggestion.project else ""
+    return f"{_ADVICE[suggestion.kind]}{where}: {saved} in {counted(suggestion.count, 'call')}."
+
+
+def followed_sentence(followed: Sequence[Followed]) -> str:
+    """What became of the suggestions of the week before, in one sentence; empty where there were none."""
+    if not followed:
+        return ""
+    saved = format_usd(sum(one.saved_nano_usd for one in followed))
+    whole = format_usd(sum(one.suggestion.saved_nano_usd for one in followed))
+    return f"Of the {whole} that could have been saved the week before, {saved} was saved in this one."
+
+
+_ADVICE = {
+    Saving.SYSTEM: "Keep the system prompt as it is while a session runs",
+    Saving.TOOLS: "Keep the tools and their order as they are while a session runs",
+    Saving.HISTORY: "Add to the conversation and leave what was said",
+    Saving.EXPIRED: "Go on before the cache ends, or have it kept for longer",
+}
 
 
 def number(value: Fraction) -> str:

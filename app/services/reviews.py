@@ -7,7 +7,6 @@ from app.core.windows import Window, span_at
 from app.insight.rates import rate_card
 from app.insight.review import Review, review
 from app.ledger.accounts import account_between
-from app.ledger.call_sums import call_sums
 from app.ledger.engine import Ledger
 from app.ledger.origin_sums import purposes_between
 from app.ledger.price_store import use_prices
@@ -26,9 +25,9 @@ def week_review(ledger: Ledger, monday: date, local: ZoneInfo) -> Review:
     noon = datetime(monday.year, monday.month, monday.day, 12, tzinfo=local)
     start, end = _week(noon, local)
     now = account_between(ledger, start, end)
-    before = call_sums(ledger, *_week(noon - timedelta(days=7), local))
+    last = account_between(ledger, *_week(noon - timedelta(days=7), local))
     purposes, tools = purposes_between(ledger, start, end), tool_sums(ledger, start, end)
-    return review(now, before, rate_card(now.sums, noon), purposes, tools)
+    return review(now, last, rate_card((*now.sums, *last.sums), noon), purposes, tools)
 
 
 def read_review(ledger: Ledger, monday: date, local: ZoneInfo) -> Review:

@@ -10,7 +10,7 @@ from app.desktop.models.snapshot import agent_word
 from app.insight.family import purposes_sentence
 from app.insight.review import AgentWeek, Costly, Review, TaskClass, Totals
 from app.insight.review_report import class_name, why
-from app.insight.wording import suggestion_sentence
+from app.insight.wording import followed_sentence, suggestion_sentence
 
 _NO_MEAN = "No other task of this agent to compare with."
 
@@ -51,6 +51,7 @@ class ReviewView:
     costly: tuple[CostlyView, ...]
     spread: tuple[SpreadLine, ...]
     suggestions: tuple[str, ...]
+    followed: str
     is_empty: bool
 
 
@@ -63,6 +64,7 @@ def review_view(review: Review, monday: date) -> ReviewView:
         costly=tuple(_costly(one) for one in review.top),
         spread=tuple(line for week in review.agents for line in _spread(week)),
         suggestions=tuple(suggestion_sentence(one) for one in review.suggestions),
+        followed=followed_sentence(review.followed),
         is_empty=not review.now.calls,
     )
 

@@ -140,10 +140,12 @@ class ReviewPage(Page):
             table = Table(self.spread, name="How calls were spread over tasks", fits_content=True)
             table.setFixedWidth(_TEXT_WIDTH + 2 * CELL_PAD)
             self._body.addWidget(table)
-        if view.suggestions:
+        if view.suggestions or view.followed:
             self._begin("What could have been saved")
             for words in view.suggestions:
                 self._body.addWidget(_paragraph(words))
+            if view.followed:
+                self._body.addWidget(_paragraph(view.followed, ink="text_2"))
 
     def _begin(self, name: str) -> None:
         title = heading(name)
