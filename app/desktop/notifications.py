@@ -149,11 +149,14 @@ class Notifier(QObject):
             self._note(meter_stopped=False)
 
     def _tell_week(self, snapshot: Snapshot) -> None:
-        """What the past week came to, once in the new one; nothing of the week in which Bursar was begun with."""
+        """What the past week came to, once in the new one from the chosen day on; nothing of the week in which Bursar
+        was begun with."""
         week = week_of(snapshot.read_at, snapshot.zone)
         if week.key == self.told.week or self._is_quiet(snapshot.read_at) or week.starts_at is None:
             return
         is_first = not self.told.week
+        if not is_first and snapshot.read_at.astimezone(snapshot.zone).weekday() < self._settings.week_told_on:
+            return
         self._note(week=week.key)
         if is_first:
             return

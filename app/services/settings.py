@@ -18,6 +18,7 @@ from app.core.windows import zone
 from app.whole_file import write_whole
 
 MAX_PORT = 65_535
+_SUNDAY = 6
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 MOST_BACKUPS = 1_000
 FEWEST_DAYS, MOST_DAYS = 40, 36_500
@@ -48,6 +49,7 @@ class Settings:
     Ports: 0 means any free one. `time_zone` is an IANA name; empty means the machine's (see `settings_zone`).
     `is_set_up`: the first run was gone through or skipped. `notifications` is the switch over the five `notify_…`;
     from `quiet_from` to `quiet_to` (`22:00`, `07:00`; empty: never) those of caps, loops and the week are held.
+    The past week is told from the weekday `week_told_on` on (0 is Monday).
     `upstreams` maps a provider to the base URL its calls go to instead of its own. `private_destinations` are places
     (`gitlab.internal:443`) on this machine or its network that the forward proxy may reach. `listen` is where agents of
     containers and other machines reach the meter (`172.17.0.1:8443`; empty: nowhere), `listen_names` what they call it,
@@ -67,6 +69,7 @@ class Settings:
     notify_waiting: bool = True
     notify_meter: bool = True
     notify_week: bool = True
+    week_told_on: int = 0
     notify_loops: bool = True
     quiet_from: str = ""
     quiet_to: str = ""
@@ -196,6 +199,11 @@ def _check_zone(name: str, value: object) -> None:
             raise InvalidInput(name, error.message) from None
 
 
+def _check_weekday(name: str, value: object) -> None:
+    if type(value) is not int or not 0 <= value <= _SUNDAY:
+        raise InvalidInput(name, "It must be a number from 0 (Monday) to 6 (Sunday).")
+
+
 def _check_switch(name: str, value: object) -> None:
     if not isinstance(value, bool):
         raise InvalidInput(name, f"“{name}” must be true or false.")
@@ -253,6 +261,7 @@ _CHECKS = {
     "notify_waiting": _check_switch,
     "notify_meter": _check_switch,
     "notify_week": _check_switch,
+    "week_told_on": _check_weekday,
     "notify_loops": _check_switch,
     "quiet_from": _check_clock,
     "quiet_to": _check_clock,

@@ -257,6 +257,20 @@ def test_a_week_is_told_once_in_the_next_and_the_first_one_never(
     assert opened.args == ["Review"]
 
 
+def test_a_week_is_told_on_the_chosen_day(
+    qtbot: QtBot, start: Start, service: NotificationService, ledger: Ledger, scribe: Scribe
+) -> None:
+    friday = datetime(2026, 11, 20, 14, tzinfo=UTC)
+    scribe.write_call(NANO_PER_USD, at=friday)
+    notifier = start(replace(Settings(), week_told_on=4))
+    notifier.follow(reading(ledger, read_at=friday))
+    for days in (3, 6):
+        notifier.follow(reading(ledger, read_at=friday + timedelta(days=days)))
+        assert notifier.told.week == "week of 2026-11-16"
+    notifier.follow(reading(ledger, read_at=friday + timedelta(days=7)))
+    qtbot.waitUntil(lambda: [one.title for one in service.shown] == ["Your week: $1.00"])
+
+
 def test_a_service_without_buttons_is_given_none(qtbot: QtBot, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_notification_service(monkeypatch, capabilities=("body",)) as plain:
         notifier = start()

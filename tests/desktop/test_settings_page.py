@@ -86,6 +86,15 @@ def test_which_notifications_are_wanted_is_kept_and_the_switch_is_over_all(
     assert [tick.isChecked() for tick in (page.on_caps, page.on_waiting, page.on_meter)] == [False, True, True]
 
 
+def test_the_week_is_told_on_a_day_of_ones_own(qtbot: QtBot, page: SettingsPage, tmp_path: Path) -> None:
+    with qtbot.waitSignal(page.changed):
+        QTest.keyClick(page.week_day, Qt.Key.Key_Down)
+    assert load_settings(tmp_path / "settings.json").week_told_on == 1
+    with qtbot.waitSignal(page.changed):
+        QTest.keyClick(page.on_week, Qt.Key.Key_Space)
+    assert not page.week_day.isEnabled()
+
+
 def test_quiet_hours_are_typed_as_people_type_them(qtbot: QtBot, page: SettingsPage, tmp_path: Path) -> None:
     for field, typed in ((page.quiet_from, "22"), (page.quiet_to, "7:30")):
         with qtbot.waitSignal(page.changed):

@@ -45,6 +45,8 @@ def test_settings_of_a_newer_version_are_kept(tmp_path: Path) -> None:
         ('{"theme": "pink"}', "system, light or dark"),
         ('{"theme": []}', "system, light or dark"),
         ('{"notifications": "yes"}', "true or false"),
+        ('{"week_told_on": 7}', "0 (Monday) to 6 (Sunday)"),
+        ('{"week_told_on": true}', "0 (Monday) to 6 (Sunday)"),
         ('{"quiet_from": "25:00"}', "a time of day like 22:00"),
         ('{"time_zone": "Mars/Olympus"}', "IANA"),
         ('{"time_zone": 5}', "Europe/Berlin"),

@@ -23,6 +23,7 @@ _PORT_WIDTH = 84
 _CLOCK_WIDTH = 64
 _PATH_WIDTH = 420
 _THEMES = {Theme.SYSTEM: "As the system", Theme.LIGHT: "Light", Theme.DARK: "Dark"}
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _INKS = {TrayInk.AUTOMATIC: "Automatic", TrayInk.LIGHT: "Light", TrayInk.DARK: "Dark"}
 _QUIET = "Holds what caps, loops and the week have to say. Who waits and the meter are told at any time."
 _LOGIN = "The meter runs from then on, also for agents that are connected for good."
@@ -46,7 +47,7 @@ class SettingsPage(Page):
         self.on_waiting = Tick("An agent waits for an answer")
         self.on_meter = Tick("The meter stops, or runs again")
         self.on_loops = Tick("An agent repeats itself")
-        self.on_week = Tick("A week is over: what it came to")
+        self.on_week, self.week_day = Tick("What a week came to, in the next, on"), Choice()
         self.quiet_from, self.quiet_to = QLineEdit(), QLineEdit()
         self.gateway_port, self.forward_port = QLineEdit(), QLineEdit()
         self._listens = Text("", ink="text_2")
@@ -75,6 +76,8 @@ class SettingsPage(Page):
         for tick, name in self._ticks().items():
             tick.setChecked(getattr(settings, name))
             tick.setEnabled(settings.notifications or tick is self.notifications)
+        self.week_day.setCurrentIndex(settings.week_told_on)
+        self.week_day.setEnabled(settings.notifications and settings.notify_week)
         for field, text in ((self.quiet_from, settings.quiet_from), (self.quiet_to, settings.quiet_to)):
             field.setText(text)
             field.setEnabled(settings.notifications)
@@ -100,6 +103,7 @@ class SettingsPage(Page):
         self.at_login.clicked.connect(self._set_at_login)
         self.theme.activated.connect(lambda _index: self._change(theme=str(self.theme.currentData())))
         self.ink.activated.connect(lambda _index: self._change(tray_ink=str(self.ink.currentData())))
+        self.week_day.activated.connect(lambda index: self._change(week_told_on=index))
         for tick, name in self._ticks().items():
             tick.clicked.connect(self._changer(name))
         for field, name, read in (
@@ -143,10 +147,11 @@ class SettingsPage(Page):
             self.theme.addItem(words, theme)
         for ink, words in _INKS.items():
             self.ink.addItem(words, ink)
+        self.week_day.addItems(_DAYS)
         names: dict[QWidget, str] = {
             self.theme: "Theme", self.ink: "Tray icon ink", self.quiet_from: "Quiet hours from",
             self.quiet_to: "Quiet hours until", self.gateway_port: "Port for agents with a base URL",
-            self.forward_port: "Port for agents with a proxy setting",
+            self.forward_port: "Port for agents with a proxy setting", self.week_day: "Day of the week's sum",
         }  # fmt: skip
         for control, name in names.items():
             control.setAccessibleName(name)
@@ -166,7 +171,7 @@ class SettingsPage(Page):
         rows += [
             ("Theme", self.theme), ("Tray icon ink", self.ink), ("First run", self.setup_button),
             ("Notifications", None), ("", self.notifications), ("When", self.on_caps), ("", self.on_waiting),
-            ("", self.on_meter), ("", self.on_loops), ("", self.on_week),
+            ("", self.on_meter), ("", self.on_loops), ("", _in_row(self.on_week, self.week_day)),
             ("Quiet hours", _in_row(self.quiet_from, Text("to", ink="text_2"), self.quiet_to)), ("", _note(_QUIET)),
             ("Ledger", None), ("Folder", _place(places.ledger_folder, "Open the ledger’s folder")),
             ("Network", None), ("The meter listens at", self._listens), ("Base URL port", self.gateway_port),
