@@ -32,17 +32,13 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One column or point: `parts` are nano-dollars by series, `forecast_nano_usd` is what is still to come in it.
-    `label` is its time in words."""
+    """One column or point: `parts` are nano-dollars by series and `nano_usd` is their sum, `forecast_nano_usd` is what
+    is still to come in it. `label` is its time in words."""
 
     label: str
     parts: tuple[int, ...]
+    nano_usd: int
     forecast_nano_usd: int = 0
-
-    @property
-    def nano_usd(self) -> int:
-        """What was spent in it."""
-        return sum(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +90,7 @@ def spend_view(overview: Overview, caps: Iterable[CapStatus]) -> SpendView:
         is_bars=overview.range in BY_BARS,
         series=tuple(series),
         buckets=tuple(
-            Bucket(_full_label(overview, start), tuple(parts), coming.get(start, 0))
+            Bucket(_full_label(overview, start), tuple(parts), sum(parts), coming.get(start, 0))
             for start, parts in zip(starts, sums, strict=True)
         ),
         ticks=tuple(_ticks(overview, starts)),

@@ -74,8 +74,8 @@ class SpendPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     def _draw(self) -> None:
         assert self._view is not None
         self.clear()
-        shown = [limit for limit, _ in self._view.caps if limit <= self._view.highest_nano_usd * _FAR_ABOVE]
-        self._draw_grid(max([self._view.highest_nano_usd, *shown]))
+        highest = self._view.highest_nano_usd
+        self._draw_grid(max([highest, *(limit for limit, _ in self._view.caps if limit <= highest * _FAR_ABOVE)]))
         if self._view.is_bars:
             self.addItem(SpendColumns(self._view, tokens_of(self)))
             self._name_forecast()
@@ -94,7 +94,9 @@ class SpendPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         fill = QColor(bar)
         fill.setAlphaF(_FILL_OPACITY)
         places, heights = peaks([bucket.nano_usd for bucket in self._view.buckets], max(1, self.width()))
-        self.plot(places, heights, pen=pyqtgraph.mkPen(bar, width=1.5), fillLevel=0.0, brush=fill, antialias=True)
+        is_fine = len(places) < len(self._view.buckets)  # so many strokes of a broad, smooth pen take a second
+        pen = pyqtgraph.mkPen(bar, width=1 if is_fine else 1.5)
+        self.plot(places, heights, pen=pen, fillLevel=0.0, brush=fill, antialias=not is_fine)
 
     def _draw_grid(self, highest: int) -> None:
         """Hairlines at round amounts, and the amounts beside them."""
