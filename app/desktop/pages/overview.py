@@ -30,7 +30,7 @@ from app.desktop.widgets.table import CELL_PAD, Table
 from app.desktop.widgets.text import Figure, Text
 from app.ledger.engine import Ledger
 
-_LEAST_CHART = 190
+_LEAST_CHART, _CHART_ALONE, _ANY_HEIGHT = 190, 320, 16_777_215
 _EMPTY_WIDTH = 420
 _LIVE_MS = 1_000
 _SLOW_MS = 300
@@ -144,6 +144,8 @@ class OverviewPage(Page):
         is_nothing = not overview.spent_nano_usd and not overview.unpriced_calls
         self.nothing.setVisible(is_nothing)
         self._below.setVisible(not is_nothing)
+        self._chart_place.setVisible(not is_nothing or view.highest_nano_usd > 0)
+        self._chart_place.setMaximumHeight(_CHART_ALONE if is_nothing else _ANY_HEIGHT)
         self.where.show_overview(overview)
         self.bought.show_overview(overview)
 
@@ -177,6 +179,7 @@ class OverviewPage(Page):
         column.addLayout(chart, 3)
         column.addWidget(Hairline())
         column.addWidget(self._below, 2)
+        column.addStretch(0)
         full = QVBoxLayout(self._full)
         full.setContentsMargins(0, 0, 0, 0)
         full.addWidget(scrolling(inner))
