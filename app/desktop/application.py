@@ -19,7 +19,7 @@ from app.desktop.first_run.window import FirstRun
 from app.desktop.ledger_feed import LedgerFeed
 from app.desktop.meter_process import MeterKeeper
 from app.desktop.models.columns import Clock
-from app.desktop.models.setup import is_new
+from app.desktop.models.setup_steps import is_new
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.notifications import Notifier
 from app.desktop.popover import Popover

@@ -24,7 +24,7 @@ from app.desktop.application import Desktop
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
 from app.desktop.first_run.window import FirstRun
-from app.desktop.models.setup import PickedAgent, first_call_words, login_words, own_login_line, start_line
+from app.desktop.models.setup_steps import PickedAgent, first_call_words, login_words, own_login_line, start_line
 from app.desktop.reading import read_snapshot
 from app.keys.vault import FixedVault
 from app.ledger import cap_store, key_store

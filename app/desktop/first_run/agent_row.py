@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.desktop.fonts import MEDIUM, Size, monospace
-from app.desktop.models.setup import PickedAgent, start_line
+from app.desktop.models.setup_steps import PickedAgent, start_line
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Tick
 from app.desktop.widgets.ground import Hairline

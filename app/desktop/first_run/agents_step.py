@@ -10,7 +10,7 @@ from app.desktop.commands import Commands
 from app.desktop.first_run.agent_row import AgentRow
 from app.desktop.first_run.step import Step
 from app.desktop.fonts import monospace
-from app.desktop.models.setup import PickedAgent, picked
+from app.desktop.models.setup_steps import PickedAgent, picked
 from app.desktop.pages.connect_dialog import ConnectDialog
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.ground import clear, scrolling, widgets_in

@@ -11,7 +11,7 @@ from app.core.tags import Tags
 from app.desktop.commands import Commands
 from app.desktop.first_run.step import Step
 from app.desktop.fonts import MEDIUM, Size
-from app.desktop.models.setup import (
+from app.desktop.models.setup_steps import (
     PickedAgent,
     first_call,
     first_call_words,

@@ -11,7 +11,7 @@ from app.desktop.commands import Commands
 from app.desktop.first_run.step import Step
 from app.desktop.fonts import MEDIUM, Size
 from app.desktop.models.key_columns import key_title
-from app.desktop.models.setup import PickedAgent, login_words
+from app.desktop.models.setup_steps import PickedAgent, login_words
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.pages.provider_key_dialogs import MoveKeyDialog
 from app.desktop.widgets.buttons import button
