@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from app.core.tags import Scope
 from app.core.tool_call import ToolCall, ToolOutcome
 from app.core.windows import Window
 from app.ledger.approval_store import ApprovalState, answered, approve, refuse, waiting
+from app.ledger.attendance import attend_keeper
 from app.ledger.call_input_store import input_of_call
 from app.ledger.call_store import recent_calls
 from app.ledger.cap_store import add_cap
@@ -206,9 +208,11 @@ def kept_meter(home: Path, job: Job, url: str) -> Iterator[Ledger]:
     ledger = open_ledger(home / "ledger.sqlite")
     try:
         running = KeptMeter(Settings(gateway_port=0, forward_port=0, upstreams={job.provider: url}), ledger.path, KEYS)
+        keeper = attend_keeper(ledger, urlsplit(running.gateway_url).port or 0)
         try:
             yield ledger
         finally:
+            keeper.release()
             running.stop()
     finally:
         ledger.close()
