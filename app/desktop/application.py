@@ -98,9 +98,11 @@ class Desktop(QObject):
         self._presence = attend_keeper(ledger, settings.gateway_port) if keeps_meter else None
         if not keeps_meter:
             self.keeper.leave_alone()
-        state = QSettings(str(paths.made_private(paths.config_folder() / "window.ini")), QSettings.Format.IniFormat)
+        self._state = QSettings(
+            str(paths.made_private(paths.config_folder() / "window.ini")), QSettings.Format.IniFormat
+        )
         clock = Clock(datetime.now(UTC), time_zone)
-        self.window = Window(self.commands, settings, time_zone, clock, state)
+        self.window = Window(self.commands, settings, time_zone, clock, self._state)
         self.popover = Popover(self.commands)
         self.tray = Tray(self.commands, self.popover, settings.tray_ink)
         told_file = ledger.path.with_name(TOLD_NAME)
@@ -139,6 +141,7 @@ class Desktop(QObject):
             self.first_run.ended.disconnect(self._end_setup)
             destroy(self.first_run)
         destroy(self.popover, self.window, self.tray.menu, self.tray)
+        self._state.sync()  # nothing is written once the folder may be gone
 
     def open_page(self, name: str) -> None:
         """Show the window, at a page where one is named."""
