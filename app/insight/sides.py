@@ -1,11 +1,12 @@
 """One side of a comparison: a task, or the mean of several, as factors of its main conversation's cost and strands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import chain
 from math import floor
 
-from app.core.call_sum import Account, CallSum, ClassRates, MissSum, RateCard
+from app.core.call_sum import Account, CallSum, ClassRates, Kin, MissSum, RateCard
 from app.core.origin import RequestClass
 from app.insight.causes import BY_CLASS, BY_MISS, STRANDS, Cause
 
@@ -52,10 +53,10 @@ def side_of(account: Account, card: RateCard, *, tasks: int = 1) -> Side:
     main = [one for one in rest if one.calls and one.request_class is RequestClass.MAIN]
     fees = sum(_fee(one, card) for one in main)
     strands = _strands(account, rest, tasks)
-    for cause, misses in _by_cause([one for one in account.misses if one.kin in {own.kin for own in main}]).items():
-        lost = _strand(sum(one.lost_nano_usd for one in misses), sum(one.calls for one in misses), tasks)
+    missed = _of_kin(account.misses, {one.kin for one in main})
+    for cause, lost in _lost(missed, tasks).items():
         strands[cause] = Strand(strands[cause].nano_usd + lost.nano_usd, strands[cause].count + lost.count)
-        main = [_as_if_read(one, misses) for one in main]
+    main = [_as_if_read(one, missed.get(one.kin, ())) for one in main]
     strands[Cause.SEARCHES] = _strand(fees, sum(one.web_searches for one in main), tasks)
     cost = _nearest(sum(one.cost_nano_usd for one in main) - fees, tasks)
     unpriced = Fraction(sum(one.unpriced_calls for one in account.sums), tasks)
@@ -104,16 +105,27 @@ def _strands(account: Account, rest: Sequence[CallSum], tasks: int) -> dict[Caus
     return found
 
 
-def _by_cause(misses: Sequence[MissSum]) -> dict[Cause, list[MissSum]]:
-    found: dict[Cause, list[MissSum]] = {}
+def _of_kin(misses: Iterable[MissSum], wanted: Set[Kin]) -> dict[Kin, list[MissSum]]:
+    found: dict[Kin, list[MissSum]] = {}
     for one in misses:
-        found.setdefault(BY_MISS.get(one.cause, Cause.MISSED), []).append(one)
+        if one.kin in wanted:
+            found.setdefault(one.kin, []).append(one)
     return found
 
 
-def _as_if_read(one: CallSum, misses: Sequence[MissSum]) -> CallSum:
+def _lost(missed: dict[Kin, list[MissSum]], tasks: int) -> dict[Cause, Strand]:
+    """What was paid again, by cause."""
+    sums: dict[Cause, tuple[int, int]] = {}
+    for one in chain.from_iterable(missed.values()):
+        cause = BY_MISS.get(one.cause, Cause.MISSED)
+        nano_usd, calls = sums.get(cause, (0, 0))
+        sums[cause] = (nano_usd + one.lost_nano_usd, calls + one.calls)
+    return {cause: _strand(nano_usd, calls, tasks) for cause, (nano_usd, calls) in sums.items()}
+
+
+def _as_if_read(one: CallSum, misses: Iterable[MissSum]) -> CallSum:
     for missed in misses:
-        one = one.had_it_been_read(missed) if missed.kin == one.kin else one
+        one = one.had_it_been_read(missed)
     return one
 
 
