@@ -94,6 +94,16 @@ def roll_all_up(ledger: Ledger) -> list[float]:
     return took
 
 
+def median_s(ask: Callable[[], object], runs: int = 3) -> float:
+    """Seconds that a question takes, the median of so many times."""
+    times = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
 def questions(ledger: Ledger) -> dict[str, Callable[[], object]]:
     start, half = END - MONTH, END - MONTH / 2
 
@@ -139,12 +149,7 @@ def main() -> None:
             print(f"roll up {ROLLED_AT_ONCE:,} calls: {statistics.median(took) * 1000:.1f} ms, "
                   f"{max(took) * 1000:.1f} ms at worst")  # fmt: skip
         for name, ask in questions(ledger).items():
-            times = []
-            for _ in range(3):
-                began = time.perf_counter()
-                ask()
-                times.append(time.perf_counter() - began)
-            print(f"{name}: {statistics.median(times):.2f} s", flush=True)
+            print(f"{name}: {median_s(ask):.2f} s", flush=True)
         ledger.close()
 
 

@@ -6,9 +6,7 @@ sessions that run side by side, one of which is a script that names no session.
 """
 
 import argparse
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import batched
@@ -32,6 +30,7 @@ from app.ledger.session_calls import CallOrder, CallWish
 from app.ledger.session_list import PageWish, look_at_sessions
 from app.ledger.tables import calls
 from app.services.explanations import Against, explain_session
+from tests.bench_insight import median_s
 
 END = datetime(2026, 11, 30, tzinfo=UTC)
 YEAR = timedelta(days=365)
@@ -136,12 +135,7 @@ def main() -> None:
         if is_new:
             fill(ledger, arguments.calls, arguments.sessions)
         for name, ask in questions(ledger).items():
-            times = []
-            for _ in range(RUNS):
-                began = time.perf_counter()
-                ask()
-                times.append(time.perf_counter() - began)
-            print(f"{name}: {statistics.median(times) * 1_000:.0f} ms", flush=True)
+            print(f"{name}: {median_s(ask, RUNS) * 1_000:.0f} ms", flush=True)
         ledger.close()
 
 

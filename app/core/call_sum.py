@@ -1,6 +1,6 @@
 """Sums over the calls that one task made to one model: what review and explanation look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
@@ -149,3 +149,11 @@ class ClassRates:
 
 type RateCard = dict[tuple[str, str], ClassRates]
 """By provider and model; what is not in it has no list price."""
+
+
+def by_task(sums: Iterable[CallSum]) -> dict[TaskId, list[CallSum]]:
+    """The sums of each task."""
+    tasks: dict[TaskId, list[CallSum]] = {}
+    for one in sums:
+        tasks.setdefault(one.task, []).append(one)
+    return tasks

@@ -9,11 +9,11 @@ task cost what it did is its difference to the mean of the same agent's other ta
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.core.call_sum import Account, CallSum, RateCard, TaskId
+from app.core.call_sum import Account, CallSum, RateCard, TaskId, by_task
 from app.core.origin import OriginSum
 from app.core.tool_call import NO_TOOLS, ToolSums
 from app.insight.explain import Part, explain
-from app.insight.savings import Followed, Suggestion, followed, suggestions
+from app.insight.savings import SHOWN, Followed, Suggestion, followed, possible_savings
 from app.insight.sides import side_of
 
 TOP = 3
@@ -110,8 +110,8 @@ def review(
 ) -> Review:
     """A week and the one before it, `last`, looked at. `card` holds the list rates of their models,
     `purposes` are the week's calls by what they were for, and `tools` the tools that they asked for."""
-    now, before = week.sums, last.sums
-    tasks = _by_task(now)
+    now, before, savings = week.sums, last.sums, possible_savings(week, card)
+    tasks = by_task(now)
     told = {task: sums for task, sums in tasks.items() if task.is_told}
     agents = sorted({one.task.agent for one in (*now, *before)})
     weeks = [_agent_week(agent, now, before) for agent in agents]
@@ -120,8 +120,8 @@ def review(
         before=totals(before),
         agents=tuple(sorted(weeks, key=lambda week: (-week.now.cost_nano_usd, week.agent))),
         top=tuple(_costly(task, told[task], week, card) for task in _dearest(told)),
-        suggestions=suggestions(week, card),
-        followed=followed(suggestions(last, card), suggestions(week, card, every=True)),
+        suggestions=savings[:SHOWN],
+        followed=followed(possible_savings(last, card)[:SHOWN], savings),
         purposes=tuple(purposes),
         tools=tools,
     )
@@ -146,20 +146,13 @@ def totals(sums: Sequence[CallSum]) -> Totals:
 
 def task_classes(sums: Sequence[CallSum]) -> tuple[TaskClass, ...]:
     """How calls spread over tasks; every task is in one class."""
-    tasks = [(sum(one.all_calls for one in some), some) for task, some in _by_task(sums).items() if task.is_told]
+    tasks = [(sum(one.all_calls for one in some), some) for task, some in by_task(sums).items() if task.is_told]
     found = []
     for least, most in _CLASSES:
         inside = [(calls, some) for calls, some in tasks if least <= calls and (most is None or calls <= most)]
         cost = sum(one.whole_nano_usd for _, some in inside for one in some)
         found.append(TaskClass(least, most, len(inside), sum(calls for calls, _ in inside), cost))
     return tuple(found)
-
-
-def _by_task(sums: Sequence[CallSum]) -> Tasks:
-    tasks: Tasks = {}
-    for one in sums:
-        tasks.setdefault(one.task, []).append(one)
-    return tasks
 
 
 def _agent_week(agent: str, now: Sequence[CallSum], before: Sequence[CallSum]) -> AgentWeek:

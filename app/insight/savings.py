@@ -7,9 +7,10 @@ from fractions import Fraction
 from math import floor
 
 from app.core.call_input import MissCause
-from app.core.call_sum import Account, CallSum, RateCard, TaskId
+from app.core.call_sum import Account, CallSum, RateCard, by_task
 
 SHOWN = 5
+"""How many a review tells."""
 
 
 class Saving(StrEnum):
@@ -49,14 +50,13 @@ class Followed:
     saved_nano_usd: int
 
 
-def suggestions(account: Account, card: RateCard, *, every: bool = False) -> tuple[Suggestion, ...]:
-    """What these calls could have done without, the dearest first; without `every`, only the first few."""
+def possible_savings(account: Account, card: RateCard) -> tuple[Suggestion, ...]:
+    """What these calls could have done without, the dearest first."""
     failed = sum(one.failed_nano_usd for one in account.sums)
     found = [Suggestion(Saving.PAID_FAILURES, failed, sum(one.paid_failures for one in account.sums))]
     found += [_unread(account.sums, card), *_missed(account)]
     worth = [one for one in found if one.saved_nano_usd > 0]
-    ordered = sorted(worth, key=lambda one: (-one.saved_nano_usd, one.kind, one.project))
-    return tuple(ordered if every else ordered[:SHOWN])
+    return tuple(sorted(worth, key=lambda one: (-one.saved_nano_usd, one.kind, one.project)))
 
 
 def followed(before: Sequence[Suggestion], now: Sequence[Suggestion]) -> tuple[Followed, ...]:
@@ -77,11 +77,7 @@ def _missed(account: Account) -> list[Suggestion]:
 
 
 def _unread(sums: Sequence[CallSum], card: RateCard) -> Suggestion:
-    tasks: dict[TaskId, list[CallSum]] = {}
-    for one in sums:
-        if one.task.is_told:
-            tasks.setdefault(one.task, []).append(one)
-    extras = [_unread_writes(some, card) for some in tasks.values()]
+    extras = [_unread_writes(some, card) for task, some in by_task(sums).items() if task.is_told]
     return Suggestion(Saving.UNREAD_CACHE, floor(sum(extras, Fraction(0))), sum(1 for extra in extras if extra))
 
 

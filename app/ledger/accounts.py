@@ -10,7 +10,6 @@ from app.core.call_input import MissCause
 from app.core.call_sum import Account, MissSum, TaskId
 from app.core.origin import RequestClass
 from app.core.session import SessionId
-from app.core.tool_call import ToolOutcome
 from app.ledger.call_sums import SUM_COLUMNS, call_sums, grouped_sums, session_sums, task_sums
 from app.ledger.engine import Ledger
 from app.ledger.input_tables import call_inputs
@@ -19,6 +18,7 @@ from app.ledger.session_calls import carriers_of
 from app.ledger.session_list import is_of
 from app.ledger.summed_calls import each_call, was_sent
 from app.ledger.tables import calls
+from app.ledger.tool_store import CARRIED
 from app.ledger.tool_tables import tool_calls
 
 _CARRIED_WITHIN = timedelta(days=1)
@@ -67,10 +67,8 @@ def account_of_session(ledger: Ledger, one: SessionId) -> Account:
 
 
 def _carriers(*where: Any) -> Any:
-    """The calls that carried a failure of these tools back to the model. What a provider runs itself, it reads within
-    the same call."""
-    is_failure = tool_calls.c.outcome == ToolOutcome.FAILED, tool_calls.c.result_call_id != "", ~tool_calls.c.is_hosted
-    return select(tool_calls.c.result_call_id).where(*where, *is_failure)
+    """The calls that carried a failure of these tools back to the model."""
+    return select(tool_calls.c.result_call_id).where(*where, *CARRIED)
 
 
 def _misses(ledger: Ledger, carriers: Any, *where: Any) -> tuple[MissSum, ...]:

@@ -16,6 +16,8 @@ from app.ledger.tool_tables import tool_calls
 _T = tool_calls.c
 _FAILED = _T.outcome == ToolOutcome.FAILED
 _UNKNOWN = _T.outcome == ToolOutcome.UNKNOWN
+CARRIED = (_FAILED, _T.result_call_id != "", ~_T.is_hosted)
+"""That a failure was carried back to the model by a call. What a provider runs itself it reads within the same call."""
 _TOTAL = "All"
 
 
@@ -116,9 +118,8 @@ def _total(tools: list[ToolSum], followed_nano_usd: int, followed_unpriced: int)
 
 
 def _carried(where: tuple[ColumnElement[bool], ...], *columns: Any) -> Any:
-    """The calls that carried a failure to the model, each once for `columns`. What a provider runs itself it reads
-    within the same call, so nothing followed."""
-    failures = select(*columns, _T.result_call_id).where(*where, _FAILED, _T.result_call_id != "", ~_T.is_hosted)
+    """The calls that carried a failure to the model, each once for `columns`."""
+    failures = select(*columns, _T.result_call_id).where(*where, *CARRIED)
     return failures.distinct().subquery("carried")
 
 

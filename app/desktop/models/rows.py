@@ -77,10 +77,6 @@ class Rows[T](QAbstractTableModel):
         """Whether any value has a text in this column."""
         return any(column.text(value) for value in self._values)
 
-    def row_of(self, key: object) -> int | None:
-        """Where the value of this key stands."""
-        return next((row for row, value in enumerate(self._values) if self._key(value) == key), None)
-
     def value(self, row: int) -> T:
         """The value of a row."""
         return self._values[row]
