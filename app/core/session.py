@@ -75,10 +75,6 @@ class Session:
         """All parts together."""
         return added_up(self.parts, self.last_at)
 
-    def of_part(self, part: Part) -> PartSum:
-        """What one part came to."""
-        return added_up((one for one in self.parts if part.holds(one.origin)), self.last_at)
-
     def plus(self, added: Iterable[PartSum]) -> "Session":
         """This session with more calls."""
         parts = {part.origin: part for part in self.parts}

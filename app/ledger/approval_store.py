@@ -72,11 +72,6 @@ class Approval:
         repetitions cost."""
         return self.cap_id == LOOP_CAP_ID
 
-    @property
-    def cap_window(self) -> CapWindow:
-        """What an approval excuses the call from."""
-        return self.cap_id, self.window_key
-
 
 def waiting(ledger: Ledger) -> list[Approval]:
     """Questions without an answer, oldest first."""

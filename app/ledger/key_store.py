@@ -185,15 +185,6 @@ def revoke_key(ledger: Ledger, key_id: str) -> None:
                 take_cap_out(connection, cap.cap_id)
 
 
-def find_key(ledger: Ledger, text: str) -> VirtualKey:
-    """The key in force of that id, name or prefix. Raises InvalidInput for none or several."""
-    found = [key for key in list_keys(ledger) if text in (key.key_id, key.name, key.prefix)]
-    if len(found) == 1:
-        return found[0]
-    title = "Several keys match" if found else "No such key"
-    raise InvalidInput(title, f"“{text[:60]}” must name one key. See: bursar keys list")
-
-
 def _check_name(connection: Connection, name: str) -> None:
     if not name.strip():
         raise InvalidInput("A key needs a name", "Name it after the agent or the project that will hold it.")

@@ -26,20 +26,6 @@ def tools_of_call(ledger: Ledger, call_id: str) -> tuple[ToolCall, ...]:
     return _read(ledger, select(tool_calls).where(_T.call_id == call_id).order_by(_T.position))
 
 
-def tools_of_session(ledger: Ledger, session: str, limit: int = 1_000) -> tuple[ToolCall, ...]:
-    """The tool calls of a session, oldest first; of more than `limit` the newest. Calls that name no session are in
-    none."""
-    if not session:
-        return ()
-    newest = select(tool_calls).where(_T.session == session).order_by(_T.row_id.desc()).limit(limit)
-    return _read(ledger, newest)[::-1]
-
-
-def recent_tool_calls(ledger: Ledger, name: str, limit: int = 200) -> tuple[ToolCall, ...]:
-    """The newest calls of one tool, by its name on the wire, newest first."""
-    return _read(ledger, select(tool_calls).where(_T.name == name).order_by(_T.asked_at.desc()).limit(limit))
-
-
 def tool_sums(
     ledger: Ledger, start: datetime, end: datetime, *, project: str = "", agent: str = "", session: str = ""
 ) -> ToolSums:

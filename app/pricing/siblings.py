@@ -5,36 +5,13 @@ to thirty times. So nothing is held or booked by it.
 """
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
 
-from app.core.money import nano_from_decimal
-from app.core.usage import Usage
 from app.pricing.book import current_book
 from app.pricing.price_table import bare_name
 from app.pricing.rows import Row
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _DATE = re.compile(r"[-@]?(?:20\d{2}-?[01]\d-?[0-3]\d)(?:-v\d+(?::\d+)?)?$|-v\d+(?::\d+)?$")
-
-
-@dataclass(frozen=True, slots=True)
-class Sibling:
-    """A model whose name differs in its version alone, and what the same counts cost there in nano-dollars."""
-
-    model: str
-    cost_nano_usd: int
-
-
-def sibling_estimate(provider: str, model: str, usage: Usage, at: datetime) -> Sibling | None:
-    """What a call to a model without a price would cost at the nearest model's; None where there is none like it."""
-    row = find_sibling(provider, model)
-    if row is None or not usage.is_known:
-        return None
-    try:
-        return Sibling(row.name, nano_from_decimal(row.price(usage, at, {})))
-    except ValueError:
-        return None
 
 
 def find_sibling(provider: str, model: str) -> Row | None:

@@ -114,4 +114,3 @@ def test_the_oldest_question_comes_first_and_the_newest_answer(used_up: Ledger) 
     for approval_id in asked:
         approve(used_up, approval_id, by="ada")
     assert [one.approval_id for one in answered(used_up, limit=2)] == asked[:0:-1]
-    assert answered(used_up)[0].cap_window == (answered(used_up)[0].cap_id, "total")

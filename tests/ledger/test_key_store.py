@@ -14,7 +14,6 @@ from app.ledger.key_store import (
     KeyHolder,
     VirtualKey,
     add_key,
-    find_key,
     holder_of,
     list_keys,
     replace_token,
@@ -152,18 +151,6 @@ def test_a_name_is_free_again_once_its_key_is_revoked(ledger: Ledger) -> None:
     with pytest.raises(InvalidInput, match="needs a name"):
         make_key(ledger, name=" ", mark="f3")
     assert len(list_keys(ledger, include_revoked=True)) == 2
-
-
-def test_a_key_is_found_by_id_name_or_prefix_when_it_is_the_only_one(ledger: Ledger) -> None:
-    first, second = make_key(ledger), make_key(ledger, name="desktop", mark="f2")
-    for text in (first.key_id, "laptop", "bsr_f1"):
-        assert find_key(ledger, text) == first
-    make_key(ledger, name="bsr_f2", mark="f3")
-    with pytest.raises(InvalidInput, match="Several"):
-        find_key(ledger, "bsr_f2")
-    for text in ("", "lap", second.key_id[:8]):
-        with pytest.raises(InvalidInput, match="No such key"):
-            find_key(ledger, text)
 
 
 def test_a_key_knows_its_spend_and_last_use(ledger: Ledger) -> None:

@@ -93,10 +93,9 @@ def test_a_session_is_the_sum_of_its_parts(ledger: Ledger, writer: Writer) -> No
     assert (whole.calls, whole.refused_calls, whole.cost_nano_usd, whole.subscription_nano_usd) == (5, 1, 807, 90)
     assert (whole.unpriced_calls, whole.tokens) == (1, 6 * 110)
     assert found.last_at == START + timedelta(minutes=6)
-    explored = found.of_part(Part("a1", RequestClass.SUB_AGENT))
-    assert (explored.calls, explored.cost_nano_usd, explored.unpriced_calls) == (2, 300, 1)
-    assert found.of_part(Part("", RequestClass.TITLE)).cost_nano_usd == 7
-    assert found.of_part(Part()).calls == 2
+    parts = {part.origin: part for part in found.parts}
+    assert (parts[EXPLORE].calls, parts[EXPLORE].cost_nano_usd, parts[EXPLORE].unpriced_calls) == (2, 300, 1)
+    assert parts[TITLE].cost_nano_usd == 7
 
 
 def test_calls_without_a_session_are_one_by_agent_project_and_task(ledger: Ledger, writer: Writer) -> None:

@@ -4,14 +4,13 @@ import pytest
 
 from app.core.tags import Tags
 from app.core.tool_call import ToolOutcome, ToolSum, ToolSums
+from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger
 from app.ledger.tool_store import (
     key_tool_sums,
-    recent_tool_calls,
     task_tool_sums,
     tool_sums,
     tools_of_call,
-    tools_of_session,
 )
 from tests.ledger.tooling import START, book_call, result, use
 
@@ -77,11 +76,9 @@ def test_sums_of_one_project_agent_session_task_or_key(ledger: Ledger) -> None:
 
 
 @pytest.mark.usefixtures("_work")
-def test_the_tool_calls_of_a_session_and_of_a_tool(ledger: Ledger) -> None:
-    assert [tool.name for tool in tools_of_session(ledger, "s")] == ["Bash", "mcp__web__find", "Bash", "Bash", "Read"]
-    assert [tool.name for tool in tools_of_session(ledger, "s", limit=2)] == ["Bash", "Read"]
-    assert [tool.is_retry for tool in recent_tool_calls(ledger, "Bash")] == [True, True, False]
-    assert tools_of_session(ledger, "") == ()
+def test_the_tool_calls_of_a_call(ledger: Ledger) -> None:
+    first = recent_calls(ledger)[-1]
+    assert [tool.name for tool in tools_of_call(ledger, first.call_id)] == ["Bash", "mcp__web__find"]
     assert tools_of_call(ledger, "no such call") == ()
 
 

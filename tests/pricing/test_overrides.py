@@ -14,7 +14,7 @@ from app.core.usage import Usage
 from app.pricing.book import Book, bundled_book, use_book
 from app.pricing.bound import worst_case
 from app.pricing.overrides import PriceOverride, Rates, override_for
-from app.pricing.siblings import find_sibling, sibling_estimate
+from app.pricing.siblings import find_sibling
 from app.pricing.table import Priced, price_call
 
 FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -176,4 +176,3 @@ def test_the_nearest_model_is_the_next_older_of_its_name(provider: str, model: s
 @pytest.mark.parametrize("model", ["entirely-new", "gpt-sol", ""])
 def test_a_model_like_no_other_has_no_sibling(model: str) -> None:
     assert find_sibling("openai", model) is None
-    assert sibling_estimate("openai", model, USAGE, FRIDAY) is None
