@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median, quantiles
 
+from app.core.exchange import RequestFacts, ResponseFacts
 from app.pricing.book import current_book
 from app.pricing.input_bound import input_bound
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.shapes import UnreadableRequest, shape_for
 from proxy_addon.tap import Tap
-from tests.recordings import recordings
+from tests.recordings import Recording, recordings
 
 PROVIDERS = {"xai": "x-ai", "vertex": "google"}
 EDITED = {
@@ -42,14 +43,21 @@ class Bounded:
         return self.bound / self.tokens
 
 
-def replayed() -> Iterator[Bounded]:
-    """Every recorded call whose input is known, bounded by what was seen before it."""
-    memory = PrefixMemory()
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A recorded call whose request is the one that was sent, as a meter reads it."""
+
+    recording: Recording
+    provider: str
+    facts: RequestFacts
+    answer: ResponseFacts
+
+
+def replayed() -> Iterator[Replayed]:
+    """Every recorded call with an expected usage, in their order."""
     for recording in recordings():
-        is_edited = recording.is_trimmed or recording.name.rpartition("#")[0] in EDITED
-        if recording.expected is None or recording.method != "POST" or is_edited:
+        if recording.expected is None or recording.method != "POST" or recording.name.rpartition("#")[0] in EDITED:
             continue
-        provider = PROVIDERS.get(recording.provider, recording.provider)
         shape = shape_for(recording.shape)
         try:
             facts = shape.read_request(recording.path, recording.request_headers, recording.request_body)
@@ -57,22 +65,31 @@ def replayed() -> Iterator[Bounded]:
             continue
         tap = Tap(shape.reader(facts), content_type=recording.content_type, content_encoding="")
         tap.tap(recording.response_body)
-        answer = tap.finish()
-        known = memory.known_input(provider, facts)
-        memory.learn(provider, facts, answer)
-        tokens = recording.expected.get("input")
+        provider = PROVIDERS.get(recording.provider, recording.provider)
+        yield Replayed(recording, provider, facts, tap.finish())
+
+
+def bounded() -> Iterator[Bounded]:
+    """Every recorded call whose input is known, bounded by what was seen before it."""
+    memory = PrefixMemory()
+    for call in replayed():
+        if call.recording.is_trimmed:
+            continue
+        known = memory.known_input(call.provider, call.facts)
+        memory.learn(call.provider, call.facts, call.answer)
+        tokens = (call.recording.expected or {}).get("input")
         if not tokens:
             continue
-        row = current_book().find_row(provider, facts.model)
+        row = current_book().find_row(call.provider, call.facts.model)
         window = row.context_window if row else None
-        bound = input_bound(facts, window, known)
-        is_window = not facts.is_input_bounded and known is None and bound >= (window or 0)
-        yield Bounded(recording.name, provider, bound, tokens, known is not None, is_window)
+        bound = input_bound(call.facts, window, known)
+        is_window = not call.facts.is_input_bounded and known is None and bound >= (window or 0)
+        yield Bounded(call.recording.name, call.provider, bound, tokens, known is not None, is_window)
 
 
 def main() -> None:
     """Print the figures."""
-    calls = list(replayed())
+    calls = list(bounded())
     below = [call for call in calls if call.bound < call.tokens]
     print(f"{len(calls)} calls, {len(below)} of them with a bound below the truth")
     for call in below:

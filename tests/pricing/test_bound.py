@@ -13,10 +13,8 @@ from app.core.usage import Usage
 from app.pricing.bound import worst_case
 from app.pricing.input_bound import KnownInput
 from app.pricing.table import price_call
-from proxy_addon.shapes import UnreadableRequest, shape_for
-from proxy_addon.tap import Tap
-from tests.bench_bounds import EDITED, replayed
-from tests.recordings import needs_recordings, recordings
+from tests.bench_bounds import bounded, replayed
+from tests.recordings import needs_recordings
 
 FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TEXT = RequestFacts(model="gpt-6.1-sol", is_stream=False, body_bytes=7952, output_limit=1000)
@@ -116,7 +114,7 @@ def test_importing_the_bound_loads_no_price_data() -> None:
 
 @needs_recordings
 def test_no_recorded_input_is_larger_than_its_bound() -> None:
-    calls = list(replayed())
+    calls = list(bounded())
     assert [call.name for call in calls if call.bound < call.tokens] == []
     assert len(calls) > 2500
     assert sum(call.is_extending for call in calls) > 700
@@ -124,28 +122,15 @@ def test_no_recorded_input_is_larger_than_its_bound() -> None:
 
 @needs_recordings
 def test_no_recorded_call_cost_more_than_its_bound() -> None:
-    names = {"xai": "x-ai", "vertex": "google"}
     below, checked = [], 0
-    for recording in recordings():
-        is_edited = recording.name.rpartition("#")[0] in EDITED
-        if recording.expected is None or recording.method != "POST" or is_edited:
-            continue
-        provider = names.get(recording.provider, recording.provider)
-        shape = shape_for(recording.shape)
-        try:
-            facts = shape.read_request(recording.path, recording.request_headers, recording.request_body)
-        except UnreadableRequest:
-            continue
-        tap = Tap(shape.reader(facts), content_type=recording.content_type, content_encoding="")
-        tap.tap(recording.response_body)
-        answer = tap.finish()
-        by_table = replace(answer, usage=replace(answer.usage, reported_cost_nano_usd=None))
-        spent = price_call(provider=provider, request_model=facts.model, response=by_table, started_at=FRIDAY)
-        most = worst_case(provider=provider, facts=facts, started_at=FRIDAY)
+    for call in replayed():
+        by_table = replace(call.answer, usage=replace(call.answer.usage, reported_cost_nano_usd=None))
+        spent = price_call(provider=call.provider, request_model=call.facts.model, response=by_table, started_at=FRIDAY)
+        most = worst_case(provider=call.provider, facts=call.facts, started_at=FRIDAY)
         if spent.cost_nano_usd is None or most is None:
             continue
         checked += 1
         if most < spent.cost_nano_usd:
-            below.append(recording.name)
+            below.append(call.recording.name)
     assert checked > 1500
     assert below == []
