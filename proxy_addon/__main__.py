@@ -35,6 +35,7 @@ from app.log import set_up_logging
 from proxy_addon.addon import MeterAddon
 from proxy_addon.arguments import Arguments, parse_arguments
 from proxy_addon.budget import Budget
+from proxy_addon.calls import Calls
 from proxy_addon.company import stop_without_runs
 from proxy_addon.destinations import Destinations
 from proxy_addon.gate import Gate
@@ -68,14 +69,15 @@ class Hooks:
     """mitmproxy's server, and ours that listen to it."""
 
     server: proxyserver.Proxyserver
-    calls: MeterAddon
+    calls: Calls
+    requests: MeterAddon
     sockets: SocketAddon
     door: NetworkDoor | None
 
     @property
     def ours(self) -> list[object]:
         """In the order in which they are called."""
-        return [*([self.door] if self.door else []), self.calls, self.sockets]
+        return [*([self.door] if self.door else []), self.requests, self.sockets]
 
 
 def main() -> int:
@@ -128,9 +130,10 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     server = proxyserver.Proxyserver()
     budget = Budget(ledger)
     meter = Meter(recorder, gate, keys, budget)
-    calls = MeterAddon(meter, routes, destinations, budget, closing(server))
+    calls = Calls(meter)
+    requests = MeterAddon(calls, routes, destinations, budget, closing(server))
     door = None if arguments.network is None else NetworkDoor(arguments.network, meter.check)
-    hooks = Hooks(server, calls, SocketAddon(server), door)
+    hooks = Hooks(server, calls, requests, SocketAddon(server), door)
     orders.look()  # the prices in force, before the first call
     recorder.start()
     tasks = [start_upkeep(recorder, ledger, arguments), asyncio.create_task(keep_usual(meter.loops, ledger))]

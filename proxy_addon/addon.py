@@ -16,42 +16,35 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from proxy_addon import budget
 from proxy_addon.budget import Budget
+from proxy_addon.calls import JSON, Calls, Head, turned_away_early
 from proxy_addon.certified_names import certified_domains, covers
+from proxy_addon.delivery import Delivery
 from proxy_addon.destinations import Destinations, ForbiddenDestination
-from proxy_addon.exchange import Exchange
-from proxy_addon.framing import is_body
-from proxy_addon.identify import KEY_HEADER, Caller, caller_of, proxy_user
-from proxy_addon.include_usage import MAY_REFUSE_USAGE, is_about_usage
-from proxy_addon.masking import SentKeys
-from proxy_addon.meter import Cleared, Meter
+from proxy_addon.identify import KEY_HEADER, proxy_user
+from proxy_addon.meter import Refused
 from proxy_addon.network_door import is_at_network_door
 from proxy_addon.peer import is_same_user
-from proxy_addon.refusals import Reason, Refusal, refusal, unreachable_body
-from proxy_addon.request import MAX_BODY_BYTES, Request
-from proxy_addon.resend import NotSentAgain, send_again
+from proxy_addon.refusals import Refusal, unreachable_body
 from proxy_addon.routes import Route, Routes
-from proxy_addon.running import RunningCalls
+from proxy_addon.sending import Sending
 from proxy_addon.walls import is_let_in
 from proxy_addon.websocket import Socket, asks_for_socket, socket_reader
 from proxy_addon.wire import (
+    DELIVERY,
+    SENDING,
     SOCKET,
-    hide_usage,
+    head_of,
     leads_to_socket,
-    lower_headers,
-    mask_whole,
-    put_tap,
-    replace_body,
-    send_upstream,
-    stream_masked,
-    swap_key,
-    whole_response,
+    put_on,
+    response_of,
+    stream,
+    whole_of,
 )
 
 logger = logging.getLogger(__name__)
 
 HEALTH_PATH = "/bursar/health"
 _ROUTE = "bursar_route"
-_EXCHANGE = "bursar_exchange"
 _READER = "bursar_socket_reader"
 
 
@@ -64,12 +57,10 @@ def fails_closed(hook: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
             await hook(self, flow)
         except Exception:
             logger.exception("a request could not be judged and was not sent")
-            flow.response = http.Response.make(503, unreachable_body("Bursar's meter failed. See its log."), _JSON)
+            flow.response = http.Response.make(503, unreachable_body("Bursar's meter failed. See its log."), JSON)
 
     return guarded
 
-
-_JSON = {"content-type": "application/json"}
 
 type Close = Callable[[http.HTTPFlow], object]
 """Breaks off a flow's connection to its provider, and with it the one to the client."""
@@ -78,21 +69,13 @@ type Close = Callable[[http.HTTPFlow], object]
 class MeterAddon:
     """The hooks of one request, in the order mitmproxy calls them."""
 
-    def __init__(self, meter: Meter, routes: Routes, destinations: Destinations, budget: Budget, close: Close) -> None:
-        self._meter = meter
+    def __init__(self, calls: Calls, routes: Routes, destinations: Destinations, budget: Budget, close: Close) -> None:
+        self._calls = calls
         self._close = close
         self._budget = budget
         self._routes = routes
         self._destinations = destinations
         self._proxy_users: dict[str, str] = {}
-        self.in_flight = RunningCalls(meter.recorder)
-        self.sent_keys = SentKeys()
-        self._is_draining = False
-
-    async def drain(self, limit_s: float) -> None:
-        """Send no further request, and wait for the answers of those that were sent."""
-        self._is_draining = True
-        await self.in_flight.drain(limit_s)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """A client opens a tunnel: remember the user name, which the requests inside do not repeat. Nobody is led to a
@@ -100,7 +83,7 @@ class MeterAddon:
         host, port = flow.request.host, flow.request.port
         if self._routes.opens(host, port) and port == 443 and not covers(certified_domains(), host):
             told = f"Bursar's CA does not know {host[:100]}. Use the gateway, or a newer Bursar."
-            flow.response = http.Response.make(403, unreachable_body(told), _JSON)
+            flow.response = http.Response.make(403, unreachable_body(told), JSON)
         user = proxy_user(flow.request.headers.get("proxy-authorization", ""))
         if user:
             self._proxy_users[flow.client_conn.id] = user
@@ -128,32 +111,32 @@ class MeterAddon:
     @fails_closed
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Turn away who may not speak here, and what is not ours to read; find the route."""
-        headers = lower_headers(flow.request.headers)
-        is_socket = asks_for_socket(flow.request.method, headers)
-        method = "POST" if is_socket else flow.request.method  # a path has one meaning, whatever is spoken there
+        head = self._head(flow)
+        is_socket = asks_for_socket(head.method, head.headers)
+        method = "POST" if is_socket else head.method  # a path has one meaning, whatever is spoken there
         if flow.client_conn.proxy_mode.type_name == "reverse":
             port = flow.client_conn.sockname[1]
-            if not is_at_network_door(flow) and not is_let_in(headers, flow.request.host_header, port):
+            if not is_at_network_door(flow) and not is_let_in(head.headers, flow.request.host_header, port):
                 flow.response = http.Response.make(403)
             if flow.response is not None:
                 return
-            route = self._routes.by_prefix(method, _path(flow))
+            route = self._routes.by_prefix(method, head.path)
             if route is None:
-                flow.response = await self._own_answer(flow)
+                flow.response = await self._own_answer(head, dict(flow.request.query))
                 return
         else:
             request = flow.request
-            route = self._routes.by_host(method, request.scheme, request.host, request.port, _path(flow))
+            route = self._routes.by_host(method, request.scheme, request.host, request.port, head.path)
             if route is None:
                 flow.request.stream = True
                 for header in ("proxy-authorization", KEY_HEADER):
                     flow.request.headers.pop(header, None)
                 return
         flow.metadata[_ROUTE] = route
-        reader = socket_reader(route, flow.request.path, headers) if is_socket else None
+        reader = socket_reader(route, head.target, head.headers) if is_socket else None
         if reader is not None:
             flow.metadata[_READER] = reader
-        answer = _turned_away_early(route, headers, is_metered_socket=reader is not None)
+        answer = turned_away_early(route, head.headers, is_metered_socket=reader is not None)
         if answer is not None:
             flow.response = _response(answer)
 
@@ -163,36 +146,23 @@ class MeterAddon:
         route: Route | None = flow.metadata.get(_ROUTE)
         if route is None or flow.response is not None:
             return
-        caller = self._caller(flow)
-        request = Request(
-            route=route,
-            headers=lower_headers(flow.request.headers),
-            body=flow.request.raw_content or b"",
-            caller=caller,
+        request, decision = await self._calls.judge(
+            route,
+            self._head(flow),
+            flow.request.raw_content or b"",
             is_client_gone=lambda: _is_gone(flow),
+            close=functools.partial(self._close, flow),
             is_socket=_READER in flow.metadata,
         )
-        if self._is_draining:
-            message = "Bursar's meter is stopping. Try again in a moment."
-            flow.response = _response(refusal(route.api_shape, caller.user_agent, Reason.UNAVAILABLE, message))
-            return
-        decision = await self._meter.decide(request)
-        if not isinstance(decision, Cleared):
+        if isinstance(decision, Refused):
             if decision.answer is None:
                 flow.kill()
             else:
                 flow.response = _response(decision.answer)
             return
-        send_upstream(flow, route)
         if request.is_socket:
-            flow.metadata[SOCKET] = Socket(self._meter, request, decision.holder, flow.metadata[_READER])
-        if decision.exchange is not None:
-            flow.metadata[_EXCHANGE] = decision.exchange
-            self.in_flight.add(decision.exchange, functools.partial(self._close, flow))
-        if decision.body is not None:
-            replace_body(flow, decision.body)
-        if decision.key_header is not None:
-            swap_key(flow, *decision.key_header, self.sent_keys)
+            flow.metadata[SOCKET] = Socket(self._calls.meter, request, decision.holder, flow.metadata[_READER])
+        put_on(flow, decision)
 
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
         """The answer begins: pass it on chunk by chunk, with the tap on it where it is metered."""
@@ -200,100 +170,58 @@ class MeterAddon:
             return
         if flow.response.status_code == 101 and _ROUTE in flow.metadata and not leads_to_socket(flow):
             flow.kill()  # mitmproxy would pass on what comes as raw bytes, unmetered
-        exchange: Exchange | None = flow.metadata.get(_EXCHANGE)
-        cut = functools.partial(asyncio.get_running_loop().call_soon, self._close, flow)
-        if exchange is None:
-            stream_masked(flow, None, cut)
+        sending: Sending | None = flow.metadata.get(SENDING)
+        if sending is None:
+            flow.response.stream = True
             return
-        if exchange.plain_body is not None and flow.response.status_code in MAY_REFUSE_USAGE:
-            return  # held back: whose fault the error is stands in its body
-        tap = put_tap(exchange, flow.response)
-        is_hiding = exchange.plain_body is not None and not is_body(flow.response.headers.get("content-type", ""))
-        pass_on = hide_usage(flow, exchange, tap) if is_hiding else tap.tap
-        stream_masked(flow, self.in_flight.watched(exchange, pass_on), cut)
-        flow.response.headers.update(await exchange.told_headers())
+        cut = functools.partial(asyncio.get_running_loop().call_soon, self._close, flow)
+        fields, can_chunk = flow.response.headers.fields, flow.request.http_version == "HTTP/1.1"
+        delivery = self._calls.deliver(sending, flow.response.status_code, fields, cut, can_chunk=can_chunk)
+        if delivery.is_held_back:
+            return
+        stream(flow, delivery)
+        flow.response.headers.fields = await delivery.told()
+        if sending.mask is not None:
+            flow.response.data.reason = sending.mask.whole(flow.response.data.reason)
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """The answer has been passed on whole, or is held back because we may have caused the error that it is."""
-        exchange: Exchange | None = flow.metadata.get(_EXCHANGE)
-        if exchange is None or flow.response is None:
-            mask_whole(flow)
+        sending: Sending | None = flow.metadata.get(SENDING)
+        if sending is None or flow.response is None:
             return
-        try:
-            if exchange.tap is None:
-                await self._answer_without_question(flow, exchange)
-            elif exchange.hider is not None and exchange.hider.is_broken:
-                flow.kill()
-            exchange.end_complete(self._meter.recorder)
-        except NotSentAgain:
-            exchange.end_broken(self._meter.recorder, error_type="provider_broke_off", was_sent=True)
-        self.in_flight.discard(exchange)
-        mask_whole(flow)
-
-    async def _answer_without_question(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
-        """Replace an error about the question that we put into the request by the answer to the request as it came."""
-        assert flow.response is not None
-        if exchange.plain_body is not None and is_about_usage(flow.response.raw_content or b""):
-            self._meter.refusing.add(exchange.route, exchange.facts.model)
-            headers = dict(flow.request.headers.items())
-            try:
-                again = await asyncio.to_thread(
-                    send_again, exchange.route.upstream, flow.request.path, headers, exchange.plain_body
-                )
-            except NotSentAgain:
-                flow.response = http.Response.make(502, unreachable_body("The provider broke off."), _JSON)
-                raise
-            flow.response = whole_response(again)
-        put_tap(exchange, flow.response).tap(flow.response.raw_content or b"")
+        delivery: Delivery | None = flow.metadata.get(DELIVERY)
+        if delivery is None:
+            flow.response = response_of(await self._calls.answer_held_back(sending, whole_of(flow.response)))
+            return
+        if not delivery.is_sound:
+            flow.kill()
+        self._calls.complete(sending)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """The call broke off. mitmproxy calls this or `response`, never both."""
-        exchange: Exchange | None = flow.metadata.get(_EXCHANGE)
-        if exchange is None:
-            return
-        was_sent = flow.server_conn.timestamp_tcp_setup is not None
-        is_client = flow.client_conn.state is ConnectionState.CLOSED
-        error_type = "client_left" if is_client else "provider_broke_off" if was_sent else "provider_unreachable"
-        exchange.end_broken(self._meter.recorder, error_type=error_type, was_sent=was_sent)
-        self.in_flight.discard(exchange)
+        sending: Sending | None = flow.metadata.get(SENDING)
+        if sending is not None:
+            was_sent = flow.server_conn.timestamp_tcp_setup is not None
+            is_client = flow.client_conn.state is ConnectionState.CLOSED
+            self._calls.broken(sending, is_client=is_client, was_sent=was_sent)
 
-    async def _own_answer(self, flow: http.HTTPFlow) -> http.Response:
+    async def _own_answer(self, head: Head, query: dict[str, str]) -> http.Response:
         """The gateway's own paths: its health, what an agent may know of its caps, and nothing else."""
-        path = _path(flow)
-        if flow.request.method != "GET" or path not in (HEALTH_PATH, budget.PATH):
+        if head.method != "GET" or head.path not in (HEALTH_PATH, budget.PATH):
             return http.Response.make(403)
-        if path == HEALTH_PATH:
-            return http.Response.make(200, b'{"status":"ok"}', _JSON)
-        status, body = await self._budget.answer(self._caller(flow), dict(flow.request.query))
-        return http.Response.make(status, body, _JSON | {"cache-control": "no-store"})
+        if head.path == HEALTH_PATH:
+            return http.Response.make(200, b'{"status":"ok"}', JSON)
+        status, body = await self._budget.answer(head.caller, query)
+        return http.Response.make(status, body, JSON | {"cache-control": "no-store"})
 
-    def _caller(self, flow: http.HTTPFlow) -> Caller:
-        user = self._proxy_users.get(flow.client_conn.id, "")
-        return caller_of(lower_headers(flow.request.headers), flow.request.query.get("key", ""), user)
+    def _head(self, flow: http.HTTPFlow) -> Head:
+        return head_of(flow, self._proxy_users.get(flow.client_conn.id, ""))
 
 
 def _is_gone(flow: http.HTTPFlow) -> bool:
     """Whether the client has left. One that only closed its own side may still listen, but not on a socket."""
     state = flow.client_conn.state
     return state is ConnectionState.CLOSED or (_READER in flow.metadata and not state & ConnectionState.CAN_READ)
-
-
-def _path(flow: http.HTTPFlow) -> str:
-    return flow.request.path.partition("?")[0]
-
-
-def _turned_away_early(route: Route, headers: dict[str, str], *, is_metered_socket: bool) -> Refusal | None:
-    """What can be told from the headers alone: a socket that would escape the meter, a body beyond reading."""
-    agent = headers.get("user-agent", "")
-    if "upgrade" in headers and not is_metered_socket:
-        # Codex tries a socket first and goes on over plain HTTP at once after a 426 (measured).
-        message = "Bursar meters calls over plain HTTP. Nothing was sent."
-        return Refusal(426, dict(_JSON), refusal(route.api_shape, agent, Reason.UNREADABLE, message).body)
-    length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        message = f"The request is larger than {MAX_BODY_BYTES // 1024**2} MB, which is all that Bursar reads."
-        return refusal(route.api_shape, agent, Reason.TOO_LARGE, message)
-    return None
 
 
 def _response(answer: Refusal) -> http.Response:

@@ -11,10 +11,10 @@ from mitmproxy import http
 
 from app.core.errors import AppError
 from app.core.network import NetworkPlace
+from proxy_addon.header_fields import lower_headers
 from proxy_addon.identify import Caller, caller_of
 from proxy_addon.refusals import unreachable_body
 from proxy_addon.walls import is_from_web_page
-from proxy_addon.wire import lower_headers
 
 NETWORK_TARGET = "network.invalid"
 """Where a request to this door would go if nothing routed it: nowhere (RFC 6761). It tells the door from the other."""
@@ -41,7 +41,7 @@ class NetworkDoor:
         """Show out who may not come in."""
         if not is_at_network_door(flow):
             return
-        headers = lower_headers(flow.request.headers)
+        headers = lower_headers(flow.request.headers.fields)
         try:
             answer = await self._answer(flow, headers)
         except Exception:
