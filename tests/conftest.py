@@ -3,8 +3,14 @@
 New examples are looked for with `--hypothesis-profile=search`.
 """
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile("same")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Reports carry the cells of the fault catalogue that a test is (tests/faults/cells.py)."""
+    item.user_properties += [("cell", "|".join(mark.args)) for mark in item.iter_markers("cell")]

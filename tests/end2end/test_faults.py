@@ -18,6 +18,7 @@ from tests.end2end.bare_http import CHAT, post
 from tests.end2end.meter_process import RunningMeter, meter, read_event, start_process, stop_process, wait_until
 from tests.end2end.provider import Answer, Provider, chat_completion, in_pieces
 from tests.end2end.sdks import openai_client
+from tests.faults.cells import cell
 
 pytestmark = pytest.mark.end2end
 
@@ -31,6 +32,7 @@ def running(home: Path, provider: Provider) -> Iterator[RunningMeter]:
         yield started
 
 
+@cell("F18", "nobody listens", "a call is sent", "502 in JSON, costs nothing")
 def test_provider_that_is_down_is_told_in_json_and_costs_nothing(home: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -42,6 +44,7 @@ def test_provider_that_is_down_is_told_in_json_and_costs_nothing(home: Path) -> 
             assert (call.outcome, call.error_type, call.cost_nano_usd) == (Outcome.FAILED, "provider_unreachable", 0)
 
 
+@cell("F15", "429 with Retry-After", "a call is sent", "passed unchanged, costs nothing")
 def test_provider_error_passes_unchanged_and_costs_nothing(running: RunningMeter, provider: Provider) -> None:
     body = b'{"error": {"message": "slow down", "type": "rate_limit"}}'
     headers = {"content-type": "application/json", "retry-after": "7", "x-own": "kept"}
@@ -52,6 +55,7 @@ def test_provider_error_passes_unchanged_and_costs_nothing(running: RunningMeter
     assert (call.outcome, call.status_code, call.cost_nano_usd) == (Outcome.FAILED, 429, 0)
 
 
+@cell("F20", "stream ends without its end", "it is answered", "an estimate stands in the ledger")
 def test_stream_cut_in_half_is_in_the_ledger_as_an_estimate(running: RunningMeter, provider: Provider) -> None:
     event = b'data: {"id":"1","model":"gpt-5-mini","choices":[{"index":0,"delta":{"content":"word "}}]}\n\n'
     provider.answer = lambda _seen: Answer(
@@ -67,6 +71,7 @@ def test_stream_cut_in_half_is_in_the_ledger_as_an_estimate(running: RunningMete
     assert call.cost_nano_usd
 
 
+@cell("F21", "client gone", "in the middle of a stream", "interrupted, and in the ledger")
 def test_client_that_hangs_up_is_in_the_ledger(running: RunningMeter, provider: Provider) -> None:
     gone = threading.Event()
     provider.answer = lambda _seen: Answer(
@@ -84,6 +89,7 @@ def test_client_that_hangs_up_is_in_the_ledger(running: RunningMeter, provider: 
     assert (call.outcome, call.error_type) == (Outcome.INTERRUPTED, "client_left")
 
 
+@cell("F21", "client gone", "after the last event", "completed, with all that it used")
 def test_client_that_hangs_up_after_the_last_event_has_a_whole_answer(
     running: RunningMeter, provider: Provider
 ) -> None:
@@ -103,6 +109,7 @@ def test_client_that_hangs_up_after_the_last_event_has_a_whole_answer(
     assert (call.outcome, call.error_type, call.usage.output_tokens) == (Outcome.COMPLETED, "", 5)
 
 
+@cell("F35", "port of somebody else", "a meter starts", "no start, and says so")
 def test_port_in_use_is_told_before_anything_starts(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -117,6 +124,7 @@ def test_port_in_use_is_told_before_anything_starts(home: Path) -> None:
             stream.close()
 
 
+@cell("F36", "no provider's key", "a call is asked for", "401 with the way to add one, nothing sent")
 def test_no_provider_key_is_told_with_the_way_to_add_one(home: Path, provider: Provider) -> None:
     with meter(home, {"openai": provider.url}, keys={}) as running:
         status, _headers, answer = post(running, CHAT, BODY)
@@ -125,6 +133,7 @@ def test_no_provider_key_is_told_with_the_way_to_add_one(home: Path, provider: P
     assert provider.seen == []
 
 
+@cell("F9", "locked by another program", "a call is asked for", "503 after 5 s, nothing sent")
 def test_locked_ledger_is_told_and_nothing_is_sent(running: RunningMeter, provider: Provider) -> None:
     lock = sqlite3.connect(running.ledger.path, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
@@ -139,6 +148,7 @@ def test_locked_ledger_is_told_and_nothing_is_sent(running: RunningMeter, provid
     assert post(running, CHAT, BODY)[0] == 200
 
 
+@cell("F9", "locked by another program", "a call is answered", "answered, and written later")
 def test_answer_that_came_while_the_ledger_was_locked_is_written_later(
     running: RunningMeter, provider: Provider
 ) -> None:
@@ -157,6 +167,7 @@ def test_answer_that_came_while_the_ledger_was_locked_is_written_later(
     assert (call.outcome, call.usage.input_tokens) == (Outcome.COMPLETED, 10)
 
 
+@cell("F1", "killed", "a call on its way", "charged at worst by the next meter")
 def test_killed_meter_leaves_its_calls_to_the_next(home: Path, provider: Provider) -> None:
     release = threading.Event()
     answer = chat_completion(10, 5)

@@ -17,6 +17,7 @@ from app.ledger.feed import ChangeWatch
 from app.ledger.file_lock import one_at_a_time
 from app.ledger.soundness import Soundness, full_check, quick_check
 from app.ledger.verification import verify_ledger
+from tests.faults.cells import cell
 from tests.ledger.bookkeeping import set_cap, spend_money, status_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -47,6 +48,7 @@ def test_one_a_day_is_made_and_the_newest_few_are_kept(ledger: Ledger) -> None:
     assert back_up_if_due(ledger.path, NOW) is not None, "a backup of the future is no reason to make none"
 
 
+@cell("F11", "others write", "backup", "one picture")
 def test_a_copy_is_one_picture_although_others_write_meanwhile(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backups, "PAGES_AT_ONCE", 1)
     cap = set_cap(ledger, 10**12)
@@ -74,6 +76,7 @@ def test_a_copy_is_one_picture_although_others_write_meanwhile(ledger: Ledger, m
     copy.close()
 
 
+@cell("F11", "two at once", "backup", "one of them makes it")
 def test_only_one_at_a_time_makes_a_backup(ledger: Ledger) -> None:
     with one_at_a_time(places.upkeep_lock(ledger.path), 0) as is_ours:
         assert is_ours
@@ -89,6 +92,7 @@ def test_what_is_broken_off_leaves_nothing_behind(ledger: Ledger) -> None:
     assert list(places.backups_folder(ledger.path).iterdir()) == []
 
 
+@cell("F11", "killed", "backup", "no half a backup under a backup's name")
 def test_remains_of_a_process_that_died_are_cleared(ledger: Ledger) -> None:
     folder = places.backups_folder(ledger.path)
     folder.mkdir(mode=0o700)
@@ -97,6 +101,7 @@ def test_remains_of_a_process_that_died_are_cleared(ledger: Ledger) -> None:
     assert len(list(folder.iterdir())) == 1
 
 
+@cell("F11", "ledger damaged", "backup", "no backup of it, and none is dropped for it")
 def test_a_damaged_ledger_takes_the_place_of_no_backup(ledger: Ledger) -> None:
     for _ in range(100):
         spend_money(ledger, 1, task="t" * 500)
@@ -132,6 +137,7 @@ def test_a_check_stops_when_its_time_is_over(ledger: Ledger) -> None:
     assert quick_check(ledger.path) is Soundness.SOUND
 
 
+@cell("F11", "file put in another's place", "in use", "taken up; its WAL is left alone")
 def test_a_ledger_put_in_anothers_place_is_taken_up_by_who_has_it_open(ledger: Ledger) -> None:
     cap = set_cap(ledger, 10**9)
     backup = back_up(ledger.path, NOW)

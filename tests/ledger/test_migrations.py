@@ -13,6 +13,7 @@ from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.import_tables import billed_amounts, imported_calls
 from app.ledger.provider_key_store import list_provider_keys
+from tests.faults.cells import cell
 
 
 def described(connection: Connection) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def test_a_ledger_refuses_a_total_below_nothing(ledger: Ledger) -> None:
             connection.execute(tables.totals.insert().values(**values, **amounts))
 
 
+@cell("F38", "newer schema", "at the start", "refused and left untouched")
 def test_a_newer_ledger_is_refused_and_left_untouched(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite"
     open_ledger(file, checkpoints=True).close()
@@ -80,6 +82,7 @@ def test_a_newer_ledger_is_refused_and_left_untouched(tmp_path: Path) -> None:
     assert not file.with_name("ledger.sqlite-wal").exists()
 
 
+@cell("F38", "a statement fails", "migration", "nothing is left behind")
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(connection: Connection) -> None:
         connection.exec_driver_sql("CREATE TABLE half_done (x)")

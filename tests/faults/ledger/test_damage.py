@@ -18,6 +18,7 @@ from app.ledger.quarantine import open_sound
 from app.ledger.restoring import Restored, restore_ledger
 from app.ledger.salvage import STATE
 from app.ledger.verification import verify_ledger
+from tests.faults.cells import cell
 from tests.faults.ledger.used_ledger import CALLS, COST, Used, break_page, leaf_pages, make_used, root_page
 from tests.ledger.bookkeeping import spend_money
 
@@ -95,17 +96,27 @@ class Fault:
 TRUTH, THEN, WORST = 2 * CALLS * COST, CALLS * COST, 4 * CALLS * COST
 
 FAULTS = {
-    "file deleted": Fault(delete, "gone; the backup, and told what is missing", LedgerGone, THEN, THEN, False),
-    "file empty": Fault(empty, "gone; the backup, and told what is missing", LedgerGone, THEN, THEN, False),
-    "file cut in half": Fault(cut_in_half, "damaged; never less than the backup", LedgerDamaged, THEN, WORST, False),
-    "header overwritten": Fault(lose_header, "damaged; all is read with another header", LedgerDamaged, TRUTH, TRUTH),
-    "file is garbage": Fault(replace_by_garbage, "damaged; the backup", LedgerDamaged, THEN, THEN, False),
-    "page of calls": Fault(break_calls_at_the_end, "its calls charged at worst", LedgerDamaged, TRUTH, WORST, False),
-    "root of calls": Fault(break_root_of_calls, "calls charged at worst", LedgerDamaged, TRUTH, WORST, False),
-    "page of totals": Fault(break_totals, "derived again", LedgerDamaged, TRUTH, TRUTH),
-    "page of caps": Fault(break_caps, "the backup's caps, all calls", LedgerDamaged, TRUTH, TRUTH),
-    "page of an index": Fault(break_index, "damaged; everything is read", LedgerDamaged, TRUTH, TRUTH),
-    "WAL is garbage": Fault(break_wal_header, "damaged; the file without it", LedgerDamaged, TRUTH, TRUTH),
+    "file deleted": Fault(delete, "no start, no empty ledger; the backup is put back", LedgerGone, THEN, THEN, False),
+    "file empty": Fault(empty, "no start, no empty ledger; the backup is put back", LedgerGone, THEN, THEN, False),
+    "file cut in half": Fault(
+        cut_in_half, "no start; kept aside; never less than the backup is put back", LedgerDamaged, THEN, WORST, False
+    ),
+    "header overwritten": Fault(lose_header, "no start; all calls are read again", LedgerDamaged, TRUTH, TRUTH),
+    "file is garbage": Fault(
+        replace_by_garbage, "no start; the backup, and what is missing is told", LedgerDamaged, THEN, THEN, False
+    ),
+    "page of calls broken": Fault(
+        break_calls_at_the_end, "calls that cannot be read are charged at worst", LedgerDamaged, TRUTH, WORST, False
+    ),
+    "root page of calls broken": Fault(
+        break_root_of_calls, "all since the backup is charged at worst", LedgerDamaged, TRUTH, WORST, False
+    ),
+    "page of totals broken": Fault(break_totals, "totals are derived again", LedgerDamaged, TRUTH, TRUTH),
+    "page of caps broken": Fault(break_caps, "the backup's caps, over all calls", LedgerDamaged, TRUTH, TRUTH),
+    "page of an index broken": Fault(break_index, "nothing is lost", LedgerDamaged, TRUTH, TRUTH),
+    "WAL is garbage": Fault(
+        break_wal_header, "not passed over in silence; the file without it", LedgerDamaged, TRUTH, TRUTH
+    ),
 }
 """Each fault of a file with what is expected of Bursar."""
 
@@ -122,7 +133,10 @@ def used(original: Used, tmp_path: Path) -> Used:
     return Used(home / "ledger.sqlite", original.cap, original.backup, original.spent_then, original.spent)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=cell("F11", name, "at the start", fault.expected)) for name, fault in FAULTS.items()],
+)
 def test_a_broken_ledger_is_refused_kept_and_put_back(used: Used, name: str) -> None:
     fault = FAULTS[name]
     fault.do(used)
@@ -154,6 +168,7 @@ def test_every_table_is_salvaged_or_derived(used: Used) -> None:
     assert {table.name for table in STATE} | {"calls", "sqlite_sequence"} | derived == names
 
 
+@cell("F11", "page of calls broken", "restore", "calls that cannot be read are charged at worst")
 def test_a_call_that_was_sent_and_cannot_be_read_is_charged_at_worst(used: Used) -> None:
     break_calls_at_the_end(used)
     with pytest.raises(LedgerDamaged):
@@ -164,6 +179,7 @@ def test_a_call_that_was_sent_and_cannot_be_read_is_charged_at_worst(used: Used)
     assert used.spent_now() == used.spent + restored.assumed_calls * COST
 
 
+@cell("F11", "no backup", "restore", "what can be read; an empty one on a person's word only")
 def test_without_a_backup_what_can_be_read_is_put_back(tmp_path: Path) -> None:
     used = make_used(tmp_path / "home" / "ledger.sqlite", is_backed_up=False)
     break_index(used)
@@ -172,6 +188,7 @@ def test_without_a_backup_what_can_be_read_is_put_back(tmp_path: Path) -> None:
     assert used.spent_now() == used.spent
 
 
+@cell("F11", "no backup", "restore", "what can be read; an empty one on a person's word only")
 def test_where_nothing_is_left_an_empty_ledger_is_made_on_a_persons_word_only(tmp_path: Path) -> None:
     used = make_used(tmp_path / "home" / "ledger.sqlite", is_backed_up=False)
     replace_by_garbage(used)
@@ -185,6 +202,7 @@ def test_where_nothing_is_left_an_empty_ledger_is_made_on_a_persons_word_only(tm
     open_ledger(used.path).close()
 
 
+@cell("F11", "newest backup damaged", "restore", "an older one is taken")
 def test_a_damaged_backup_is_passed_over_for_an_older_one(used: Used) -> None:
     assert used.backup is not None
     newest = used.path.parent / "backups" / "ledger-20990101T000000Z.sqlite"
@@ -204,6 +222,7 @@ def test_a_sound_ledger_is_not_put_back(used: Used) -> None:
     assert used.spent_now() == used.spent
 
 
+@cell("F11", "somebody else's file", "at the start", "refused and left where it is")
 def test_somebody_elses_file_is_never_moved(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite"
     file.write_bytes(b"somebody's diary " * 500)
@@ -212,6 +231,7 @@ def test_somebody_elses_file_is_never_moved(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite"]
 
 
+@cell("F11", "WAL deleted, with all there was in it", "at the start", "no blank ledger")
 def test_what_was_in_a_lost_wal_only_leaves_no_blank_ledger(tmp_path: Path) -> None:
     """A file that was never checkpointed is a blank without its WAL."""
     live, path = tmp_path / "live", tmp_path / "home" / "ledger.sqlite"

@@ -32,6 +32,7 @@ from tests.end2end.bare_http import CHAT, post
 from tests.end2end.conftest import home, provider  # noqa: F401 - fixtures
 from tests.end2end.meter_process import RunningMeter, meter, read_event, start_process, wait_until
 from tests.end2end.provider import Provider, chat_completion
+from tests.faults.cells import cell
 from tests.ledger.bookkeeping import set_cap
 
 pytestmark = pytest.mark.end2end
@@ -95,6 +96,7 @@ def say(answer: bytes) -> str:
     return str(json.loads(answer)["error"]["message"])
 
 
+@cell("F11", "pages overwritten", "a call on its way", "503; kept aside; the call is settled after the restore")
 def test_damaged_in_use_calls_are_refused_until_it_is_restored_and_the_one_on_its_way_is_not_lost(
     running: RunningMeter,
     provider: Provider,  # noqa: F811
@@ -125,6 +127,7 @@ def test_damaged_in_use_calls_are_refused_until_it_is_restored_and_the_one_on_it
     assert quick_check(path) is Soundness.SOUND
 
 
+@cell("F11", "file deleted", "in use", "503, no empty ledger; goes on by itself after the restore")
 def test_deleted_in_use_calls_are_refused_until_it_is_restored(
     running: RunningMeter,
     provider: Provider,  # noqa: F811
@@ -145,6 +148,7 @@ def test_deleted_in_use_calls_are_refused_until_it_is_restored(
     assert len(provider.seen) == 2
 
 
+@cell("F11", "file cut in half", "a meter starts", "no start, and says what to do")
 def test_a_meter_does_not_start_on_a_damaged_ledger_and_says_what_to_do(home: Path, provider: Provider) -> None:  # noqa: F811
     with meter(home, {"openai": provider.url}) as first:
         path = first.ledger.path
@@ -161,6 +165,7 @@ def test_a_meter_does_not_start_on_a_damaged_ledger_and_says_what_to_do(home: Pa
     assert [file.stat().st_size for file in home.glob("quarantine/*/ledger.sqlite")] == [size // 2]
 
 
+@cell("F9", "locked for 30 s", "calls are asked for and answered", "refused for now, nothing lost, nothing doubled")
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_locked_for_30_s_calls_are_refused_and_nothing_is_lost_or_doubled(
@@ -210,6 +215,8 @@ def fill(disk: Path) -> None:
             pass
 
 
+@cell("F5", "disk full", "calls are asked for", "503, nothing sent, until there is room")
+@cell("F6", "disk full", "calls are answered", "the ballast goes, they are settled")
 def test_on_a_full_disk_the_call_on_its_way_is_settled_and_others_wait_until_there_is_room(
     small_disk: Path,
     provider: Provider,  # noqa: F811
@@ -242,6 +249,7 @@ def test_on_a_full_disk_the_call_on_its_way_is_settled_and_others_wait_until_the
         assert verify_ledger(running.ledger).differences == ()
 
 
+@cell("F7", "disk read-only", "a meter starts", "no start, and says why")
 def test_on_a_read_only_disk_the_meter_does_not_start_and_says_why(small_disk: Path) -> None:
     with meter(small_disk, {}) as first:
         path = first.ledger.path

@@ -12,6 +12,7 @@ import pytest
 from app.ledger.backups import list_backups
 from app.ledger.engine import open_ledger
 from app.ledger.migrations import MIGRATIONS
+from tests.faults.cells import cell
 
 ROOT = Path(__file__).parents[3]
 NEWEST = len(MIGRATIONS)
@@ -19,6 +20,7 @@ NEWEST = len(MIGRATIONS)
 EXPECTED = "killed at any statement: the schema of before or of after, the backup whole, and the next start goes on"
 
 
+@cell("F38", "killed", "at each statement of a migration", "the old ledger or the new one, and a whole backup")
 @pytest.mark.skipif(sys.platform == "win32", reason="children are forked")
 @pytest.mark.parametrize(
     "version", [pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow), NEWEST - 2]
