@@ -17,6 +17,7 @@ from app.cli import (
     doctor,
     env,
     explain,
+    export,
     forecast,
     import_,
     keys,
@@ -65,6 +66,7 @@ app.add_typer(loops.app, name="loops")
 app.command("pause")(pause.pause_calls)
 app.command("resume")(pause.resume_calls)
 app.command("stop")(pause.stop_session)
+app.add_typer(export.app, name="export")
 app.command("import")(import_.import_history)
 app.command("compare")(compare.compare_counts)
 app.command("forecast")(forecast.show_forecast)

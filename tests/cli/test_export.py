@@ -1,0 +1,116 @@
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from sqlalchemy import insert
+
+from app.core.call import Outcome
+from app.core.history import LoggedCall, LogSource
+from app.core.tags import Billing, Tags
+from app.core.usage import Usage
+from app.ledger.engine import Ledger
+from app.ledger.imported_calls import store_calls
+from app.ledger.rollup import roll_up
+from app.ledger.rows import call_columns
+from app.ledger.tables import calls
+from tests.cli.conftest import Bursar
+from tests.ledger.bookkeeping import make_call, make_draft
+
+EVENING = datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
+"""Already November in Berlin."""
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+TAGS = Tags(project="billing-api", agent="Claude Code", user="ada", team="core", task="fix", session="s1")
+
+
+def put(
+    ledger: Ledger, at: datetime, cost: int | None, *, billing: Billing = Billing.API, is_refused: bool = False
+) -> None:
+    outcome, usage = (Outcome.REFUSED, Usage()) if is_refused else (Outcome.COMPLETED, Usage(1_000, 200))
+    call = make_call(make_draft(at=at, tags=TAGS, billing=billing), cost, usage=usage, outcome=outcome)
+    with ledger.write() as connection:
+        connection.execute(insert(calls).values(call_columns(call, cost or 0)))
+
+
+@pytest.fixture
+def _work(ledger: Ledger) -> None:
+    """Five calls of the meter, and one out of a log."""
+    put(ledger, EVENING, 7)
+    put(ledger, NOON, 1_500_000_000)
+    put(ledger, NOON, None)
+    put(ledger, NOON, 0, is_refused=True)
+    put(ledger, NOON, 300, billing=Billing.SUBSCRIPTION)
+    logged = make_call(make_draft(at=NOON, call_id="log-1", tags=TAGS), 40, usage=Usage(10, 5), response_id="r")
+    store_calls(ledger, [LoggedCall(LogSource.CODEX, logged)])
+
+
+@pytest.fixture
+def _berlin(bursar: Bursar, home: Path) -> None:
+    (home / "settings.json").write_text(json.dumps({"time_zone": "Europe/Berlin"}))
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.usefixtures("_work")
+def test_every_call_is_a_row_whoever_told_of_it(bursar: Bursar) -> None:
+    told = rows_of(bursar("export", "calls", "--since", "all").out)
+    assert [(row["source"], row["cost_nano_usd"], row["outcome"], row["billing"]) for row in told[:1]] == [
+        ("meter", "7", "completed", "api")
+    ]
+    assert sorted(row["source"] for row in told) == ["codex", *["meter"] * 5]
+    assert sorted(row["outcome"] for row in told).count("refused") == 1
+    assert sum(int(row["cost_nano_usd"] or 0) for row in told) == 7 + 1_500_000_000 + 300 + 40
+    assert {(row["project"], row["user"], row["team"], row["task"]) for row in told} == {
+        ("billing-api", "ada", "core", "fix")
+    }
+
+
+@pytest.mark.usefixtures("_work", "_berlin")
+def test_days_are_those_of_the_person_and_sum_to_the_calls(bursar: Bursar, ledger: Ledger) -> None:
+    first = bursar("export", "days", "--since", "all", "--format", "json").out
+    with ledger.write() as connection:
+        assert roll_up(connection, 1_000) == 5
+    assert bursar("export", "days", "--since", "all", "--format", "json").out == first
+    november, noon = map(json.loads, first.splitlines())
+    assert (november["day"], november["calls"], november["cost_nano_usd"]) == ("2026-11-01", 1, 7)
+    assert (noon["day"], noon["calls"], noon["refused_calls"], noon["unpriced_calls"]) == ("2026-11-02", 4, 1, 1)
+    assert (noon["cost_usd"], noon["subscription_nano_usd"]) == ("1.50000004", 300)
+    assert (noon["input_tokens"], noon["project"], noon["model"]) == (3_010, "billing-api", "opus")
+
+
+@pytest.mark.usefixtures("_work", "_berlin")
+def test_a_span_of_days_holds_both_its_ends(bursar: Bursar) -> None:
+    def calls_in(first: str, last: str) -> int:
+        return len(rows_of(bursar("export", "calls", "--from", first, "--to", last).out))
+
+    assert [calls_in("2026-11-01", "2026-11-01"), calls_in("2026-11-01", "2026-11-02")] == [1, 6]
+    assert calls_in("2026-10-31", "2026-10-31") == 0
+    ran = bursar("export", "calls", "--from", "2026-11-02", "--to", "2026-11-01")
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "No day lies between")
+
+
+@pytest.mark.usefixtures("_work")
+def test_a_file_is_written_whole_and_only_for_its_owner(bursar: Bursar, tmp_path: Path) -> None:
+    file = tmp_path / "calls.parquet"
+    ran = bursar("export", "calls", "--since", "all", "--output", str(file))
+    assert ran.out == f"{file}: 6 calls.\n"
+    assert pyarrow.parquet.read_table(file).num_rows == 6
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.glob(".calls*")) == []
+
+
+@pytest.mark.usefixtures("_work")
+def test_a_place_that_cannot_be_written_is_told_and_an_earlier_export_stays(bursar: Bursar, tmp_path: Path) -> None:
+    ran = bursar("export", "calls", "--output", str(tmp_path / "nowhere" / "calls.csv"))
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "The file cannot be written")
+    kept = tmp_path / "calls.csv"
+    kept.write_text("earlier")
+    kept.with_suffix(".lock").mkdir()
+    ran = bursar("export", "calls", "--output", str(kept.with_suffix(".lock")), "--format", "csv")
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "The file cannot be written")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["calls.csv", "calls.lock"]
