@@ -1,5 +1,6 @@
 """`bursar export`: calls, and what days came to, as files for other programs."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -21,6 +22,9 @@ from app.services.settings import settings_zone
 
 app = typer.Typer(help="Write calls, or what days came to, for other programs. Never a prompt, an answer or a key.")
 
+LOOPBACK = "127.0.0.1"
+METRICS_PORT = 9464
+"""OpenTelemetry's own port for Prometheus."""
 _SINCE = typer.Option(Since.MONTH, help="From when.")
 _FROM = typer.Option(None, "--from", formats=["%Y-%m-%d"], help="From this day on, in place of --since.")
 _TO = typer.Option(None, "--to", formats=["%Y-%m-%d"], help="Through this day; else up to now.")
@@ -60,6 +64,20 @@ def export_days(
     with places.opened_history() as ledger:
         days = exported_days(ledger, *_span(since, first, last, time_zone), time_zone)
         _export(days, DAY_COLUMNS, format_of(output, file_format), output, "row")
+
+
+@app.command("prometheus")
+def serve_prometheus(
+    port: int = typer.Option(METRICS_PORT, help="On this machine alone; 0 takes any free one."),
+) -> None:
+    """Answer Prometheus at /metrics with what the ledger holds, until it is stopped. Every user of this machine can
+    read it."""
+    from app.services.exports.prometheus import metrics_server
+
+    with places.opened_ledger() as ledger, metrics_server(ledger, port) as server:
+        console.say(f"Serving http://{LOOPBACK}:{server.server_port}/metrics. Stop with Ctrl+C.")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 def _span(

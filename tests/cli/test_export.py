@@ -1,6 +1,10 @@
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
+import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -114,3 +118,15 @@ def test_a_place_that_cannot_be_written_is_told_and_an_earlier_export_stays(burs
     ran = bursar("export", "calls", "--output", str(kept.with_suffix(".lock")), "--format", "csv")
     assert (ran.status, ran.err.splitlines()[0]) == (1, "The file cannot be written")
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["calls.csv", "calls.lock"]
+
+
+@pytest.mark.usefixtures("_work")
+def test_prometheus_is_answered_until_somebody_stops_it() -> None:
+    command = [sys.executable, "-m", "app", "export", "prometheus", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[1].rstrip(".")
+        with urllib.request.urlopen(address) as answer:
+            assert b'bursar_calls_total{agent="Claude Code"' in answer.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
