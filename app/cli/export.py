@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,6 +80,27 @@ def serve_prometheus(
         console.say(f"Serving http://{LOOPBACK}:{server.server_port}/metrics. Stop with Ctrl+C.")
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
+
+
+@app.command("otlp")
+def send_telemetry(
+    endpoint: str = typer.Option("http://localhost:4318", envvar="OTEL_EXPORTER_OTLP_ENDPOINT", help="OTLP over HTTP."),
+    with_past: bool = typer.Option(False, "--with-past", help="The first time, begin with the oldest call."),
+) -> None:
+    """Send each call as it ends to OpenTelemetry, as traces and metrics, until it is stopped. What does not arrive is
+    sent again. Headers come from OTEL_EXPORTER_OTLP_HEADERS."""
+    from app.services.exports.following import begin_at, follow
+    from app.services.exports.opentelemetry import telemetry_to
+
+    receiver = f"otlp {endpoint.rstrip('/')}"
+    telemetry = telemetry_to(endpoint)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with places.opened_ledger() as ledger, contextlib.closing(telemetry):
+        begin_at(ledger, receiver, with_past=with_past)
+        console.say(f"Sending to {endpoint}. Stop with Ctrl+C.")
+        follow(ledger, receiver, telemetry.send, stop, on_trouble=console.show_error)
 
 
 def _span(

@@ -61,6 +61,10 @@ class FetchError(AppError):
     """A server did not give what was asked for, or could not be reached."""
 
 
+class ExportError(AppError):
+    """What a receiver elsewhere was to be told did not arrive there."""
+
+
 class MeterError(AppError):
     """The meter cannot start or cannot be reached: port in use, no such file, not running."""
 

@@ -238,6 +238,13 @@ def m012_loops(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def m013_export_places(connection: Connection) -> None:
+    """How far each exporter has come."""
+    connection.exec_driver_sql(
+        "CREATE TABLE export_places (receiver TEXT NOT NULL PRIMARY KEY, row_id BIGINT NOT NULL)"
+    )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
@@ -251,6 +258,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m010_rollups,
     m011_call_inputs,
     m012_loops,
+    m013_export_places,
 )
 
 

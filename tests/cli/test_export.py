@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,7 +23,9 @@ from app.ledger.rollup import roll_up
 from app.ledger.rows import call_columns
 from app.ledger.tables import calls
 from tests.cli.conftest import Bursar
+from tests.end2end.meter_process import wait_until
 from tests.ledger.bookkeeping import make_call, make_draft
+from tests.services.exports.collector import played_collector
 
 EVENING = datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
 """Already November in Berlin."""
@@ -130,3 +133,20 @@ def test_prometheus_is_answered_until_somebody_stops_it() -> None:
             assert b'bursar_calls_total{agent="Claude Code"' in answer.read()
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+
+
+@pytest.mark.usefixtures("_work")
+def test_a_collector_is_told_of_the_past_and_of_each_call_as_it_ends(ledger: Ledger) -> None:
+    with played_collector() as collector:
+        command = [sys.executable, "-m", "app", "export", "otlp", "--with-past"]
+        surroundings = os.environ | {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=k",
+        }
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=surroundings) as process:
+            wait_until(lambda: len(collector.spans) == 5, "the past")
+            put(ledger, NOON, 9)
+            wait_until(lambda: len(collector.spans) == 6, "what is new")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+    assert collector.headers["x-api-key"] == "k"
