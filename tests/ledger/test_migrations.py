@@ -8,7 +8,15 @@ from sqlalchemy import Connection, create_engine
 from app.core.errors import LedgerError
 from app.core.origin import MAIN_ORIGIN
 from app.core.provider_keys import KeyName
-from app.ledger import assurance_store, input_tables, key_tables, limit_tables, migrations, tables, tool_tables
+from app.ledger import (
+    assurance_store,
+    input_tables,
+    key_tables,
+    limit_tables,
+    migrations,
+    tables,
+    tool_tables,
+)
 from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.import_tables import billed_amounts, imported_calls
