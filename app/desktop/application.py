@@ -28,6 +28,7 @@ from app.desktop.single_instance import SingleInstance
 from app.desktop.tasks import Tasks
 from app.desktop.theme import ThemeSwitch
 from app.desktop.tray import Tray
+from app.desktop.ui_thread import UiThread
 from app.desktop.window import Window
 from app.keys.vault import KeyringVault, Vault
 from app.ledger.attendance import attend_keeper
@@ -91,6 +92,7 @@ class Desktop(QObject):
         self._ledger = ledger
         time_zone = zone(settings_zone(settings))
         self._theme = ThemeSwitch(app, settings.theme)
+        self._ui_thread = UiThread()
         self.tasks = Tasks()
         self.commands = Commands(ledger, vault, self.tasks, paths.settings_path(), time_zone.key)
         log_file = paths.log_folder() / "meter-start.log"
@@ -119,6 +121,7 @@ class Desktop(QObject):
     def start(self, *, opens_window: bool = False) -> None:
         """Begin to read and to show."""
         self._app.setQuitOnLastWindowClosed(False)
+        self._ui_thread.begin()
         self.feed.start()
         QTimer.singleShot(NO_TRAY_AFTER_MS, self, self._look_for_tray)
         if opens_window:
@@ -141,6 +144,7 @@ class Desktop(QObject):
             self.first_run.ended.disconnect(self._end_setup)
             destroy(self.first_run)
         destroy(self.popover, self.window, self.tray.menu, self.tray)
+        self._ui_thread.end()
         self._state.sync()  # nothing is written once the folder may be gone
 
     def open_page(self, name: str) -> None:

@@ -80,7 +80,8 @@ class OverviewPage(Page):
         self._full.setVisible(not snapshot.is_empty and self.overview is not None)
         self._ranges.setVisible(not snapshot.is_empty)
         if self.overview is not None:
-            self.chart.show_view(spend_view(self.overview, snapshot.caps))
+            self.chart.take_view(spend_view(self.overview, snapshot.caps))
+            self.chart.draw()
         self._read()
 
     @property
@@ -139,7 +140,7 @@ class OverviewPage(Page):
         _tell(self.forecast, forecast_words(overview))
         _tell(self.average, average_words(overview))
         view = spend_view(overview, self._snapshot.caps if self._snapshot else ())
-        self.chart.show_view(view)
+        self.chart.take_view(view)
         self.buckets.update(view.buckets)
         is_nothing = not overview.spent_nano_usd and not overview.unpriced_calls
         self.nothing.setVisible(is_nothing)
@@ -148,6 +149,8 @@ class OverviewPage(Page):
         self._chart_place.setMaximumHeight(_CHART_ALONE if is_nothing else _ANY_HEIGHT)
         self.where.show_overview(overview)
         self.bought.show_overview(overview)
+        self._column.activate()
+        self.chart.draw()
 
     def _now(self) -> datetime:
         """The moment of the last reading, and what has passed since."""
@@ -160,8 +163,7 @@ class OverviewPage(Page):
             self._chart_place.addWidget(part)
         self._chart_place.setMinimumHeight(_LEAST_CHART)
         self._chart_place.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
-        self.reading_line.setFixedHeight(2)
-        self.reading_line.hide()
+        _keep_room(self.reading_line, 2)
         chart = QVBoxLayout()
         chart.setContentsMargins(MARGIN, 8, MARGIN, 4)
         self.nothing.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -174,7 +176,7 @@ class OverviewPage(Page):
         below.addWidget(self.where, 1)
         below.addWidget(self.bought)
         inner = QWidget()
-        column = QVBoxLayout(inner)
+        self._column = column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(self._figures())
@@ -202,6 +204,15 @@ class OverviewPage(Page):
         for figure, stretch in ((self.spent, 6), (self.forecast, 5), (self.average, 5)):
             figures.addWidget(figure, stretch)
         return figures
+
+
+def _keep_room(line: QWidget, height: int) -> None:
+    """Hide it, and let nothing below it move when it is shown."""
+    line.setFixedHeight(height)
+    kept = line.sizePolicy()
+    kept.setRetainSizeWhenHidden(True)
+    line.setSizePolicy(kept)
+    line.hide()
 
 
 def _tell(figure: Figure, words: FigureWords | None) -> None:

@@ -21,6 +21,7 @@ class SpendChart(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._view: SpendView | None = None
+        self._is_due = False
         self.plot: SpendPlot | None = None
         self.legend = Legend(_LEGEND_LEFT)
         self._column = QVBoxLayout(self)
@@ -28,14 +29,21 @@ class SpendChart(QWidget):
         self._column.setSpacing(0)
         self._column.addWidget(self.legend)
 
-    def show_view(self, view: SpendView) -> None:
-        """Draw this; nothing is drawn anew when it is what is shown."""
+    def take_view(self, view: SpendView) -> None:
+        """What is to be drawn, once, by `draw`: when all that changes with it has found its room."""
         if view == self._view:
             return
-        self._view = view
+        self._view, self._is_due = view, True
+        if self.plot is not None:
+            self.plot.take_view(view)
         self.setAccessibleName(view.name)
         self.legend.show_names([(one.swatch, one.name) for one in view.series] if view.is_bars else [])
-        self._draw()
+
+    def draw(self) -> None:
+        """Draw what was taken; nothing is drawn anew when it stands there."""
+        if self._is_due:
+            self._column.activate()
+            self._draw()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Somebody looks."""
@@ -44,6 +52,8 @@ class SpendChart(QWidget):
 
             self.plot = SpendPlot()
             self._column.addWidget(self.plot, 1)
+            if self._view is not None:
+                self.plot.take_view(self._view)
             self._draw()
         super().showEvent(event)
 
@@ -55,4 +65,5 @@ class SpendChart(QWidget):
 
     def _draw(self) -> None:
         if self.plot is not None and self._view is not None:
-            self.plot.show_view(self._view)
+            self._is_due = False
+            self.plot.draw()

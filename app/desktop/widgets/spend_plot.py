@@ -31,6 +31,7 @@ class SpendPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     """Spend over time. `hint_at` is what the pointer is told."""
 
     _view: SpendView | None = None
+    _is_due = False
     _told: int | None = None
 
     def __init__(self) -> None:
@@ -43,16 +44,21 @@ class SpendPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         self.getPlotItem().getViewBox().setDefaultPadding(0)
         self.scene().sigMouseMoved.connect(self._tell_bucket)
 
-    def show_view(self, view: SpendView) -> None:
-        """Draw this."""
-        self._view, self._told = view, None
-        self._draw()
+    def take_view(self, view: SpendView) -> None:
+        """What is to be drawn: by `draw`, once whatever else changes with it has found its room."""
+        self._view, self._told, self._is_due = view, None, True
+
+    def draw(self) -> None:
+        """Draw what was taken."""
+        self._is_due = False
+        if self._view is not None:
+            self._draw()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Words keep their size, so what is around them changes. (pyqtgraph calls this itself, without an event.)"""
         super().resizeEvent(event)
-        if self._view is not None:
-            self._draw()
+        if not self._is_due:
+            self.draw()
 
     def hint_at(self, place: int) -> str:
         """One column's parts as a table, in markup; empty where there is no column."""
@@ -86,6 +92,7 @@ class SpendPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         axis = self.getAxis("bottom")
         self._dress(axis)
         axis.setTicks([list(self._view.ticks)])
+        self.getPlotItem().layout.activate()  # now, and not once it is painted: it would be painted again
 
     def _draw_line(self) -> None:
         """All agents in one line; of more points than pixels, the highest and lowest of each pixel are drawn."""
@@ -96,7 +103,9 @@ class SpendPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         places, heights = peaks([bucket.nano_usd for bucket in self._view.buckets], max(1, self.width()))
         is_fine = len(places) < len(self._view.buckets)  # so many strokes of a broad, smooth pen take a second
         pen = pyqtgraph.mkPen(bar, width=1 if is_fine else 1.5)
-        self.plot(places, heights, pen=pen, fillLevel=0.0, brush=fill, antialias=not is_fine)
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)  # strokes that overlapped would show as dots
+        line = self.plot(places, heights, pen=pen, fillLevel=0.0, brush=fill, antialias=not is_fine)
+        line.curve.setSegmentedLineMode("on")  # stroke by stroke: a third of the time of one long path
 
     def _draw_grid(self, highest: int) -> None:
         """Hairlines at round amounts, and the amounts beside them."""
