@@ -28,7 +28,7 @@ from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
 from app.ledger.key_store import holder_of
 from app.ledger.meter_state import paused
-from app.ledger.session_store import is_stopped
+from app.ledger.session_store import waits_by_order
 from proxy_addon.identify import Caller
 from proxy_addon.refusals import REMAINING_HEADER, Cause, unreachable_body
 
@@ -120,7 +120,7 @@ class Budget:
                 for scope in COST_HEADERS
                 if getattr(tags, scope.value)
             }
-            is_open = not paused(connection) and not is_stopped(connection, tags)
+            is_open = not paused(connection) and waits_by_order(connection, tags) is None
         told: dict[str, object] = {"currency": "USD", "as_of": now.isoformat(), "is_paused": not is_open}
         if estimate is not None:
             told["estimate_usd"] = format_exact_usd(estimate)

@@ -264,7 +264,8 @@ def _refused_by_person(obstacle: Obstacle | None) -> str:
 
 def _no_answer(verdict: Verdict, draft: Draft) -> Passage:
     if verdict.is_paused:
-        message = "Everything is paused in Bursar. Resume it there; this call goes on when it is sent again."
+        what = "This session is paused" if verdict.is_of_session else "Everything is paused"
+        message = f"{what} in Bursar. Resume it there; this call goes on when it is sent again."
         return Passage(draft, Cause.PAUSED, message)
     first = verdict.obstacles[0]
     if first.refusal is Refusal.CONTENDED:

@@ -17,31 +17,42 @@ _MOST_SESSIONS = 500
 CUT = typer.Option(False, "--cut", help="Also cut the answers that are running now.")
 
 
-def pause_calls(cut: bool = CUT) -> None:
-    """Pause everything: calls wait, nothing is sent, until you resume."""
+def pause_calls(
+    session: str = typer.Argument("", help="A session's id, or the end of it; without one, everything is paused."),
+    cut: bool = CUT,
+) -> None:
+    """Pause everything, or one session: its calls wait, nothing is sent, until you resume."""
     from app.ledger.meter_state import pause_everything
+    from app.ledger.session_store import pause_session
 
     with places.opened_ledger() as ledger:
-        pause_everything(ledger, by=places.user_name(), cuts_streams=cut)
-    console.say("Everything is paused. Calls wait until: bursar resume")
+        if not session:
+            pause_everything(ledger, by=places.user_name(), cuts_streams=cut)
+            console.say("Everything is paused. Calls wait until: bursar resume")
+            return
+        chosen = _chosen_running(ledger, session)
+        pause_session(ledger, chosen, by=places.user_name(), cuts_streams=cut)
+    console.say(f"Session {chosen} is paused. Its calls wait until: bursar resume {chosen}")
 
 
 def resume_calls(
-    session: str = typer.Argument("", help="A stopped session; without one, everything that is paused."),
+    session: str = typer.Argument("", help="A paused or stopped session; without one, the pause of everything ends."),
 ) -> None:
-    """Let calls go on after a pause, or those of one stopped session."""
+    """Let calls go on after a pause of everything, or those of one paused or stopped session."""
     from app.ledger.meter_state import resume
     from app.ledger.session_store import list_stopped_sessions, resume_session
 
     with places.opened_ledger() as ledger:
         if not session:
             resume(ledger, by=places.user_name())
-            console.say("Calls go on.")
+            held = len(list_stopped_sessions(ledger))
+            console.say(
+                "Calls go on." + (f" Not those of {held} paused or stopped: bursar stop --list" if held else "")
+            )
             return
-        stopped = [known.session for known in list_stopped_sessions(ledger)]
-        chosen = choose(
-            stopped, session, lambda name: (name,), kind="stopped session", listing="bursar stop --list"
-        )  # fmt: skip
+        names = [known.session for known in list_stopped_sessions(ledger)]
+        kind = "paused or stopped session"
+        chosen = choose(names, session, lambda name: (name,), kind=kind, listing="bursar stop --list")
         resume_session(ledger, chosen)
     console.say(f"Session {chosen} goes on.")
 
@@ -49,20 +60,22 @@ def resume_calls(
 def stop_session(
     session: str = typer.Argument("", help="Its id, or the end of it; may be left out when one runs."),
     cut: bool = CUT,
-    listing: bool = typer.Option(False, "--list", help="Show the stopped sessions."),
+    listing: bool = typer.Option(False, "--list", help="Show the paused and stopped sessions."),
 ) -> None:
     """Stop one session: its next call is refused, and its agent is told so."""
     from app.ledger import session_store
 
     with places.opened_ledger() as ledger:
         if listing:
-            _list_stopped(ledger)
+            _list_held(ledger)
             return
-        chosen = choose(
-            _running(ledger), session, lambda name: (name,), kind="session", listing="bursar spend --by session"
-        )
+        chosen = _chosen_running(ledger, session)
         session_store.stop_session(ledger, chosen, by=places.user_name(), cuts_streams=cut)
     console.say(f"Session {chosen} is stopped. Let it go on with: bursar resume {chosen}")
+
+
+def _chosen_running(ledger: "Ledger", session: str) -> str:
+    return choose(_running(ledger), session, lambda name: (name,), kind="session", listing="bursar spend --by session")
 
 
 def _running(ledger: "Ledger") -> list[str]:
@@ -76,16 +89,24 @@ def _running(ledger: "Ledger") -> list[str]:
     names = [group.key for group in spent[:_MOST_SESSIONS]] + [call.tags.session for call in waiting(ledger)]
     found = list(dict.fromkeys(name for name in names if name))
     if not found:
-        raise InvalidInput("No session runs", "Only agents that name their sessions can be stopped by them.")
+        raise InvalidInput("No session runs", "Only agents that name their sessions can be held by them.")
     return found
 
 
-def _list_stopped(ledger: "Ledger") -> None:
+def _list_held(ledger: "Ledger") -> None:
     from app.ledger.session_store import list_stopped_sessions
 
     found = list_stopped_sessions(ledger)
     if not found:
-        console.say("No session is stopped.")
+        console.say("No session is paused or stopped.")
         return
-    rows = [[one.session, f"{one.stopped_at.astimezone():%Y-%m-%d %H:%M}", one.stopped_by] for one in found]
-    console.print_table(["Session", "Stopped", "By"], rows)
+    rows = [
+        [
+            one.session,
+            "paused" if one.is_pause else "stopped",
+            f"{one.stopped_at.astimezone():%Y-%m-%d %H:%M}",
+            one.stopped_by,
+        ]
+        for one in found
+    ]
+    console.print_table(["Session", "State", "Since", "By"], rows)

@@ -155,13 +155,15 @@ class Obstacle:
 class Verdict:
     """The ledger's answer: admitted and held, or what stands in the way (never both).
 
-    `is_stopped`: a person stopped this session. `held_nano_usd` is what is held of an admitted call, or was to be;
+    `is_paused`: a person paused everything, or with `is_of_session` this session; `is_stopped`: stopped it.
+    `held_nano_usd` is what is held of an admitted call, or was to be;
     `output_limit` is what its request's output limit must be lowered to, None to leave it.
     """
 
     obstacles: tuple[Obstacle, ...] = ()
     is_paused: bool = False
     is_stopped: bool = False
+    is_of_session: bool = False
     held_nano_usd: int = 0
     output_limit: int | None = None
 

@@ -3,9 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 
 from app.core.origin import IS_WORK, Origin, OriginSum, RequestClass
 from app.core.tags import Scope
+
+
+class SessionOrder(StrEnum):
+    """What a person wants of one session: its calls are refused, wait, or go on."""
+
+    STOP = "stop"
+    PAUSE = "pause"
+    GO_ON = "go on"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from app.core.caps import Cap
 from app.core.errors import AppError
 from app.core.key_limits import NO_LIMITS, KeyCap, KeyLimits
+from app.core.session import SessionOrder
 from app.core.tags import Scope, Tags
 from app.desktop.key_commands import KeyCommands
 from app.desktop.machine_commands import MachineCommands
@@ -120,14 +121,15 @@ class Commands:
         order = meter_state.pause_everything if is_paused else meter_state.resume
         self._do(lambda: order(self._ledger, ANSWERED_BY), failed, _nothing)
 
-    def set_stopped(self, session: str, is_stopped: bool, failed: Failed, done: Done = _nothing) -> None:
-        """Stop one session, or let it go on."""
+    def order_session(self, session: str, order: SessionOrder, failed: Failed, done: Done = _nothing) -> None:
+        """Stop one session, let it wait, or let it go on."""
 
         def work() -> None:
-            if is_stopped:
-                session_store.stop_session(self._ledger, session, by=ANSWERED_BY)
-            else:
+            if order is SessionOrder.GO_ON:
                 session_store.resume_session(self._ledger, session)
+            else:
+                carry = session_store.pause_session if order is SessionOrder.PAUSE else session_store.stop_session
+                carry(self._ledger, session, by=ANSWERED_BY)
 
         self._do(work, failed, done)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import AppError
+from app.core.session import SessionOrder
 from app.desktop.commands import Commands
 from app.desktop.models.notice import (
     WAITING_SLOT,
@@ -205,7 +206,7 @@ class Notifier(QObject):
         elif notice.approval is not None and key == Act.REFUSE:
             self._commands.refuse((notice.approval,), self._tell_error)
         elif notice.loop is not None and key == Act.STOP:
-            self._commands.set_stopped(notice.loop.tags.session, True, self._tell_error)
+            self._commands.order_session(notice.loop.tags.session, SessionOrder.STOP, self._tell_error)
         elif notice.loop is not None and key == Act.LET_GO:
             self._commands.let_go_on(notice.loop.loop_id, self._tell_error)
         elif notice.page:

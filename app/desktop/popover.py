@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from app.core.session import SessionOrder
 from app.desktop.commands import Commands
 from app.desktop.fonts import SEMIBOLD
 from app.desktop.formats import plural
@@ -207,7 +208,7 @@ class Popover(QFrame):
         if snapshot.is_empty and not snapshot.waiting:
             sections.append(empty_section())
         if snapshot.sessions:
-            sections.append(running_section(snapshot, self._set_stopped))
+            sections.append(running_section(snapshot, self._order))
         if not snapshot.is_empty or snapshot.caps:
             sections.append(caps_section(snapshot, self._page_opener("Caps")))
         for section in sections:
@@ -222,9 +223,9 @@ class Popover(QFrame):
             self.error.clear()
             self._commands.set_paused(not self._snapshot.is_paused, self.error.tell)
 
-    def _set_stopped(self, session: str, is_stopped: bool) -> None:
+    def _order(self, session: str, order: SessionOrder) -> None:
         self.error.clear()
-        self._commands.set_stopped(session, is_stopped, self.error.tell)
+        self._commands.order_session(session, order, self.error.tell)
 
     def _tell_times(self) -> None:
         """Once a second only the times of what waits and of what ends."""

@@ -33,6 +33,7 @@ _A_DAY = timedelta(days=1)
 def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo) -> Snapshot:
     """Everything the windows show, as of now. Raises LedgerError."""
     after = now + _MOMENT
+    by_order = session_store.list_stopped_sessions(ledger)
     day, month = span_at(Window.DAY, now, zone), span_at(Window.MONTH, now, zone)
     return Snapshot(
         read_at=now,
@@ -52,7 +53,8 @@ def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo) -> Snapshot:
         assurance=assurance_store.level_in_force(ledger, now),
         cold=conversation_store.cold_soon(ledger, now, COLD_WITHIN),
         loops=tuple(loop_store.loops_told_after(ledger, now - _A_DAY)),
-        stopped=frozenset(one.session for one in session_store.list_stopped_sessions(ledger)),
+        stopped=frozenset(one.session for one in by_order if not one.is_pause),
+        paused=frozenset(one.session for one in by_order if one.is_pause),
         ledger_trouble=_trouble_of(room_for(ledger.path)),
     )
 

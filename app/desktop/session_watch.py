@@ -94,4 +94,4 @@ def _sessions_of(state: SessionState | None, snapshot: Snapshot) -> frozenset[st
     """The sessions by name where the state tells them; None where any may be of it."""
     if state is SessionState.WAITS:
         return frozenset(ask.tags.session for ask in snapshot.waiting)
-    return snapshot.stopped if state is SessionState.STOPPED else None
+    return {SessionState.STOPPED: snapshot.stopped, SessionState.PAUSED: snapshot.paused}.get(state) if state else None

@@ -7,6 +7,7 @@ from PySide6.QtGui import QCursor, QGuiApplication
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from app.core.errors import AppError
+from app.core.session import SessionOrder
 from app.desktop.commands import Commands
 from app.desktop.models.approval_view import WaitingGroup, waiting_groups
 from app.desktop.models.ring_state import STARTING, RingState, ring_of
@@ -90,17 +91,17 @@ class Tray(QObject):
         answers.addAction("Refuse", lambda: self._commands.refuse(group.calls, self._tell))
 
     def _add_sessions(self, snapshot: Snapshot) -> None:
-        """`Stop ▸`: each running session that has a name to be stopped by; those that are stopped can go on."""
+        """`Stop ▸`: each running session that has a name to be stopped by; one that is held can go on."""
         named = [session for session in snapshot.sessions if session.session][:_SESSIONS_SHOWN]
         if named:
             orders = self.menu.addMenu("Stop")
             for session in named:
-                self._add_session(orders, session, session.session in snapshot.stopped)
+                self._add_session(orders, session, session.session in snapshot.stopped | snapshot.paused)
 
-    def _add_session(self, orders: QMenu, session: SessionSpend, is_stopped: bool) -> None:
+    def _add_session(self, orders: QMenu, session: SessionSpend, is_held: bool) -> None:
         line = session_line(session).replace("&", "&&")
-        words = f"Let it go on: {line}" if is_stopped else line
-        orders.addAction(words, lambda: self._commands.set_stopped(session.session, not is_stopped, self._tell))
+        words, order = (f"Let it go on: {line}", SessionOrder.GO_ON) if is_held else (line, SessionOrder.STOP)
+        orders.addAction(words, lambda: self._commands.order_session(session.session, order, self._tell))
 
     def _tell(self, error: AppError) -> None:
         self.failed.emit(error)

@@ -22,7 +22,7 @@ from app.ledger.observation_store import observe
 from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to
 from app.ledger.raise_store import end_raises
 from app.ledger.rows import origin_columns, payer_columns
-from app.ledger.session_store import forget_cut, is_stopped, was_cut
+from app.ledger.session_store import forget_cut, waits_by_order, was_cut
 from app.ledger.tables import holds, reservations
 from app.ledger.waiting_line import join_line, leave_line, windows_ahead
 from app.ledger.window_totals import open_totals
@@ -96,8 +96,8 @@ def _held_up(connection: Connection, draft: Draft, excused: frozenset[CapWindow]
     """What keeps a call back before its money is looked at: a pause, a stop, a loop."""
     if paused(connection):
         return Verdict(is_paused=True)
-    if is_stopped(connection, draft.tags):
-        return Verdict(is_stopped=True)
+    if (waits := waits_by_order(connection, draft.tags)) is not None:
+        return Verdict(is_paused=waits, is_stopped=not waits, is_of_session=True)
     loop = loop_in_the_way(connection, draft, excused)
     return None if loop is None else Verdict((loop,))
 

@@ -36,13 +36,14 @@ class SessionGrantRow(SQLModel, table=True):
 
 
 class StoppedSessionRow(SQLModel, table=True):
-    """A session whose calls a person stopped."""
+    """A session whose calls a person stopped, or with `is_pause` lets wait."""
 
     __tablename__ = "stopped_sessions"
     session: str = Field(primary_key=True)
     stopped_at: datetime = instant()
     stopped_by: str
     cuts_streams: bool
+    is_pause: bool = False
 
 
 class CutSessionRow(SQLModel, table=True):
@@ -73,6 +74,18 @@ class ObservationRow(PayerColumns, table=True):
     seen_at: datetime = instant()
 
 
+class AdviceRow(SQLModel, table=True):
+    """What a person said to a suggestion, and what a week of it cost then."""
+
+    __tablename__ = "advice"
+    kind: str = Field(primary_key=True)
+    project: str = Field(primary_key=True)
+    answer: str
+    weekly_nano_usd: int = money()
+    answered_at: datetime = instant()
+    answered_by: str
+
+
 class LineRow(SQLModel, table=True):
     """A call that waits for money others hold. The lower `place` goes first; `ticket` never repeats."""
 
@@ -98,6 +111,7 @@ raises = table_of(RaiseRow)
 session_grants = table_of(SessionGrantRow)
 stopped_sessions = table_of(StoppedSessionRow)
 cut_sessions = table_of(CutSessionRow)
+advice = table_of(AdviceRow)
 observations = table_of(ObservationRow)
 line = table_of(LineRow)
 line_windows = table_of(LineWindowRow)

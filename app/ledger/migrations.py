@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from app.core.errors import LedgerError
+from app.ledger.answer_schema import ANSWERS
 from app.ledger.initial_schema import INITIAL, PAYER
 from app.ledger.input_schema import CALL_INPUTS
 from app.ledger.loop_schema import LOOPS
@@ -238,7 +239,13 @@ def m012_loops(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def m013_export_places(connection: Connection) -> None:
+def m013_answers(connection: Connection) -> None:
+    """Sessions that are paused and not stopped, and what a person said to suggestions."""
+    for statement in ANSWERS:
+        connection.exec_driver_sql(statement)
+
+
+def m014_export_places(connection: Connection) -> None:
     """How far each exporter has come."""
     connection.exec_driver_sql(
         "CREATE TABLE export_places (receiver TEXT NOT NULL PRIMARY KEY, row_id BIGINT NOT NULL)"
@@ -258,7 +265,8 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m010_rollups,
     m011_call_inputs,
     m012_loops,
-    m013_export_places,
+    m013_answers,
+    m014_export_places,
 )
 
 

@@ -1,7 +1,8 @@
-"""Sessions that a person stopped, and sessions one of whose answers was cut.
+"""Sessions that a person stopped or paused, and sessions one of whose answers was cut.
 
-A stopped session's calls are refused for good. After a cut, an agent sends its request again, up to eleven times
-(measured with Claude Code); until the whole of such a call is paid for, it is refused before it is sent.
+A stopped session's calls are refused for good, a paused one's wait until it goes on. After a cut, an agent sends its
+request again, up to eleven times (measured with Claude Code); until the whole of such a call is paid for, it is refused
+before it is sent.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from app.ledger.limit_tables import cut_sessions, stopped_sessions
 CUT_IS_REMEMBERED = timedelta(minutes=10)
 """Longer than any client measured goes on sending a request again: Claude Code ends after three minutes."""
 
-_STOPPED = select(true()).where(stopped_sessions.c.session == bindparam("of_session"))
+_STOPPED = select(stopped_sessions.c.is_pause).where(stopped_sessions.c.session == bindparam("of_session"))
 _OF_SESSION = and_(
     cut_sessions.c.session == bindparam("of_session"), cut_sessions.c.virtual_key_id == bindparam("of_key")
 )
@@ -27,12 +28,14 @@ _CUT = select(true()).where(_OF_SESSION, cut_sessions.c.cut_at > bindparam("sinc
 
 @dataclass(frozen=True, slots=True)
 class StoppedSession:
-    """A session whose calls are refused. `cuts_streams`: its running answers were to end at once as well."""
+    """A session whose calls are refused, or with `is_pause` wait. `cuts_streams`: its running answers were to end at
+    once as well."""
 
     session: str
     stopped_at: datetime
     stopped_by: str
     cuts_streams: bool
+    is_pause: bool
 
 
 def stop_session(ledger: Ledger, session: str, *, by: str, cuts_streams: bool = False) -> None:
@@ -43,38 +46,50 @@ def stop_session(ledger: Ledger, session: str, *, by: str, cuts_streams: bool = 
         put_stop(connection, session, by, cuts_streams=cuts_streams)
 
 
-def put_stop(connection: Connection, session: str, by: str, *, cuts_streams: bool = False) -> None:
-    """Stop a session that has a name, within a transaction at hand."""
-    values = {"stopped_at": datetime.now(UTC), "stopped_by": by, "cuts_streams": cuts_streams}
+def pause_session(ledger: Ledger, session: str, *, by: str, cuts_streams: bool = False) -> None:
+    """Let all further calls of a session wait, and cut its running answers if asked. Raises InvalidInput."""
+    if not session:
+        raise InvalidInput("No session", "Only calls that name a session can be paused by it.")
+    with ledger.write() as connection:
+        put_stop(connection, session, by, cuts_streams=cuts_streams, is_pause=True)
+
+
+def put_stop(
+    connection: Connection, session: str, by: str, *, cuts_streams: bool = False, is_pause: bool = False
+) -> None:
+    """Stop or pause a session that has a name, within a transaction at hand."""
+    values = {"stopped_at": datetime.now(UTC), "stopped_by": by, "cuts_streams": cuts_streams, "is_pause": is_pause}
     stopped = upsert(stopped_sessions).values(session=session, **values)
     connection.execute(stopped.on_conflict_do_update(index_elements=["session"], set_=values))
 
 
 def resume_session(ledger: Ledger, session: str) -> None:
-    """Let a stopped session go on. Raises InvalidInput when it is not stopped."""
+    """Let a stopped or paused session go on. Raises InvalidInput when it is neither."""
     with ledger.write() as connection:
         gone = connection.execute(delete(stopped_sessions).where(stopped_sessions.c.session == session))
         if gone.rowcount == 0:
-            raise InvalidInput("This session is not stopped", "Its calls go on.")
+            raise InvalidInput("This session is neither stopped nor paused", "Its calls go on.")
 
 
 def stopped_sessions_now(connection: Connection) -> list[StoppedSession]:
-    """All stopped sessions, the newest stop first, within a transaction at hand."""
+    """All stopped and paused sessions, the newest first, within a transaction at hand."""
     newest = select(stopped_sessions).order_by(stopped_sessions.c.stopped_at.desc())
     return [StoppedSession(**row) for row in connection.execute(newest).mappings()]
 
 
 def list_stopped_sessions(ledger: Ledger) -> list[StoppedSession]:
-    """All stopped sessions, the newest stop first."""
+    """All stopped and paused sessions, the newest first."""
     with ledger.read() as connection:
         return stopped_sessions_now(connection)
 
 
-def is_stopped(connection: Connection, tags: Tags) -> bool:
-    """Whether a person stopped the session of these tags."""
+def waits_by_order(connection: Connection, tags: Tags) -> bool | None:
+    """Whether a person paused the session of these tags: its calls wait then. False where it was stopped, which refuses
+    them, and None where it goes on."""
     if not tags.session:
-        return False
-    return connection.execute(_STOPPED, {"of_session": tags.session}).first() is not None
+        return None
+    is_pause: bool | None = connection.execute(_STOPPED, {"of_session": tags.session}).scalar_one_or_none()
+    return is_pause
 
 
 def note_cut(connection: Connection, tags: Tags, now: datetime) -> None:

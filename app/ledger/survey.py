@@ -25,7 +25,8 @@ from app.ledger.waiting_line import places
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A call that waits, and what it met last: obstacles, an open question, or, with neither, a pause of everything.
+    """A call that waits, and what it met last: obstacles, an open question, or, with neither, a pause of
+    everything or of its session.
 
     `hold_nano_usd` is what it tried to hold.
     """
@@ -42,17 +43,18 @@ def worth_a_look(connection: Connection, instance_id: str, waiting: Sequence[Wai
     end_raises(connection, now)
     open_ones = open_questions(connection, instance_id)
     loops = standing_loops(connection) if any(_is_about_loop(one) for one in waiting) else frozenset[str]()
-    stopped = {one.session for one in stopped_sessions_now(connection)}
+    by_order = {one.session: one.is_pause for one in stopped_sessions_now(connection)}
     ended = ended_keys(connection, {one.draft.tags.virtual_key_id for one in waiting}, now)
     is_paused = paused(connection)
     found, left = set(), []
     for one in waiting:
         tags, is_answered = one.draft.tags, one.question != "" and one.question not in open_ones
-        is_over = tags.session in stopped or tags.virtual_key_id in ended
+        is_over = by_order.get(tags.session) is False or tags.virtual_key_id in ended
+        is_held = is_paused or by_order.get(tags.session) is True
         is_free = not one.obstacles or (_is_about_loop(one) and one.obstacles[0].window_key not in loops)
-        if is_answered or is_over or (is_free and not is_paused):
+        if is_answered or is_over or (is_free and not is_held):
             found.add(one.draft.call_id)
-        elif one.obstacles and not is_paused and not _is_about_loop(one):
+        elif one.obstacles and not is_held and not _is_about_loop(one):
             left.append(one)
     return frozenset(found | _with_room(connection, instance_id, left, now))
 

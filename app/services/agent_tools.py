@@ -46,7 +46,7 @@ _LOOK_S = 0.2
 _WHY = {
     "cap": "A cap is reached, or cannot be kept for a model without a price, or the person was asked and refused.",
     "contended": "Other calls on their way had taken what was left; this one could be sent again.",
-    "paused": "The person has paused everything.",
+    "paused": "The person has paused this session, or everything.",
     "stopped": "The person has stopped this session.",
     "loop": "It repeated the same steps again and again; do something else, or ask the person.",
     "unanswered": "The person was asked and had not answered yet.",

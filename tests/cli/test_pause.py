@@ -30,7 +30,19 @@ def test_a_session_is_stopped_by_the_end_of_its_id_and_goes_on(bursar: Bursar, l
     assert (stopped.session, stopped.cuts_streams) == ("2f0c-bbbbbb", True)
     assert "2f0c-bbbbbb" in bursar("stop", "--list").out
     assert bursar("resume", "2f0c-bbbbbb").out == "Session 2f0c-bbbbbb goes on.\n"
-    assert bursar("stop", "--list").out == "No session is stopped.\n"
+    assert bursar("stop", "--list").out == "No session is paused or stopped.\n"
+
+
+def test_a_session_is_paused_by_the_end_of_its_id_and_others_go_on(bursar: Bursar, ledger: Ledger) -> None:
+    _waits(ledger, "2f0c-aaaaaa", "2f0c-bbbbbb")
+    said = "Session 2f0c-bbbbbb is paused. Its calls wait until: bursar resume 2f0c-bbbbbb\n"
+    assert bursar("pause", "bbbbbb").out == said
+    assert not is_paused(ledger)
+    assert [(one.session, one.is_pause) for one in list_stopped_sessions(ledger)] == [("2f0c-bbbbbb", True)]
+    assert "paused" in bursar("stop", "--list").out
+    assert bursar("resume").out == "Calls go on. Not those of 1 paused or stopped: bursar stop --list\n"
+    assert bursar("resume", "bbbbbb").out == "Session 2f0c-bbbbbb goes on.\n"
+    assert list_stopped_sessions(ledger) == []
 
 
 def test_no_session_is_stopped_by_guessing(bursar: Bursar, ledger: Ledger) -> None:

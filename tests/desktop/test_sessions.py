@@ -163,12 +163,36 @@ def test_a_session_is_stopped_by_key_and_the_stop_is_undone(
     QTest.keyClick(page.list.table, Qt.Key.Key_S)
     qtbot.waitUntil(lambda: page.orders.undo.isVisible() and bool(session_store.list_stopped_sessions(ledger)))
     qtbot.waitUntil(lambda: page.list.rows.value(0).state is SessionState.STOPPED)
-    assert page.orders.stop_button.text() == "Resume"
-    assert page.orders.stop_button.accessibleName() == "Resume task s0, Claude Code"
+    assert not page.orders.stop_button.isVisible()
+    assert page.orders.pause_button.text() == "Resume"
+    assert page.orders.pause_button.accessibleName() == "Resume task s0, Claude Code"
     QTest.mouseClick(page.orders.undo.undo_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: session_store.list_stopped_sessions(ledger) == [])
     qtbot.waitUntil(lambda: page.list.rows.value(0).state is SessionState.RUNNING)
     assert page.list.table.selected() is not None
+
+
+def test_a_session_is_paused_by_key_and_by_mouse_and_goes_on(
+    qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe
+) -> None:
+    scribe.write_call(tags=tags("s0"))
+    page = opened(qtbot, window, 1)
+    choose(page, 0)
+    QTest.keyClick(page.list.table, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: page.list.rows.value(0).state is SessionState.PAUSED)
+    assert [one.is_pause for one in session_store.list_stopped_sessions(ledger)] == [True]
+    assert "paused" in str(page.list.rows.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole))
+    qtbot.waitUntil(page.orders.undo.isVisible)
+    QTest.mouseClick(page.orders.undo.undo_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.list.rows.value(0).state is SessionState.RUNNING)
+    QTest.mouseClick(page.orders.pause_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.list.rows.value(0).state is SessionState.PAUSED)
+    QTest.mouseClick(page.orders.stop_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.list.rows.value(0).state is SessionState.STOPPED)
+    QTest.mouseClick(page.orders.undo.undo_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.list.rows.value(0).state is SessionState.PAUSED)
+    QTest.keyClick(page.list.table, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: session_store.list_stopped_sessions(ledger) == [])
 
 
 def test_a_cap_for_one_session_is_set_from_its_menu(
@@ -180,7 +204,7 @@ def test_a_cap_for_one_session_is_set_from_its_menu(
     page.list.table.customContextMenuRequested.emit(QPoint(10, 10))
     assert page.orders.menu is not None
     actions = {action.text(): action for action in page.orders.menu.actions()}
-    assert list(actions) == ["Stop", "Explain", "Set a cap for this session…", "Copy as text"]
+    assert list(actions) == ["Stop", "Pause", "Explain", "Set a cap for this session…", "Copy as text"]
     page.orders.menu.close()
     actions["Set a cap for this session…"].trigger()
     editor = page.orders.editor

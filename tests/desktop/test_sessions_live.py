@@ -1,8 +1,9 @@
-"""The Sessions page beside a real meter: a call arrives within a second of its end, and a stop holds."""
+"""The Sessions page beside a real meter: a call arrives within a second of its end, and a stop and a pause hold."""
 
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.end2end
 BODY = json.dumps({"model": "gpt-5-mini", "max_completion_tokens": 900, "messages": []}).encode()
 
 
-def test_a_call_arrives_within_a_second_and_a_stopped_session_is_refused(
+def test_a_call_arrives_within_a_second_and_a_stopped_session_is_refused_and_a_paused_one_waits(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BURSAR_HOME", str(tmp_path))
@@ -51,6 +52,15 @@ def test_a_call_arrives_within_a_second_and_a_stopped_session_is_refused(
             QTest.keyClick(page.list.table, Qt.Key.Key_P)
             qtbot.waitUntil(lambda: states(page)["job-1"] is SessionState.RUNNING)
             assert call(running, "job-1") == 200
+            QTest.keyClick(page.list.table, Qt.Key.Key_P)
+            qtbot.waitUntil(lambda: states(page)["job-1"] is SessionState.PAUSED)
+            with ThreadPoolExecutor(1) as pool:
+                waits = pool.submit(call, running, "job-1")
+                assert call(running, "job-2") == 200
+                assert not waits.done()
+                QTest.mouseClick(page.orders.pause_button, Qt.MouseButton.LeftButton)
+                qtbot.waitUntil(waits.done)
+                assert waits.result() == 200
             page.show_session(page.list.rows.value(1).session.id)
             qtbot.waitUntil(lambda: page.calls.rows.rowCount() >= 3)
             ends = [page.calls.rows.value(row).call.error_type for row in range(page.calls.rows.rowCount())]

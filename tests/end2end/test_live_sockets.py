@@ -21,7 +21,7 @@ from app.keys.issue import issue_key
 from app.ledger.cap_store import add_cap, cap_statuses, remove_cap
 from app.ledger.key_store import revoke_key
 from app.ledger.meter_state import pause_everything, resume
-from app.ledger.session_store import resume_session, stop_session
+from app.ledger.session_store import pause_session, resume_session, stop_session
 from tests.end2end.meter_process import NewCalls, RunningMeter, meter
 from tests.end2end.socket_provider import SocketProvider
 from tests.recordings import RecordedSocket, needs_recordings, recorded_sockets
@@ -184,7 +184,7 @@ CREATED = [{"type": "session.created", "session": {"model": "gpt-realtime"}}]
 CREATED += [{"type": "response.created", "response": UNASKED}]
 
 
-@pytest.mark.parametrize("stop", ["pause", "session", "key"])
+@pytest.mark.parametrize("stop", ["pause", "session pause", "session stop", "key"])
 def test_turn_that_the_provider_begins_by_itself_is_booked_after_a_pause_a_stop_and_a_revoked_key(
     running: RunningMeter, socket_provider: SocketProvider, new_calls: NewCalls, stop: str
 ) -> None:
@@ -195,7 +195,9 @@ def test_turn_that_the_provider_begins_by_itself_is_booked_after_a_pause_a_stop_
         assert [json.loads(socket.recv()) for _ in CREATED] == CREATED
         if stop == "pause":
             pause_everything(running.ledger, "test")
-        elif stop == "session":
+        elif stop == "session pause":
+            pause_session(running.ledger, "s-9", by="test")
+        elif stop == "session stop":
             stop_session(running.ledger, "s-9", by="test")
         else:
             revoke_key(running.ledger, key.key_id)
@@ -205,7 +207,7 @@ def test_turn_that_the_provider_begins_by_itself_is_booked_after_a_pause_a_stop_
             call = new_calls(1)[0]
         finally:
             resume(running.ledger, "test")
-            if stop == "session":
+            if stop.startswith("session"):
                 resume_session(running.ledger, "s-9")
     assert (call.usage.output_tokens, call.outcome, call.tags.session) == (20, Outcome.COMPLETED, "s-9")
     assert call.tags.virtual_key_id == key.key_id

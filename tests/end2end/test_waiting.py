@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app.core.call import Outcome
 from app.core.money import NANO_PER_CENT
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
 from app.keys.issue import issue_key
 from app.ledger.approval_store import answered, approve, refuse_all, waiting
 from app.ledger.cap_store import add_cap
-from app.ledger.session_store import stop_session
+from app.ledger.session_store import pause_session, resume_session, stop_session
 from tests.end2end.bare_http import CHAT, post
 from tests.end2end.meter_process import RunningMeter, meter, wait_until
 from tests.end2end.provider import Provider, chat_completion
@@ -90,6 +91,25 @@ def test_stopped_session_ends_its_waiting_calls_and_no_others(running: RunningMe
         assert {answer.headers["x-bursar-refusal"] for answer in answers} == {"stopped"}
         wait_until(lambda: len(waiting(running.ledger)) == 18, "their questions to be closed")
     assert provider.seen == []
+
+
+def test_paused_session_holds_its_calls_until_it_goes_on_and_no_others(
+    running: RunningMeter, provider: Provider
+) -> None:
+    pause_session(running.ledger, "s-held", by="test")
+    held = [{"x-bursar-session": "s-held", "x-stainless-read-timeout": limit} for limit in ("1.25", "60")]
+    with ThreadPoolExecutor(2) as pool:
+        impatient, patient = (pool.submit(post, running, CHAT, BODY, headers=one) for one in held)
+        status, _headers, told = impatient.result(LONG_S)
+        assert (status, b"This session is paused in Bursar. Resume it there" in told) == (503, True)
+        assert post(running, CHAT, BODY)[0] == 200
+        assert not patient.done()
+        assert len(provider.seen) == 1
+        resume_session(running.ledger, "s-held")
+        assert patient.result(LONG_S)[0] == 200
+    refused, *others = sorted(running.calls(3), key=lambda one: one.error_type or "", reverse=True)
+    assert (refused.error_type, refused.cost_nano_usd) == ("paused", 0)
+    assert all(one.outcome is Outcome.COMPLETED for one in others)
 
 
 def test_sdk_that_gives_up_sooner_than_a_person_answers_goes_on_waiting(

@@ -26,7 +26,8 @@ from app.ledger.holding import FEWEST_TOKENS, extend
 from app.ledger.meter_state import cuts_everything, pause_everything, resume
 from app.ledger.observation_store import count_observations, observations_of
 from app.ledger.raise_store import live_raises, raise_by
-from app.ledger.session_store import list_stopped_sessions, note_cut, resume_session, stop_session
+from app.ledger.session_store import list_stopped_sessions, note_cut, pause_session, resume_session, stop_session
+from app.ledger.survey import Waiting, worth_a_look
 from app.ledger.verification import verify_ledger
 from tests.ledger.bookkeeping import end, make_draft, money_in, reserve, set_cap, spend_money, status_of
 
@@ -139,8 +140,28 @@ def test_a_stopped_session_is_refused_until_it_is_let_go_on(ledger: Ledger) -> N
     assert reserve(ledger, make_draft(1, session="s")).is_admitted
     with pytest.raises(InvalidInput, match="No session"):
         stop_session(ledger, "", by="me")
-    with pytest.raises(InvalidInput, match="is not stopped"):
+    with pytest.raises(InvalidInput, match="neither stopped nor paused"):
         resume_session(ledger, "s")
+
+
+def test_a_paused_session_waits_until_it_is_let_go_on_and_no_other_does(ledger: Ledger) -> None:
+    pause_session(ledger, "s", by="me")
+    verdict = reserve(ledger, make_draft(1, session="s"))
+    assert (verdict.is_paused, verdict.is_stopped, verdict.is_admitted) == (True, False, False)
+    assert reserve(ledger, make_draft(1, session="t")).is_admitted
+    assert reserve(ledger, make_draft(1)).is_admitted
+    stop_session(ledger, "s", by="me")
+    assert reserve(ledger, make_draft(1, session="s")).is_stopped, "the last order counts"
+    pause_session(ledger, "s", by="me")
+    held = [Waiting(make_draft(1, session=name), (), "", 1) for name in ("s", "t")]
+    with ledger.write() as connection:
+        found = worth_a_look(connection, "meter", held, datetime.now(UTC))
+    assert found == {held[1].draft.call_id}, "who is paused is not called"
+    resume_session(ledger, "s")
+    with ledger.write() as connection:
+        assert worth_a_look(connection, "meter", held[:1], datetime.now(UTC))
+    with pytest.raises(InvalidInput, match="No session"):
+        pause_session(ledger, "", by="me")
 
 
 def test_a_pause_cuts_answers_only_where_that_was_asked(ledger: Ledger) -> None:

@@ -6,13 +6,18 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.core.origin import RequestClass
-from app.core.session import Part, PartSum, Session, SessionFilter, SessionId, added_up
+from app.core.session import Part, PartSum, Session, SessionFilter, SessionId, SessionOrder, added_up
 from app.core.tags import Scope, Tags
 from app.desktop.formats import plural, sum_text
 from app.desktop.models.snapshot import LATELY, Snapshot, agent_word
 from app.insight.family import Line, family_of
 
 NAMELESS = "No task told"
+ORDERED = {
+    SessionOrder.STOP: "Stopped. Its next call is refused.",
+    SessionOrder.PAUSE: "Paused. Its next call waits.",
+    SessionOrder.GO_ON: "It goes on.",
+}
 
 
 class SessionState(StrEnum):
@@ -20,8 +25,12 @@ class SessionState(StrEnum):
 
     RUNNING = "running"
     WAITS = "waits for you"
+    PAUSED = "paused"
     STOPPED = "stopped"
     OVER = "over"
+
+
+_BY_ORDER = {SessionOrder.STOP: SessionState.STOPPED, SessionOrder.PAUSE: SessionState.PAUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +41,19 @@ class Activity:
     now: datetime
     waiting: frozenset[SessionId] = frozenset()
     stopped: frozenset[str] = frozenset()
+    paused: frozenset[str] = frozenset()
     on_way: Mapping[SessionId, datetime] = field(default_factory=dict)
+
+    def order_for(self, one: SessionId) -> SessionOrder:
+        """What a person wants of this session."""
+        if one.session in self.stopped:
+            return SessionOrder.STOP
+        return SessionOrder.PAUSE if one.session in self.paused else SessionOrder.GO_ON
 
     def state_of(self, one: SessionId, last_at: datetime) -> SessionState:
         """What this session does."""
-        if one.session in self.stopped:
-            return SessionState.STOPPED
+        if by_order := _BY_ORDER.get(self.order_for(one)):
+            return by_order
         if one in self.waiting:
             return SessionState.WAITS
         is_busy = one in self.on_way or self.now - last_at <= LATELY
@@ -46,7 +62,8 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session, or with `part` a part of one, at its depth. `is_open` is None where nothing can be folded out."""
+    """A session, or with `part` a part of one, at its depth. `is_open` is None where nothing can be folded out.
+    `standing` is what a person ordered for the whole session last."""
 
     session: Session
     part: Part | None
@@ -55,6 +72,7 @@ class SessionRow:
     kind: str
     sums: PartSum
     state: SessionState
+    standing: SessionOrder
     is_open: bool | None = None
 
     @property
@@ -72,7 +90,7 @@ class SessionRow:
 def activity_of(snapshot: Snapshot, on_way: Mapping[SessionId, datetime]) -> Activity:
     """What a reading tells of states, with the calls on their way."""
     waiting = {id_of(ask.tags): ask.asked_at for ask in reversed(snapshot.waiting)}
-    return Activity(snapshot.read_at, frozenset(waiting), snapshot.stopped, {**on_way, **waiting})
+    return Activity(snapshot.read_at, frozenset(waiting), snapshot.stopped, snapshot.paused, {**on_way, **waiting})
 
 
 def id_of(tags: Tags) -> SessionId:
@@ -88,7 +106,8 @@ def session_rows(sessions: Iterable[Session], open_ones: frozenset[SessionId], a
         is_open = session.id in open_ones if lines else None
         state = activity.state_of(session.id, session.last_at)
         kind = agent_word(session.id.agent)
-        rows.append(SessionRow(session, None, 0, title_of(session.id), kind, session.whole, state, is_open))
+        standing, name = activity.order_for(session.id), title_of(session.id)
+        rows.append(SessionRow(session, None, 0, name, kind, session.whole, state, standing, is_open))
         if is_open:
             rows += [_part_row(session, line, activity) for line in lines]
     return rows
@@ -139,4 +158,4 @@ def _part_row(session: Session, line: Line, activity: Activity) -> SessionRow:
     has_end = activity.state_of(session.id, session.last_at) is not SessionState.RUNNING
     is_busy = not has_end and activity.now - sums.last_at <= LATELY
     state = SessionState.RUNNING if is_busy else SessionState.OVER
-    return SessionRow(session, part, depth, line.name, kind, sums, state)
+    return SessionRow(session, part, depth, line.name, kind, sums, state, activity.order_for(session.id))

@@ -25,9 +25,9 @@ class Snapshot:
 
     `caps` are tightest first, `waiting` oldest first, `calls` newest first, `sessions` busiest first (those of the last
     ten minutes). `meter` is None when none runs; `trouble` then says why, once it has been gone for two seconds.
-    `stopped` are the sessions that a person stopped, `cold` those whose cache ends within two minutes, `assurance` is
-    the level of the weakest key in force. `ledger_trouble` is a title and a sentence while the ledger cannot be read,
-    or its disk has no room.
+    `stopped` and `paused` are the sessions that a person stopped and paused, `cold` those whose cache ends within two
+    minutes, `assurance` is the level of the weakest key in force. `ledger_trouble` is a title and a sentence while the
+    ledger cannot be read, or its disk has no room.
     `loops` are those that became worth telling in the last day, oldest first.
     """
 
@@ -47,6 +47,7 @@ class Snapshot:
     is_paused: bool
     trouble: str = ""
     stopped: frozenset[str] = frozenset()
+    paused: frozenset[str] = frozenset()
     cold: tuple[ColdSoon, ...] = ()
     assurance: Assurance = Assurance.COOPERATIVE
     ledger_trouble: tuple[str, str] | None = None

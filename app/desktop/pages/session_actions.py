@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
+from app.core.session import SessionOrder
 from app.core.tags import Scope
 from app.desktop.commands import Commands
-from app.desktop.models.session_view import SessionRow, SessionState, cost_words, title_of
+from app.desktop.models.session_view import ORDERED, SessionRow, cost_words, title_of
 from app.desktop.models.snapshot import agent_word
 from app.desktop.pages.cap_editor import CapEditor
 from app.desktop.pages.page import MARGIN
@@ -35,7 +36,8 @@ class SessionActions(QWidget):
         self.menu: QMenu | None = None
         self.undo = UndoBar(UNDO_FOR_MS)
         self.explain_button = button("Explain", self.explain)
-        self.stop_button = button("Stop", self.toggle_stopped)
+        self.stop_button = button("Stop", lambda: self.order(SessionOrder.STOP))
+        self.pause_button = button("Pause", self.pause_or_resume)
         self.cap_button = button("Set a cap for this session…", self.set_cap)
         self.copy_button = button("Copy as text", self.copy)
         self._bar, self._line = QWidget(), Hairline()
@@ -50,43 +52,50 @@ class SessionActions(QWidget):
         if row is None:
             return
         who = ", ".join((title_of(row.session.id), agent_word(row.session.id.agent)))
-        is_stopped = row.state is SessionState.STOPPED
-        self.stop_button.setText("Resume" if is_stopped else "Stop")
+        self.pause_button.setText("Pause" if row.standing is SessionOrder.GO_ON else "Resume")
         for made, name in (
-            (self.stop_button, f"{self.stop_button.text()} {who}"),
+            (self.stop_button, f"Stop {who}"),
+            (self.pause_button, f"{self.pause_button.text()} {who}"),
             (self.explain_button, f"Explain the cost of {who}"),
             (self.cap_button, f"Set a cap for {who}"),
             (self.copy_button, f"Copy {who} as text"),
         ):
             made.setAccessibleName(name)
-        for made in (self.stop_button, self.cap_button):
-            made.setVisible(bool(row.session.id.session))
+        is_named = bool(row.session.id.session)
+        self.stop_button.setVisible(is_named and row.standing is not SessionOrder.STOP)
+        for made in (self.pause_button, self.cap_button):
+            made.setVisible(is_named)
 
     def press(self, letter: str) -> None:
-        """Do what a key stands for: E explain, S stop, P resume."""
+        """Do what a key stands for: E explain, S stop, P pause or resume."""
         if letter == "E":
             self.explain()
-        elif self._row is not None and self._row.session.id.session:
-            is_stopped = self._row.state is SessionState.STOPPED
-            if is_stopped == (letter == "P"):
-                self.toggle_stopped()
+        elif letter == "P":
+            self.pause_or_resume()
+        else:
+            self.order(SessionOrder.STOP)
 
     def explain(self) -> None:
         """Ask why it cost what it did."""
         if self._row is not None:
             self.explain_asked.emit(self._row.session)
 
-    def toggle_stopped(self) -> None:
-        """Refuse this session's next call, or let it go on. Nothing is asked; it can be undone."""
-        if self._row is None:
+    def pause_or_resume(self) -> None:
+        """Let this session wait, or go on where it is paused or stopped."""
+        if self._row is not None:
+            is_going_on = self._row.standing is SessionOrder.GO_ON
+            self.order(SessionOrder.PAUSE if is_going_on else SessionOrder.GO_ON)
+
+    def order(self, order: SessionOrder) -> None:
+        """Stop this session, let it wait or let it go on. Nothing is asked; it can be undone."""
+        if self._row is None or not self._row.session.id.session or self._row.standing is order:
             return
-        session, is_stopped = self._row.session.id.session, self._row.state is SessionState.STOPPED
-        words = "It goes on." if is_stopped else "Stopped. Its next call is refused."
+        session, former = self._row.session.id.session, self._row.standing
 
         def offer() -> None:
-            self.undo.offer(words, lambda: self._commands.set_stopped(session, is_stopped, self._failed))
+            self.undo.offer(ORDERED[order], lambda: self._commands.order_session(session, former, self._failed))
 
-        self._commands.set_stopped(session, not is_stopped, self._failed, offer)
+        self._commands.order_session(session, order, self._failed, offer)
 
     def set_cap(self) -> None:
         """Open the editor for a cap on this session alone."""
@@ -103,7 +112,7 @@ class SessionActions(QWidget):
     def open_menu(self, place: QPoint) -> None:
         """The same as a menu."""
         made = QMenu(self)
-        shown: list[QPushButton] = [self.stop_button, self.explain_button, self.cap_button, self.copy_button]
+        shown = (self.stop_button, self.pause_button, self.explain_button, self.cap_button, self.copy_button)
         for one in shown:
             if one.isVisibleTo(self._bar):
                 made.addAction(one.text(), one.click)
@@ -114,7 +123,7 @@ class SessionActions(QWidget):
         buttons = QHBoxLayout(self._bar)
         buttons.setContentsMargins(MARGIN, 8, MARGIN, 12)
         buttons.setSpacing(8)
-        for made in (self.stop_button, self.explain_button, self.cap_button, self.copy_button):
+        for made in (self.stop_button, self.pause_button, self.explain_button, self.cap_button, self.copy_button):
             buttons.addWidget(made)
         buttons.addStretch(1)
         column = QVBoxLayout(self)

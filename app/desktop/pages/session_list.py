@@ -32,10 +32,7 @@ _EMPTY_WIDTH = 420
 _CHOICE_WIDTH = 118
 _SEARCH_WIDTH = 420
 _IN_CHOICES = (Scope.AGENT, Scope.PROJECT)
-_STATES = {None: "Any state"} | {
-    state: state.value.capitalize()
-    for state in (SessionState.RUNNING, SessionState.WAITS, SessionState.STOPPED, SessionState.OVER)
-}
+_STATES = {None: "Any state"} | {state: state.value.capitalize() for state in SessionState}
 
 
 class SessionList(QWidget):
@@ -151,7 +148,7 @@ class SessionList(QWidget):
         self.news.setVisible(fresh > 0)
         is_nothing = not sessions and not self._watch.is_reading
         self._stack.setCurrentIndex(0 if not is_nothing else 2 if snapshot.is_empty else 1)
-        running = sum(1 for one in snapshot.sessions if one.session not in snapshot.stopped)
+        running = sum(1 for one in snapshot.sessions if one.session not in snapshot.stopped | snapshot.paused)
         self.counted.emit(f"{self._watch.today:,} today, {running:,} running")
         self.shown.emit()
         if shelf.has_more and self.rows.rowCount() * ROW_HEIGHT < self.table.viewport().height():

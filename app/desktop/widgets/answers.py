@@ -5,6 +5,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
+from app.core.session import SessionOrder
 from app.desktop.commands import Commands
 from app.desktop.formats import spoken_usd
 from app.desktop.models.approval_view import WaitingGroup, up_to
@@ -64,7 +65,8 @@ class Answers(QWidget):
     def stop_session(self) -> None:
         """Refuse this session's calls from now on."""
         self._send(_STOPPED)
-        self._commands.set_stopped(self._group.oldest.tags.session, True, self._failed, self.answered.emit)
+        session = self._group.oldest.tags.session
+        self._commands.order_session(session, SessionOrder.STOP, self._failed, self.answered.emit)
 
     def refuse(self) -> None:
         """Refuse every call of the group; in a loop, stop its session."""

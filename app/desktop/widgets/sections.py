@@ -6,9 +6,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.money import UNKNOWN
+from app.core.session import SessionOrder
 from app.desktop.fonts import MEDIUM, SEMIBOLD, Size
 from app.desktop.formats import plural, rate, sum_text
 from app.desktop.models.cap_view import cap_views
+from app.desktop.models.session_view import ORDERED
 from app.desktop.models.snapshot import Snapshot, agent_word
 from app.desktop.widgets.bars import Sparkline
 from app.desktop.widgets.buttons import IconButton, button
@@ -81,8 +83,8 @@ def ledger_section(title: str, words: str) -> QWidget:
     return band
 
 
-def running_section(snapshot: Snapshot, set_stopped: Callable[[str, bool], None]) -> QWidget:
-    """The sessions that spent most in the last ten minutes. `set_stopped` stops one, or lets it go on."""
+def running_section(snapshot: Snapshot, order: Callable[[str, SessionOrder], None]) -> QWidget:
+    """The sessions that spent most in the last ten minutes. `order` stops one, or lets it go on."""
     box, column = _box(QVBoxLayout())
     waiting = len({ask.tags.agent for ask in snapshot.waiting})
     count = plural(len(snapshot.agents), "agent") + (f", {waiting} paused" if waiting else "")
@@ -93,7 +95,7 @@ def running_section(snapshot: Snapshot, set_stopped: Callable[[str, bool], None]
     grid.setVerticalSpacing(6)
     grid.setColumnStretch(0, 1)
     for place, session in enumerate(snapshot.sessions[:MOST_ROWS]):
-        _add_session(grid, 2 * place, session, session.session in snapshot.stopped, set_stopped)
+        _add_session(grid, 2 * place, session, _held_words(snapshot, session), order)
         if cold := next((one for one in snapshot.cold if one.session == session.session), None):
             grid.addWidget(ColdLine(cold, snapshot.read_at), 2 * place + 1, 0, 1, grid.columnCount())
     column.addLayout(grid)
@@ -133,7 +135,7 @@ def empty_section() -> QWidget:
 
 
 def _add_session(
-    grid: QGridLayout, row: int, session: SessionSpend, is_stopped: bool, set_stopped: Callable[[str, bool], None]
+    grid: QGridLayout, row: int, session: SessionSpend, held: str, order: Callable[[str, SessionOrder], None]
 ) -> None:
     who = QVBoxLayout()
     who.setSpacing(0)
@@ -142,8 +144,7 @@ def _add_session(
     head.addWidget(ElidedText(agent_word(session.agent), weight=MEDIUM))
     head.addWidget(ElidedText(session.project, ink="text_2"), 1)
     who.addLayout(head)
-    said = "Stopped. Its next call is refused." if is_stopped else session.task or session.session
-    who.addWidget(ElidedText(said, ink="text_3", size=Size.CAPTION))
+    who.addWidget(ElidedText(held or session.task or session.session, ink="text_3", size=Size.CAPTION))
     grid.addLayout(who, row, 0)
     spark = Sparkline()
     spark.show_series(session.series)
@@ -152,11 +153,19 @@ def _add_session(
     cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     grid.addWidget(cost, row, 2)
     if session.session:
-        words, sign = ("Let it go on", "play-circle") if is_stopped else ("Stop", "stop-circle")
+        words, sign = ("Let it go on", "play-circle") if held else ("Stop", "stop-circle")
+        wanted = SessionOrder.GO_ON if held else SessionOrder.STOP
         name = ", ".join(part for part in (f"{words}: {agent_word(session.agent)}", session.task) if part)
-        stop = IconButton("", sign, lambda: set_stopped(session.session, not is_stopped), name=name)
-        stop.setToolTip("Let this session go on" if is_stopped else "Stop this session: its next call is refused")
+        stop = IconButton("", sign, lambda: order(session.session, wanted), name=name)
+        stop.setToolTip("Let this session go on" if held else "Stop this session: its next call is refused")
         grid.addWidget(stop, row, 3)
+
+
+def _held_words(snapshot: Snapshot, session: SessionSpend) -> str:
+    """What a person ordered for it; empty where it goes on."""
+    if session.session in snapshot.stopped:
+        return ORDERED[SessionOrder.STOP]
+    return ORDERED[SessionOrder.PAUSE] if session.session in snapshot.paused else ""
 
 
 def _section_head(title: str, note: str) -> QHBoxLayout:

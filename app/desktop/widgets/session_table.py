@@ -120,14 +120,14 @@ def fold_place(rect: QRect, row: SessionRow) -> QRect:
 
 
 def paint_mark(painter: QPainter, place: QRectF, state: SessionState, tokens: Tokens) -> None:
-    """Filled running, two bars waits, minus stopped, hollow over."""
+    """Filled running, two bars waits (in ink where a person paused it), minus stopped, hollow over."""
     painter.setPen(Qt.PenStyle.NoPen)
     match state:
         case SessionState.RUNNING:
             painter.setBrush(QColor(tokens.text))
             painter.drawEllipse(place)
-        case SessionState.WAITS:
-            painter.setBrush(QColor(tokens.paused))
+        case SessionState.WAITS | SessionState.PAUSED:
+            painter.setBrush(QColor(tokens.paused if state is SessionState.WAITS else tokens.text_2))
             for left in (place.left() + 0.5, place.right() - 3.5):
                 painter.drawRect(QRectF(left, place.top(), 3, place.height()))
         case SessionState.STOPPED:

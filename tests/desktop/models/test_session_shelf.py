@@ -50,17 +50,20 @@ def test_the_order_stands_still_while_it_is_held() -> None:
 
 
 def test_a_state_is_asked_for() -> None:
-    running, waits, stopped, over = (session(name, ago) for name, ago in zip("rwso", (1, 2, 3, 60), strict=True))
-    activity = Activity(NOW, frozenset({waits.id}), frozenset({"s"}))
+    running, waits, stopped, paused, over = (
+        session(name, ago) for name, ago in zip("rwspo", (1, 2, 3, 4, 60), strict=True)
+    )
+    activity = Activity(NOW, frozenset({waits.id}), frozenset({"s"}), frozenset({"p"}))
     for state, names in (
-        (None, "rwso"),
+        (None, "rwspo"),
         (SessionState.RUNNING, "r"),
         (SessionState.WAITS, "w"),
         (SessionState.STOPPED, "s"),
+        (SessionState.PAUSED, "p"),
         (SessionState.OVER, "o"),
     ):
         shelf = SessionShelf(state=state)
-        shelf.put(look(running, waits, stopped, over))
+        shelf.put(look(running, waits, stopped, paused, over))
         assert shown(shelf, is_held=False, activity=activity) == (names, 0)
 
 
