@@ -1,4 +1,4 @@
-"""Sample ledgers for pictures: a month of four agents, and one where everything is as long as it may be.
+"""Sample ledgers for pictures: a month of four agents, and the small ones of single pages.
 
 Used by screenshots.py; every call is reserved and settled as the meter does it.
 """
@@ -34,6 +34,7 @@ from app.pricing.overrides import Rates
 NOW = datetime(2026, 11, 20, 13, 32, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")
 SEED = 20
+_PARTS = 48
 WORK = (
     (
         Tags("billing-api", "Claude Code", "mara", "core", "migrate invoices", "s-1"),
@@ -45,11 +46,6 @@ WORK = (
     (Tags("evals", "nightly-eval", "ci", "core", "run 118", "s-3"), "anthropic", "claude-haiku-4-5", 12),
     (Tags("warehouse", "Gemini CLI", "mara", "data", "schema review", "s-4"), "google", "gemini-2.5-pro", 8),
 )
-ABSURD = Tags(
-    "a-project-whose-name-was-made-by-a-generator-and-nobody-ever-read-it-before-it-was-committed-to-main",
-    "<b>Agent</b> & Sons, the one with the very long name that goes on & on",
-    "user", "team", "Ünïcödé task 任务 мир with a title as long as a paragraph, since it is a paragraph", "s-9",
-)  # fmt: skip
 
 
 def open_sample(home: Path, fill: Callable[[Ledger, str], None]) -> Ledger:
@@ -84,33 +80,13 @@ def fill_normal(ledger: Ledger, meter: str) -> None:
         write_call(ledger, meter, who, at, cost, dice, outcome=outcome, basis=basis)
     spent = spend.spend_by(ledger, Scope.PROJECT, NOW.replace(hour=0), NOW)
     billing = next(group.cost_nano_usd for group in spent if group.key == "billing-api")
-    write_call(ledger, meter, WORK[0][:3], NOW - timedelta(seconds=1), 9_870_000_000 - billing, dice)
+    for part in range(_PARTS):
+        cost = (9_870_000_000 - billing) // _PARTS
+        last = 9_870_000_000 - billing - cost * (_PARTS - 1)
+        at = NOW - timedelta(minutes=7 * (_PARTS - 1 - part), seconds=1)
+        write_call(ledger, meter, WORK[0][:3], at, last if part == _PARTS - 1 else cost, dice)
     fill_keys(ledger)
     ask(ledger, meter, WORK[0], cap_store.list_caps(ledger)[0].cap_id, 380_000_000, timedelta(seconds=72))
-
-
-def fill_absurd(ledger: Ledger, meter: str) -> None:
-    """Names as long as they may be, nine digits of dollars, calls without a price, many that wait."""
-    dice = random.Random(SEED)
-    huge = 987_654 * NANO_PER_USD
-    cap = cap_store.add_cap(
-        ledger, scope=Scope.PROJECT, scope_key=ABSURD.project, window=CapWindowKind.MONTH,
-        limit_nano_usd=130 * huge + huge // 3, time_zone=ZONE.key,
-    )  # fmt: skip
-    for number in reversed(range(130)):
-        at = NOW - timedelta(seconds=4 * number + 4)
-        write_call(ledger, meter, (ABSURD, "openai", "gpt-" + "9" * 60), at, huge, dice)
-    write_call(ledger, meter, (ABSURD, "openai", "nobody-priced-this"), NOW - timedelta(seconds=2), None, dice)
-    issue_key(ledger, name="the key of " + ABSURD.agent, tags=ABSURD)
-    for label in ("a label as long as a label is let be here", "", "team"):
-        provider_key_store.note_provider_key(ledger, KeyName("cloudflare", label[:40]), NOW)
-    for number in range(9):
-        project = f"{ABSURD.project} {number}"
-        provider_key_store.set_project_key(ledger, project, KeyName("cloudflare", "team"))
-    provider_key_store.note_trial(ledger, KeyName("cloudflare", "team"), Trial.UNREACHABLE, NOW)
-    for number in range(5):
-        tags = Tags(ABSURD.project, f"{ABSURD.agent} {number}", "", "", ABSURD.task, f"s-{number}")
-        ask(ledger, meter, (tags, "openai", "gpt-9", 0), cap.cap_id, huge // 2, timedelta(minutes=number))
 
 
 def fill_first_key(ledger: Ledger, meter: str) -> None:
@@ -150,7 +126,7 @@ def fill_waiting(count: int, ledger: Ledger, meter: str) -> None:
         tags, provider, model, weight = WORK[number % len(WORK)]
         session = f"{tags.session}-{dice.randint(1, max(1, count // 30))}"
         who = (replace(tags, session=session), provider, model, weight)
-        ago = timedelta(seconds=2 * (count - number))
+        ago = timedelta(seconds=min(2, 500 / count) * (count - number))
         ask(ledger, meter, who, cap.cap_id, dice.randint(20_000_000, 900_000_000), ago)
 
 

@@ -13,7 +13,8 @@ from app.ledger.engine import Ledger
 from app.ledger.group_writer import Desk, write_group
 from app.ledger.identifiers import new_id
 from app.ledger.loop_store import note_loop
-from sample_ledgers import ABSURD, NOW, WORK, fill_waiting
+from sample_absurd import ABSURD
+from sample_ledgers import NOW, WORK, fill_waiting
 
 _LONG = "mcp__a_server_with_a_name_as_long_as_names_can_be__and_a_tool_that_is_called_like_a_whole_sentence_is"
 _LOOPS = (

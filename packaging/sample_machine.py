@@ -1,13 +1,17 @@
 """What screenshots.py shows of a machine, whatever the one it runs on has."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from app.core.errors import AppError
 from app.desktop.commands import Places
+from app.desktop.key_commands import KeyCommands
 from app.desktop.machine_commands import MachineCommands
+from app.services.agents.connecting import Plan
 from app.services.agents.recipes import AIDER, CLAUDE_CODE, CODEX, CURSOR, GEMINI_CLI
 from app.services.doctor.agents import InstalledAgent
 from app.services.doctor.finding import Finding, Level, Remedy
+from app.services.found_keys import FoundKey
 
 AGENTS = [
     InstalledAgent(CLAUDE_CODE, "claude", "2.4.1"),
@@ -54,6 +58,12 @@ FINDINGS = [
     ),
 ]  # fmt: skip
 
+CONNECTED = Plan(
+    "codex", Path("/home/you/.codex/config.toml"), b'model = "gpt-5-codex"\n',
+    b'model = "gpt-5-codex"\nmodel_provider = "bursar"\n\n[model_providers.bursar]\n'
+    b'base_url = "http://127.0.0.1:8787/openai/v1"\nwire_api = "responses"\n',
+)  # fmt: skip
+
 
 class SampleMachine(MachineCommands):
     """Tells the samples at once."""
@@ -71,3 +81,28 @@ class SampleMachine(MachineCommands):
     ) -> None:
         """The sample agents."""
         done(AGENTS, frozenset({"gemini"}))
+
+    def preview(self, agent: str, done: Callable[[Plan], None], failed: Callable[[AppError], None]) -> None:
+        """A change to the agent's settings."""
+        done(CONNECTED)
+
+
+class SampleKeys(KeyCommands):
+    """A keyring that is open and says so at once, and one key in the clear, whatever this machine has."""
+
+    trouble: AppError | None = None
+
+    def look(self, done: Callable[[], None], failed: Callable[[AppError], None]) -> None:
+        """It can be used, unless there is trouble."""
+        if self.trouble is None:
+            done()
+        else:
+            failed(self.trouble)
+
+    def find(self, done: Callable[[list[FoundKey]], None], failed: Callable[[AppError], None]) -> None:
+        """The shell's."""
+        done([FoundKey("anthropic", "ANTHROPIC_API_KEY", file=Path("/home/you/.profile"), line=12)])
+
+    def suggest(self, found: FoundKey, done: Callable[[str, bool], None], failed: Callable[[AppError], None]) -> None:
+        """No label, and the line can go."""
+        done("", True)

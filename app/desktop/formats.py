@@ -12,6 +12,7 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _THOUSAND, _MILLION = 1_000, 1_000_000
 _ROUNDS_TO_MILLION = 999_950
 _TICKING_BELOW_S = 600
+_LONG_WORD = 24
 
 
 def relative_time(then: datetime, now: datetime, zone: tzinfo) -> str:
@@ -155,6 +156,19 @@ def spoken_usd(nano_usd: int) -> str:
     if not dollars:
         return f"{rest} cents"
     return f"{dollars} dollars {rest:02}" if rest else f"{dollars} dollars"
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and tabs, for a place that has one line."""
+    return text if text.isprintable() else " ".join(text.split())
+
+
+def breakable(text: str) -> str:
+    """A text in which words without an end may be broken at the edge."""
+    return " ".join(
+        "\u200b".join(word[place : place + _LONG_WORD] for place in range(0, len(word), _LONG_WORD))
+        for word in text.split()
+    )
 
 
 def tooltip(text: str) -> str:

@@ -127,7 +127,7 @@ class Popover(QFrame):
             part.setContentsMargins(0, 0, 0, 0)
             part.setSpacing(0)
         row = QHBoxLayout()
-        row.setContentsMargins(MARGIN - 4, 0, MARGIN, 0)
+        row.setContentsMargins(MARGIN, 0, MARGIN, 0)
         row.addWidget(self._more)
         row.addStretch(1)
         for layout in (self._top, row, self._asking, self._body):

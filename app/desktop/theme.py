@@ -54,7 +54,11 @@ QRadioButton::indicator { width: 12px; height: 12px; border: 1px solid $edge; bo
 QRadioButton::indicator:checked { width: 6px; height: 6px; border: 4px solid $accent; background: $on_accent; }
 QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid $edge; border-radius: 3px; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
-QCheckBox:focus, QRadioButton:focus { color: $accent; }
+QCheckBox::indicator:focus { border: 2px solid $accent; width: 12px; height: 12px; }
+QCheckBox::indicator:checked:focus { border: 2px solid $text; }
+QRadioButton::indicator:focus { border: 2px solid $accent; width: 10px; height: 10px; }
+QRadioButton::indicator:checked:focus { border: 4px solid $text; width: 6px; height: 6px; }
+QDialog { background: $raised; }
 QSpinBox::up-button, QSpinBox::down-button { width: 0; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 0; }

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLineEdit, QRadioButton
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton
 
 from app.core.caps import Cap
 from app.core.errors import InvalidInput
@@ -14,6 +13,7 @@ from app.desktop.commands import Commands
 from app.desktop.first_run.step import Step
 from app.desktop.fonts import Size
 from app.desktop.models.snapshot import Snapshot
+from app.desktop.widgets.amount_field import AmountField
 from app.desktop.widgets.text import Text
 
 _AMOUNT_WIDTH = 96
@@ -29,7 +29,7 @@ class CapStep(Step):
         super().__init__("A monthly cap", "How much may a month cost?", "It counts the calls of all agents together.")
         self._commands = commands
         self._has_cap = False
-        self.amount = QLineEdit("100.00")
+        self.amount = AmountField("100.00", least=_AMOUNT_WIDTH)
         self.cap_choice, self.none_choice = QRadioButton("$"), QRadioButton("No cap for now")
         self.choices = QButtonGroup(self)
         self._after = Text("a month, then pause and ask")
@@ -65,8 +65,6 @@ class CapStep(Step):
         self.cap_choice.setChecked(True)
         self.cap_choice.setAccessibleName("A monthly cap in US dollars")
         self.amount.setAccessibleName("Monthly cap in US dollars")
-        self.amount.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.amount.setFixedWidth(_AMOUNT_WIDTH)
         self.amount.textEdited.connect(lambda _text: self.cap_choice.setChecked(True))
         for choice in (self.cap_choice, self.none_choice):
             self.choices.addButton(choice)

@@ -100,8 +100,8 @@ def token_columns() -> list[Column[TokenLine]]:
     return [
         Column("Class", lambda line: line.name, ink="text", grows=True, ink_of=_line_ink),
         Column("Tokens", lambda line: "" if _is_rest(line) else _exact(line.tokens), is_amount=True),
-        Column("Per 1M", lambda line: _rate_words(line.rate), is_amount=True),
-        Column("Cost", _line_cost, is_amount=True, ink="text", is_strong=True),
+        Column("Per 1M", lambda line: _rate_words(line.rate), is_amount=True, may_vanish=True),
+        Column("Cost", _line_cost, is_amount=True, ink="text", is_strong=True, may_vanish=True),
     ]
 
 

@@ -22,7 +22,8 @@ _ACTIONS = {Action.PAUSE: "pause and ask", Action.BLOCK: "block", Action.ALERT: 
 
 @dataclass(frozen=True, slots=True)
 class CapView:
-    """What a row about a cap says. `pace` is empty where it is too early to tell."""
+    """What a row about a cap says. `pace` is empty where it is too early to tell; `page_pace` stands where the reset is
+    told beside it."""
 
     status: CapStatus
     name: str
@@ -30,6 +31,7 @@ class CapView:
     level: Level
     pace: str
     resets: str
+    page_pace: str
 
     @property
     def cap_id(self) -> str:
@@ -65,15 +67,35 @@ def _view(status: CapStatus, snapshot: Snapshot) -> CapView:
         level is Level.FINE and runs_out is not None and runs_out - now <= _ONE_HOUR and _ends_before(status, runs_out)
     ):
         level = Level.NEAR
-    name = cap_name(status.cap)
+    pace = _pace(status, level, runs_out, now, zone)
     return CapView(
         status,
-        name,
+        _name(status.cap, snapshot),
         kind_line(status.cap),
         level,
-        _pace(status, level, runs_out, now, zone),
+        pace,
         _resets(status, now, zone),
+        _page_pace(status, level, needs) or pace,
     )
+
+
+def _name(cap: Cap, snapshot: Snapshot) -> str:
+    """As people call it; a virtual key's by the key's name."""
+    told = cap_name(cap)
+    key = next((key for key in snapshot.keys if key.key_id == cap.scope_key), None)
+    return told if key is None or cap.scope is not Scope.VIRTUAL_KEY else f"{key.name}, {told.rpartition(', ')[2]}"
+
+
+def _page_pace(status: CapStatus, level: Level, needs: list[int | None]) -> str:
+    """Who waits at a cap that is used up; empty where nobody does."""
+    if level is not Level.AT or not needs:
+        return ""
+    left = status.remaining_nano_usd
+    said = f"{format_usd(left)} left." if left else "Used up."
+    if len(needs) > 1:
+        return f"{said} {len(needs):,} calls wait."
+    most = "an unknown amount" if needs[0] is None else f"up to {format_usd(needs[0])}"
+    return f"{said} A call that needs {most} waits."
 
 
 def _runs_out_at(status: CapStatus, now: datetime) -> datetime | None:

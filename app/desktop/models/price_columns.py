@@ -22,7 +22,7 @@ def price_columns(clock: Clock) -> list[Column[PriceLine]]:
             "Model", lambda line: _model(line.model), ink="text", is_strong=True, grows=True, gives_way=True,
             hint=lambda line: line.model, mark=_mark, ink_of=lambda line: "near_text" if line.calls else "text",
         ),
-        Column("Provider", lambda line: line.provider_words, gives_way=True, hint=lambda line: line.provider),
+        Column("Provider", lambda line: line.provider_words, hint=lambda line: line.provider),
         _amount("In", lambda line: line.amounts.given),
         _amount("Cached", lambda line: line.amounts.cached),
         _amount("Write", lambda line: line.amounts.written),

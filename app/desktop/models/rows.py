@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 
-from app.desktop.formats import tooltip
+from app.desktop.formats import one_line, tooltip
 
 type Index = QModelIndex | QPersistentModelIndex
 
@@ -86,7 +86,7 @@ class Rows[T](QAbstractTableModel):
         column, value = self.columns[index.column()], self._values[index.row()]
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return column.text(value)
+                return one_line(column.text(value))
             case Qt.ItemDataRole.ToolTipRole:
                 return tooltip(column.hint(value)) if column.hint else None
             case Qt.ItemDataRole.TextAlignmentRole:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.core.money import format_usd
 from app.core.tags import Scope
@@ -19,6 +19,7 @@ _COLOURS = 5
 _OTHER = Swatch("text_3")
 _ALONE = Swatch("bar")
 _LABELS = 5
+_CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)
 _MONTH_STEP = 5
 
 
@@ -127,12 +128,18 @@ def _ticks(overview: Overview, starts: Sequence[datetime]) -> Iterable[tuple[int
             (place, f"{start:%b} {start.year}" if start.month == 1 else f"{start:%b}")
             for place, start in enumerate(local)
         ]
-    return [(place, f"{local[place]:%H:%M}") for place in label_places(len(local))]
+    return [(place, f"{local[place]:%H:%M}") for place in label_places(local)]
 
 
-def label_places(count: int) -> Sequence[int]:
-    """Places of at most five labels, evenly spread from the first on."""
-    return range(0, count, max(1, -(-count // _LABELS)))
+def label_places(times: Sequence[datetime]) -> list[int]:
+    """Places of at most five labels, at times that a clock shows: whole quarters of an hour, every sixth hour."""
+    length = (times[-1] - times[0]) if times else timedelta()
+    step = next((step for step in _CLOCK_STEPS if length < timedelta(minutes=step * _LABELS)), _CLOCK_STEPS[-1])
+    return [
+        place
+        for place, time in enumerate(times)
+        if not time.second and not (time.hour * 60 + time.minute) % step
+    ]  # fmt: skip
 
 
 def _full_label(overview: Overview, start: datetime) -> str:

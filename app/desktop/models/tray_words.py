@@ -1,11 +1,14 @@
 """The tray's tooltip and the lines of its menu, in words."""
 
 from app.core.money import format_usd
+from app.core.tags import clean_label
 from app.desktop.formats import plural, sum_text
 from app.desktop.models.approval_view import WaitingGroup, up_to, waiting_groups
 from app.desktop.models.cap_view import cap_views
 from app.desktop.models.snapshot import Snapshot, agent_word
 from app.ledger.spend import SessionSpend
+
+_MOST_OF_A_NAME, _MOST_OF_A_LOOP = 40, 72
 
 
 def tooltip_words(snapshot: Snapshot) -> str:
@@ -35,14 +38,20 @@ def spend_line(snapshot: Snapshot) -> str:
 def waiting_line(group: WaitingGroup) -> str:
     """`Claude Code waits: needs up to $0.38`; `Claude Code repeats itself: Bash with the same arguments, 12 times`."""
     if group.oldest.is_about_loop:
-        return f"{group.agent} repeats itself: {group.oldest.cap_name}"
-    return f"{group.agent} waits: needs {up_to(group.oldest.worst_nano_usd)}"
+        return f"{_short(group.agent)} repeats itself: {clean_label(group.oldest.cap_name, _MOST_OF_A_LOOP)}"
+    return f"{_short(group.agent)} waits: needs {up_to(group.oldest.worst_nano_usd)}"
 
 
 def session_line(session: SessionSpend) -> str:
     """`Claude Code, migrate invoices: $4.12`."""
-    who = ", ".join(part for part in (agent_word(session.agent), session.task or session.project) if part)
+    names = (agent_word(session.agent), session.task or session.project)
+    who = ", ".join(_short(part) for part in names if part)
     return f"{who}: {sum_text(session.cost_nano_usd, session.unpriced_calls)}"
+
+
+def _short(name: str) -> str:
+    """A menu is as wide as its longest line."""
+    return clean_label(name, _MOST_OF_A_NAME)
 
 
 def _today(snapshot: Snapshot) -> str:

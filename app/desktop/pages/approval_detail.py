@@ -12,7 +12,7 @@ from app.desktop.models.columns import Clock, waiting_columns
 from app.desktop.models.rows import Rows
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.widgets.answers import Answers
-from app.desktop.widgets.table import Table
+from app.desktop.widgets.table import CELL_PAD, Table
 from app.desktop.widgets.text import ElidedText, Figure, Text, heading
 from app.ledger.approval_store import Approval
 
@@ -65,19 +65,23 @@ class ApprovalDetail(QWidget):
     def _lay_out(self) -> None:
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
+        words = QVBoxLayout()
+        words.setContentsMargins(CELL_PAD, 0, CELL_PAD, 0)  # level with the text in the table's cells
+        words.setSpacing(4)
         figures = QHBoxLayout()
         figures.setSpacing(36)
         for figure in (self._most, self._one, self._spent):
             figures.addWidget(figure)
         figures.addStretch(1)
-        self._column.addWidget(self._who)
-        self._column.addWidget(self._place)
-        self._column.addSpacing(12)
-        self._column.addWidget(self._why)
-        self._column.addSpacing(8)
-        self._column.addLayout(figures)
-        self._column.addSpacing(12)
-        self._column.addWidget(self.answers)
-        self._column.addWidget(self._without)
-        self._column.addSpacing(20)
-        self._column.addWidget(heading("Waiting calls"))
+        words.addWidget(self._who)
+        words.addWidget(self._place)
+        words.addSpacing(12)
+        words.addWidget(self._why)
+        words.addSpacing(8)
+        words.addLayout(figures)
+        words.addSpacing(12)
+        words.addWidget(self.answers)
+        words.addWidget(self._without)
+        words.addSpacing(20)
+        words.addWidget(heading("Waiting calls"))
+        self._column.addLayout(words)

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.money import format_usd
 from app.desktop.commands import Commands
@@ -14,6 +14,7 @@ from app.desktop.pages.approval_detail import ApprovalDetail
 from app.desktop.pages.page import MARGIN, Page
 from app.desktop.theme import tokens_of
 from app.desktop.widgets.ground import Hairline, clear, scrolling, widgets_in
+from app.desktop.widgets.table import CELL_PAD
 from app.desktop.widgets.text import ElidedText, Text, heading
 from app.ledger.approval_store import Approval
 
@@ -36,6 +37,7 @@ class ApprovalsPage(Page):
         self._snapshot: Snapshot | None = None
         self._listed: object = None
         self.detail: ApprovalDetail | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._list, self._side = QVBoxLayout(), QVBoxLayout()
         self._list.setSpacing(0)
         inner = QWidget()
@@ -45,7 +47,7 @@ class ApprovalsPage(Page):
         column.addStretch(1)
         self._left, self._line = scrolling(inner), Hairline(is_upright=True)
         self._left.setFixedWidth(LIST_WIDTH)
-        self._side.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        self._side.setContentsMargins(MARGIN - CELL_PAD, MARGIN - 8, MARGIN - CELL_PAD, MARGIN)
         row = QHBoxLayout()
         row.setSpacing(0)
         row.addWidget(self._left)
@@ -102,18 +104,24 @@ class ApprovalsPage(Page):
         if chosen is not None and self.detail is not None and self.detail.key == chosen.key:
             self.detail.show_group(chosen, snapshot)
             return
+        focused = QApplication.focusWidget()
+        if self.detail is not None and focused is not None and self.detail.isAncestorOf(focused):
+            self.setFocus()  # else it goes on to the sidebar
         clear(self._side)
         self.detail = None
         if chosen is None:
-            self._side.addWidget(heading("Nobody waits"))
-            self._side.addSpacing(4)
-            self._side.addWidget(Text(_ALL_ANSWERED, ink="text_2", wraps=True))
-            self._side.addStretch(1)
+            self._say_nobody_waits()
             return
         self.detail = ApprovalDetail(chosen, self._commands)
         self.detail.answers.session_asked.connect(self.session_asked)
         self.detail.show_group(chosen, snapshot)
         self._side.addWidget(self.detail, 1)
+
+    def _say_nobody_waits(self) -> None:
+        for words in (heading("Nobody waits"), Text(_ALL_ANSWERED, ink="text_2", wraps=True)):
+            words.setContentsMargins(CELL_PAD, 0, CELL_PAD, 4)
+            self._side.addWidget(words)
+        self._side.addStretch(1)
 
     def _choose(self, key: GroupKey) -> None:
         self._chosen = key

@@ -23,6 +23,7 @@ from app.core.windows import Window
 from app.desktop.commands import Commands
 from app.desktop.fonts import Size
 from app.desktop.models.cap_view import CapView, scope_word
+from app.desktop.widgets.amount_field import AmountField
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Choice
 from app.desktop.widgets.error_line import ErrorLine
@@ -67,7 +68,7 @@ class CapEditor(QDialog):
         self._commands = commands
         self._view = view
         self.scope, self.scope_key, self.window_kind = Choice(), Choice(), Choice()
-        self.limit, self.alert = QLineEdit(), QLineEdit("80")
+        self.limit, self.alert = AmountField(least=_AMOUNT_WIDTH), QLineEdit("80")
         self.choices = QButtonGroup(self)
         self._limit_words = Text("US dollars", ink="text_2", size=Size.CAPTION, wraps=True)
         self.error = ErrorLine()
@@ -162,9 +163,8 @@ class CapEditor(QDialog):
         }  # fmt: skip
         for control, name in names.items():
             control.setAccessibleName(name)
-        for field, width in ((self.limit, _AMOUNT_WIDTH), (self.alert, _PERCENT_WIDTH)):
-            field.setAlignment(Qt.AlignmentFlag.AlignRight)
-            field.setFixedWidth(width)
+        self.alert.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.alert.setFixedWidth(_PERCENT_WIDTH)
 
     def _lay_out(self) -> None:
         grid = QGridLayout()

@@ -134,7 +134,7 @@ class CapListRow(QWidget):
         self.view = view
         self._edit, self._remove = edit, remove
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(f"{view.name}, {view.kind}. {view.pace}. {view.resets}")
+        self.setAccessibleName(f"{view.name}, {view.kind}. {view.page_pace}. {view.resets}")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(lambda point: self._menu().popup(self.mapToGlobal(point)))
         grid = QGridLayout()
@@ -182,7 +182,7 @@ class CapListRow(QWidget):
         grid.addWidget(bar, 0, 1)
         grid.addLayout(amounts, 0, 2)
         grid.addWidget(ElidedText(self.view.kind, ink="text_2", size=Size.CAPTION), 1, 0)
-        pace = ElidedText(self.view.pace, ink=LEVEL_INKS[self.view.level], size=Size.CAPTION)
+        pace = ElidedText(self.view.page_pace, ink=LEVEL_INKS[self.view.level], size=Size.CAPTION)
         pace.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         grid.addWidget(pace, 1, 1)
         grid.addWidget(Text(self.view.resets, ink="text_2", size=Size.CAPTION), 1, 2, right)

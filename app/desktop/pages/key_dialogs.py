@@ -1,6 +1,7 @@
 """What all dialogs about keys share, "are you sure" where nothing undoes, and a note to read."""
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.desktop.formats import breakable
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.text import Text, heading
 
@@ -27,7 +29,14 @@ class KeyDialog(QDialog):
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(16, 16, 16, 16)
         self.column.setSpacing(12)
-        self.column.addWidget(heading(title))
+        head = heading(breakable(title))
+        head.setWordWrap(True)
+        self.column.addWidget(head)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """As high as its texts are at its width: Qt takes them for narrower, and so for higher, than they are."""
+        super().showEvent(event)
+        self.resize(self.width(), self.column.totalHeightForWidth(self.width()))
 
     def add_buttons(self, words: str, kind: str, *, can_cancel: bool = True) -> QPushButton:
         """The error line and the foot. Returns the button that accepts."""

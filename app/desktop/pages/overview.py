@@ -139,6 +139,7 @@ class OverviewPage(Page):
         _tell(self.spent, spent_words(overview))
         _tell(self.forecast, forecast_words(overview))
         _tell(self.average, average_words(overview))
+        self._share_room()
         view = spend_view(overview, self._snapshot.caps if self._snapshot else ())
         self.chart.take_view(view)
         self.buckets.update(view.buckets)
@@ -161,11 +162,13 @@ class OverviewPage(Page):
         table = Table(self.buckets, name="Spend over time")
         for part in (self.chart, table):
             self._chart_place.addWidget(part)
+        for words in (self.chart, self.nothing):
+            words.setContentsMargins(CELL_PAD, 0, CELL_PAD, 0)  # level with the text in the table's cells
         self._chart_place.setMinimumHeight(_LEAST_CHART)
         self._chart_place.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         _keep_room(self.reading_line, 2)
         chart = QVBoxLayout()
-        chart.setContentsMargins(MARGIN, 8, MARGIN, 4)
+        chart.setContentsMargins(MARGIN - CELL_PAD, 8, MARGIN - CELL_PAD, 4)
         self.nothing.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         chart.addWidget(self.nothing)
         chart.addWidget(self._chart_place, 1)
@@ -198,12 +201,17 @@ class OverviewPage(Page):
         self.content.addStretch(0)
 
     def _figures(self) -> QHBoxLayout:
-        figures = QHBoxLayout()
-        figures.setContentsMargins(MARGIN, 0, MARGIN, 0)
-        figures.setSpacing(MARGIN)
-        for figure, stretch in ((self.spent, 6), (self.forecast, 5), (self.average, 5)):
-            figures.addWidget(figure, stretch)
-        return figures
+        """Side by side, each with as much room as its words are long."""
+        self._row = QHBoxLayout()
+        self._row.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        self._row.setSpacing(MARGIN)
+        for figure in (self.spent, self.forecast, self.average):
+            self._row.addWidget(figure)
+        return self._row
+
+    def _share_room(self) -> None:
+        for place, figure in enumerate((self.spent, self.forecast, self.average)):
+            self._row.setStretch(place, figure.whole_width())
 
 
 def _keep_room(line: QWidget, height: int) -> None:

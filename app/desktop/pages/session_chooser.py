@@ -10,7 +10,7 @@ from app.core.session import SessionFilter
 from app.desktop.commands import Commands
 from app.desktop.models.columns import Clock
 from app.desktop.models.rows import Rows
-from app.desktop.models.session_columns import session_columns
+from app.desktop.models.session_columns import TOKENS, session_columns
 from app.desktop.models.session_view import Activity, SessionRow, session_rows
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.session_table import SessionTable
@@ -76,6 +76,7 @@ class SessionChooser(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(8)
+        self.table.hide_columns(frozenset({TOKENS}))
         column.addWidget(heading("Compare with"))
         column.addWidget(self.search)
         column.addWidget(self.error)

@@ -190,7 +190,7 @@ class SettingsPage(Page):
         grid.setColumnStretch(1, 1)
         for place, (caption, control) in enumerate(self._rows()):
             if control is None:
-                grid.addWidget(heading(caption), place, 0, 1, 2)
+                grid.addWidget(heading(caption), place, 0, 1, 2, Qt.AlignmentFlag.AlignBottom)
                 grid.setRowMinimumHeight(place, 24 if place == 0 else 44)
             else:
                 grid.addWidget(Text(caption, ink="text_2"), place, 0, Qt.AlignmentFlag.AlignRight)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
 from app.core.money import parse_usd
@@ -13,13 +13,15 @@ from app.core.windows import zone
 from app.desktop.commands import Commands
 from app.desktop.fonts import Size
 from app.desktop.models.approval_view import suggested_limit, until_choices
+from app.desktop.widgets.amount_field import AmountField
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Choice
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.text import Text
 from app.ledger.approval_store import Approval
 
-_AMOUNT_WIDTH = 96
+_AMOUNT_WIDTH = 80
+_LEAST_UNTIL = 8
 
 
 class RaiseForm(QWidget):
@@ -30,12 +32,12 @@ class RaiseForm(QWidget):
         self._approval = approval
         self._commands = commands
         self._done = done
-        self.amount = QLineEdit(suggested_limit(approval))
-        self.amount.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.amount.setFixedWidth(_AMOUNT_WIDTH)
+        self.amount = AmountField(suggested_limit(approval), least=_AMOUNT_WIDTH)
         self.amount.setAccessibleName(f"New limit of {approval.cap_name} in US dollars")
         self.until = Choice()
         self.until.setAccessibleName("Until when")
+        self.until.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.until.setMinimumContentsLength(_LEAST_UNTIL)  # the popover has no room for more beside a long amount
         for words, end in until_choices(datetime.now(UTC), zone(commands.time_zone)):
             self.until.addItem(words, end)
         self.error = ErrorLine()

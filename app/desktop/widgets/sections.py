@@ -48,6 +48,8 @@ def figures_section(snapshot: Snapshot) -> QWidget:
     if is_long:
         row.setDirection(QHBoxLayout.Direction.TopToBottom)
         small.addStretch(1)
+        for figure in (month, now):
+            figure.align(Qt.AlignmentFlag.AlignLeft)
     row.addWidget(today)
     row.addStretch(1)
     row.addLayout(small)
@@ -145,10 +147,13 @@ def _add_session(
     head.addWidget(ElidedText(session.project, ink="text_2"), 1)
     who.addLayout(head)
     who.addWidget(ElidedText(held or session.task or session.session, ink="text_3", size=Size.CAPTION))
-    grid.addLayout(who, row, 0)
-    spark = Sparkline()
-    spark.show_series(session.series)
-    grid.addWidget(spark, row, 1)
+    if held:
+        grid.addLayout(who, row, 0, 1, 2)
+    else:
+        spark = Sparkline()
+        spark.show_series(session.series)
+        grid.addLayout(who, row, 0)
+        grid.addWidget(spark, row, 1)
     cost = Text(sum_text(session.cost_nano_usd, session.unpriced_calls), weight=MEDIUM)
     cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     grid.addWidget(cost, row, 2)

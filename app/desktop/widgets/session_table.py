@@ -5,6 +5,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QMouseEvent, Q
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.desktop.fonts import MEDIUM, REGULAR, Size, sized
+from app.desktop.formats import one_line
 from app.desktop.models.rows import Rows
 from app.desktop.models.session_view import SessionRow, SessionState
 from app.desktop.theme import icon, tokens_of_palette
@@ -142,9 +143,10 @@ def paint_mark(painter: QPainter, place: QRectF, state: SessionState, tokens: To
 def _paint_names(painter: QPainter, inner: QRect, row: SessionRow, tokens: Tokens) -> None:
     """The name whole where it can be, then the agent; both give way where room is short."""
     name, kind = _metrics(row)
-    kind_width = kind.horizontalAdvance(row.kind)
-    for_kind = min(kind_width, max(_LEAST_KIND_WIDTH, inner.width() - name.horizontalAdvance(row.name) - _GAP))
-    shown = name.elidedText(row.name, Qt.TextElideMode.ElideMiddle, max(0, inner.width() - for_kind - _GAP))
+    told, agent = one_line(row.name), one_line(row.kind)
+    kind_width = kind.horizontalAdvance(agent)
+    for_kind = min(kind_width, max(_LEAST_KIND_WIDTH, inner.width() - name.horizontalAdvance(told) - _GAP))
+    shown = name.elidedText(told, Qt.TextElideMode.ElideMiddle, max(0, inner.width() - for_kind - _GAP))
     painter.setPen(QColor(tokens.text))
     painter.setFont(_name_font(row))
     painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter, shown)
@@ -152,7 +154,7 @@ def _paint_names(painter: QPainter, inner: QRect, row: SessionRow, tokens: Token
     painter.setPen(QColor(tokens.text_2))
     painter.setFont(sized(Size.CAPTION))
     painter.drawText(
-        rest, Qt.AlignmentFlag.AlignVCenter, kind.elidedText(row.kind, Qt.TextElideMode.ElideRight, rest.width())
+        rest, Qt.AlignmentFlag.AlignVCenter, kind.elidedText(agent, Qt.TextElideMode.ElideRight, rest.width())
     )
 
 

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.desktop.fonts import Size, sized
+from app.desktop.formats import one_line
 from app.desktop.models.rows import Swatch
 from app.desktop.theme import tokens_of
 from app.desktop.tokens import Tokens
@@ -96,7 +97,7 @@ class Legend(QWidget):
 
     def show_names(self, names: Sequence[tuple[Swatch, str]]) -> None:
         """Show these; nothing is shown of a single one, which needs no telling apart."""
-        self._names = list(names) if len(names) > 1 else []
+        self._names = [(swatch, one_line(name)) for swatch, name in names] if len(names) > 1 else []
         self.setVisible(bool(self._names))
         self.setAccessibleName(", ".join(name for _, name in self._names))
         self.update()

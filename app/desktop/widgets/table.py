@@ -15,8 +15,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.desktop.fonts import MEDIUM, REGULAR, Size, monospace, sized
+from app.desktop.formats import one_line
 from app.desktop.models.rows import Column, Rows
 from app.desktop.theme import icon, tokens_of, tokens_of_palette
+from app.desktop.widgets.column_widths import narrow, widen
 from app.desktop.widgets.swatches import SWATCH, SWATCH_ROOM, paint_bar, paint_swatch
 
 ROW_HEIGHT = 34
@@ -25,11 +27,12 @@ CELL_PAD = 6
 MARK_SIZE = 16
 _LEAST_TEXT_WIDTH = 44
 _MOST_TEXT_WIDTH = 190
-_GIVE_WAY_STEP = 4
 _SLACK = 4  # advances are rounded, and a text that is a fraction too wide would be cut
 _LEAST_SOFT_WIDTH = 72
 _MEASURED_TEXTS = 300
 _LONGEST_MEASURED = 5
+_LEAD = 12
+"""Between an amount and the text after it, which would touch: one ends where the other begins."""
 
 
 class CellDelegate(QStyledItemDelegate):
@@ -56,7 +59,7 @@ class CellDelegate(QStyledItemDelegate):
         ink = getattr(tokens, column.ink_of(value) if column.ink_of else column.ink)
         painter.setPen(QColor(ink))
         painter.setFont(cell_font(column.is_strong, column.is_code))
-        inner = rect.adjusted(CELL_PAD, 0, -CELL_PAD, -1)
+        inner = rect.adjusted(CELL_PAD + lead(self._rows, index.column()), 0, -CELL_PAD, -1)
         if column.mark is not None and (mark := column.mark(value)):
             place = QRect(inner.left(), inner.center().y() - MARK_SIZE // 2, MARK_SIZE, MARK_SIZE)
             icon(mark, ink).paint(painter, place)
@@ -76,7 +79,8 @@ class CellDelegate(QStyledItemDelegate):
         """As wide as its text."""
         column = self._rows.columns[index.column()]
         metrics = QFontMetrics(cell_font(column.is_strong, column.is_code))
-        return QSize(cell_width(column, metrics.horizontalAdvance(str(index.data()))), ROW_HEIGHT)
+        width = cell_width(column, metrics.horizontalAdvance(str(index.data())))
+        return QSize(width + lead(self._rows, index.column()), ROW_HEIGHT)
 
 
 class HeaderView(QHeaderView):
@@ -99,7 +103,8 @@ class HeaderView(QHeaderView):
         painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), QColor(tokens.line))
         painter.setPen(QColor(tokens.text_3))
         painter.setFont(sized(Size.CAPTION, MEDIUM))
-        painter.drawText(rect.adjusted(CELL_PAD, 0, -CELL_PAD, 0), side | Qt.AlignmentFlag.AlignVCenter, column.title)
+        inner = rect.adjusted(CELL_PAD + lead(self._rows, logicalIndex), 0, -CELL_PAD, 0)
+        painter.drawText(inner, side | Qt.AlignmentFlag.AlignVCenter, column.title)
 
 
 class Table(QTableView):
@@ -153,25 +158,26 @@ class Table(QTableView):
         self.fit_columns()
 
     def fit_columns(self, *_ignored: object) -> None:
-        """Amounts and marked texts as wide as their widest, texts up to a limit, the growing one with the rest; or
-        texts give way."""
+        """Amounts and marked texts as wide as their widest, texts up to a limit, or whole where there is room; or texts
+        give way."""
         columns = self._rows.columns
         gone = {
             number
             for number, column in enumerate(columns)
             if column.title in self._hidden or (column.may_vanish and not self._rows.says(column))
         }
-        widths = [0 if number in gone else self._wanted_width(number) for number in range(len(columns))]
+        whole = [0 if number in gone else self._whole_width(number) for number in range(len(columns))]
+        widths = [self._wanted_width(number, width) for number, width in enumerate(whole)]
         growing = next((number for number, column in enumerate(columns) if column.grows), 0)
-        spare = self.viewport().width() - sum(widths)
-        widths[growing] += max(0, spare)
+        free = [number for number, column in enumerate(columns) if number not in gone and not self._is_drawn(column)]
+        widen(widths, whole, free, growing, self.viewport().width() - sum(widths))
         missing = sum(widths) - self.viewport().width()
         soft = [number for number, column in enumerate(columns) if column.gives_way]
         hard = [
             number for number, column in enumerate(columns) if not column.is_amount and number not in (*soft, *gone)
         ]
-        missing = narrow(widths, soft, missing, _LEAST_SOFT_WIDTH)
-        narrow(widths, hard, missing, _LEAST_TEXT_WIDTH)
+        missing = narrow(widths, soft, missing, _LEAST_SOFT_WIDTH, growing)
+        narrow(widths, hard, missing, _LEAST_TEXT_WIDTH, growing)
         self._is_fitting = True
         for number, width in enumerate(widths):
             self.setColumnHidden(number, number in gone)
@@ -181,18 +187,28 @@ class Table(QTableView):
         if self._fits_content:
             self.setFixedHeight(HEADER_HEIGHT + ROW_HEIGHT * self._rows.rowCount() + 2)
 
-    def _wanted_width(self, number: int) -> int:
+    def _is_drawn(self, column: Column[Any]) -> bool:
+        """Whether a person drew its width."""
+        return column.title in self.own_widths
+
+    def _whole_width(self, number: int) -> int:
+        """What its title and widest text need, or the width that a person drew."""
         column = self._rows.columns[number]
-        if column.title in self.own_widths:
+        if self._is_drawn(column):
             return self.own_widths[column.title]
         title = QFontMetrics(sized(Size.CAPTION, MEDIUM)).horizontalAdvance(column.title) + 2 * CELL_PAD
-        widest = max(title, self._widest_text(number), _LEAST_TEXT_WIDTH)
-        return widest if column.is_amount or column.mark is not None else min(widest, _MOST_TEXT_WIDTH)
+        return max(title, self._widest_text(number), _LEAST_TEXT_WIDTH) + lead(self._rows, number)
+
+    def _wanted_width(self, number: int, whole: int) -> int:
+        """Texts are content with less."""
+        column = self._rows.columns[number]
+        is_fixed = column.is_amount or column.mark is not None or self._is_drawn(column)
+        return whole if is_fixed else min(whole, _MOST_TEXT_WIDTH)
 
     def _widest_text(self, number: int) -> int:
         """Of many rows only the longest texts are measured: figures have one width, and measuring all takes long."""
         column = self._rows.columns[number]
-        texts = {column.text(self._rows.value(row)) for row in range(self._rows.rowCount())}
+        texts = {one_line(column.text(self._rows.value(row))) for row in range(self._rows.rowCount())}
         if len(texts) > _MEASURED_TEXTS:
             texts = set(sorted(texts, key=len)[-_LONGEST_MEASURED:])
         metrics = QFontMetrics(cell_font(column.is_strong, column.is_code))
@@ -230,16 +246,10 @@ class OpeningTable(Table):
             self.opened.emit(self.selected())
 
 
-def narrow(widths: list[int], which: list[int], missing: int, least: int) -> int:
-    """Take `missing` pixels from these widths, the widest first, none below `least`. Returns what is still missing."""
-    while missing > 0 and which:
-        widest = max(which, key=lambda number: widths[number])
-        given = min(missing, _GIVE_WAY_STEP, widths[widest] - least)
-        if given <= 0:
-            break
-        widths[widest] -= given
-        missing -= given
-    return missing
+def lead(rows: Rows[Any], number: int) -> int:
+    """Pixels before the text of a column."""
+    columns = rows.columns
+    return _LEAD if number and columns[number - 1].is_amount and not columns[number].is_amount else 0
 
 
 def cell_width(column: Column[Any], text_width: int) -> int:

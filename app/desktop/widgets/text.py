@@ -5,7 +5,7 @@ from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEve
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.desktop.fonts import REGULAR, SEMIBOLD, Size, sized
-from app.desktop.formats import tooltip
+from app.desktop.formats import one_line, tooltip
 
 _LEAST_ELIDED_WIDTH = 24
 
@@ -37,15 +37,15 @@ class ElidedText(Text):
     def __init__(
         self, text: str = "", *, ink: str = "text", size: Size = Size.BODY, weight: QFont.Weight = REGULAR
     ) -> None:
-        self._whole = text
-        super().__init__(text, ink=ink, size=size, weight=weight)
+        self._whole = one_line(text)
+        super().__init__(self._whole, ink=ink, size=size, weight=weight)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
     def setText(self, text: str) -> None:
         """Show this text, whole or cut."""
-        self._whole = text
-        super().setText(text)
-        self.setAccessibleName(text)
+        self._whole = one_line(text)
+        super().setText(self._whole)
+        self.setAccessibleName(self._whole)
         self._set_tooltip()
 
     def minimumSizeHint(self) -> QSize:
@@ -109,6 +109,15 @@ class Figure(QWidget):
         if caption:
             self._caption.setText(caption)
         self.setAccessibleName(f"{self._caption.text()}: {amount}")
+
+    def align(self, side: Qt.AlignmentFlag) -> None:
+        """Stand on another side than before."""
+        for label in (self._amount, self._caption):
+            label.setAlignment(side)
+
+    def whole_width(self) -> int:
+        """Pixels that its longer line needs to stand in one line."""
+        return max(QFontMetrics(one.font()).horizontalAdvance(one.text()) for one in (self._amount, self._caption))
 
     @property
     def amount(self) -> str:

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +18,15 @@ def test_axis_marks_are_few_and_reach_over_the_highest(highest: int) -> None:
     assert marks[-2] <= highest
 
 
-@pytest.mark.parametrize("count", [0, 1, 5, 30, 120])
-def test_at_most_five_labels_of_time(count: int) -> None:
-    assert len(label_places(count)) <= 5
+@pytest.mark.parametrize(("minutes", "count"), [(5 / 60, 120), (1, 60), (30, 48), (1, 1), (1, 0)])
+@pytest.mark.parametrize("start", [datetime(2026, 11, 20, 13, 30, tzinfo=UTC), datetime(2026, 11, 19, 14, tzinfo=UTC)])
+def test_at_most_five_labels_of_time_and_those_that_a_clock_shows(start: datetime, minutes: float, count: int) -> None:
+    times = [start + timedelta(minutes=minutes * number) for number in range(count)]
+    labelled = [times[place] for place in label_places(times)]
+    assert len(labelled) <= 5
+    assert len(labelled) >= 3 or count < 2
+    assert all(not time.second for time in labelled)
+    assert count != 48 or {time.hour for time in labelled} == {0, 6, 12, 18}
 
 
 @given(st.lists(st.integers(0, 10**15), max_size=400), st.integers(1, 60))
