@@ -27,6 +27,7 @@ from app.core.errors import AppError, InvalidInput, MeterError
 from app.core.network import NetworkPlace
 from app.keys.vault import FixedVault, KeyringVault, Vault
 from app.ledger.ballast import take_on
+from app.ledger.call_store import newest_call_at
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import InstanceLock, mark_stopped, register_meter
 from app.ledger.quarantine import open_sound
@@ -36,6 +37,7 @@ from proxy_addon.addon import MeterAddon
 from proxy_addon.arguments import Arguments, parse_arguments
 from proxy_addon.budget import Budget
 from proxy_addon.calls import Calls
+from proxy_addon.clock import Clock
 from proxy_addon.company import stop_without_runs
 from proxy_addon.destinations import Destinations
 from proxy_addon.gate import Gate
@@ -124,7 +126,7 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     )
     recorder = Recorder(ledger, on_change=lambda: loop.call_soon_threadsafe(gate.wake), look=orders.look)
     keys = ProviderKeys(vault, recorder.post)
-    gate = Gate(recorder, lock.instance_id)
+    gate = Gate(recorder, lock.instance_id, Clock(newest_call_at(ledger)))
     chosen = arguments.private_destinations
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
     server = proxyserver.Proxyserver()

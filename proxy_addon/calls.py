@@ -109,6 +109,10 @@ class Calls:
         self, sending: Sending, status: int, fields: Fields, cut: Callable[[], object], *, can_chunk: bool = True
     ) -> Delivery:
         """The answer to a request begins. `cut` breaks it off."""
+        if sending.route.upstream.scheme == "https":  # nobody on the way could change its date
+            self.meter.clock.hear(
+                next((value for name, value in fields if name.lower() == b"date"), b"").decode("latin-1")
+            )
         return Delivery(sending, status, fields, self.in_flight, cut, can_chunk=can_chunk)
 
     async def answer_held_back(self, sending: Sending, answer: WholeAnswer) -> WholeAnswer:

@@ -6,19 +6,19 @@ wait, the cap is as it was.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from app.core.errors import KeyRejected
-from app.core.money import format_call_usd, format_usd
 from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, Verdict
 from app.ledger.admission import admit, take_up
 from app.ledger.approval_store import ApprovalState, ask, close, postpone, state_of
 from app.ledger.group_writer import Desk
 from app.ledger.survey import Waiting
 from app.ledger.waiting_line import leave_line
+from proxy_addon.clock import Clock
+from proxy_addon.gate_wording import STOPPED_MESSAGE, refused_by_person, sentence
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
 from proxy_addon.resent import HUNG_UP_S, TOLD_TO_RETRY_S, OpenQuestion, Resent
@@ -65,12 +65,13 @@ class _Wait:
 
 
 class Gate:
-    """Admits calls on behalf of one meter. To be used on the event loop."""
+    """Admits calls on behalf of one meter, by its `clock`. To be used on the event loop."""
 
-    def __init__(self, recorder: Recorder, instance_id: str) -> None:
+    def __init__(self, recorder: Recorder, instance_id: str, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
         self._recorder = recorder
         self._instance_id = instance_id
-        self._room = WaitingRoom(recorder, instance_id)
+        self._room = WaitingRoom(recorder, instance_id, self.clock)
         self._resent = Resent(self._forget)
 
     def wake(self) -> None:
@@ -93,12 +94,12 @@ class Gate:
         caps that hold less than the worst case, as in `admit`. Raises LedgerError when the ledger cannot be written,
         and KeyRejected when the call's key ended while it waited.
         """
-        wait = _Wait(draft, time.monotonic() + patience_s, quote, can_fit, mark=mark)
+        wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, mark=mark)
         try:
             await self._take_over_question(wait)
             return await self._wait_for_money(wait, is_client_gone)
         except asyncio.CancelledError:
-            self._recorder.post(lambda desk: _close(desk, wait.question, ApprovalState.GONE))
+            self._close(wait.question, ApprovalState.GONE)
             raise
         except KeyRejected:
             self._leave_open(wait, 0)
@@ -133,12 +134,12 @@ class Gate:
         kept = self._resent.take(mark) if mark else None
         if kept is not None:
             wait.question, wait.asked_about, wait.excused = kept.question, kept.asked_about, kept.excused
-            expires_at = _expiry(wait)
+            expires_at = self._expiry(wait)
             await self._recorder.run(lambda desk: postpone(desk.connection, kept.question, expires_at))
 
     async def _look(self, wait: _Wait) -> Verdict | None:
         """What the ledger says, or None when the open question was answered with no; one transaction for both."""
-        wait.draft = replace(wait.draft, at=datetime.now(UTC))
+        wait.draft, doubt = replace(wait.draft, at=self.clock.now()), self.clock.doubt()
         waits_until = wait.draft.at + timedelta(seconds=CONTENTION_LIMIT_S)
 
         def operation(desk: Desk) -> tuple[ApprovalState | None, Verdict | None]:
@@ -150,7 +151,7 @@ class Gate:
                 excused |= _windows(wait.asked_about)
             verdict = admit(
                 desk.connection, desk.caps, wait.draft, instance_id=self._instance_id, excused=excused,
-                quote=wait.quote, can_fit=wait.can_fit, waits_until=waits_until,
+                quote=wait.quote, can_fit=wait.can_fit, waits_until=waits_until, doubt=doubt,
             )  # fmt: skip
             if verdict.is_admitted and wait.question:
                 close(desk.connection, wait.question, ApprovalState.MOOT, wait.draft.at)
@@ -158,16 +159,17 @@ class Gate:
 
         state, verdict = await self._recorder.run(operation)
         if state is ApprovalState.APPROVED:
+            self._believe_clock(wait.asked_about)
             wait.excused |= _windows(wait.asked_about)
             wait.question, wait.asked_about = "", ()
         return verdict
 
     def _end_of(self, wait: _Wait, verdict: Verdict | None) -> Passage | None:
         """The answer, when there is nothing left to wait for; else None."""
-        draft, now = wait.draft, time.monotonic()
+        draft, now = wait.draft, self.clock.seconds()
         if verdict is None:
             obstacle = wait.asked_about[0] if wait.asked_about else None
-            return Passage(draft, Cause.REFUSED, _refused_by_person(obstacle), obstacle)
+            return Passage(draft, Cause.REFUSED, refused_by_person(obstacle), obstacle)
         if verdict.is_admitted:
             return _admitted(wait, verdict)
         if verdict.is_stopped:
@@ -176,7 +178,7 @@ class Gate:
         final = next((one for one in verdict.obstacles if _is_final(one)), None)
         if final is not None:
             self._leave_open(wait, 0)
-            return Passage(draft, _CAUSES[final.refusal], _sentence(final, draft), final)
+            return Passage(draft, _CAUSES[final.refusal], sentence(final, draft), final)
         if now >= wait.deadline:
             self._leave_open(wait, TOLD_TO_RETRY_S)
             return _no_answer(verdict, draft)
@@ -187,7 +189,7 @@ class Gate:
         if wait.contended_until is None:
             wait.contended_until = now + CONTENTION_LIMIT_S
         if now >= wait.contended_until:
-            return Passage(draft, Cause.CONTENDED, _sentence(verdict.obstacles[0], draft), verdict.obstacles[0])
+            return Passage(draft, Cause.CONTENDED, sentence(verdict.obstacles[0], draft), verdict.obstacles[0])
         return None
 
     async def _ask_person(self, wait: _Wait, verdict: Verdict) -> None:
@@ -196,7 +198,7 @@ class Gate:
         if wait.question or not asking:
             return
         wait.asked_about = asking if asking[0].refusal is Refusal.UNPRICED else asking[:1]
-        expires_at = _expiry(wait)
+        expires_at = self._expiry(wait)
         wait.question = await self._recorder.run(
             lambda desk: ask(desk.connection, wait.draft, asking[0], self._instance_id, expires_at)
         )
@@ -209,11 +211,25 @@ class Gate:
         if wait.mark and seconds:
             self._resent.keep(wait.mark, question, seconds)
         else:
-            self._recorder.post(lambda desk: _close(desk, question.question, ApprovalState.EXPIRED))
+            self._close(question.question, ApprovalState.EXPIRED)
 
     def _forget(self, left: OpenQuestion) -> None:
         """The client did not send again."""
-        self._recorder.post(lambda desk: _close(desk, left.question, ApprovalState.GONE))
+        self._close(left.question, ApprovalState.GONE)
+
+    def _believe_clock(self, approved: tuple[Obstacle, ...]) -> None:
+        """A person who let a call go although the clock was in doubt has said for all of them that it is right."""
+        if any(one.refusal is Refusal.CLOCK for one in approved):
+            self.clock.vouch()
+            self.wake()
+
+    def _expiry(self, wait: _Wait) -> datetime:
+        return self.clock.now() + timedelta(seconds=max(0.0, wait.deadline - self.clock.seconds()))
+
+    def _close(self, question: str, state: ApprovalState) -> None:
+        if question:
+            now = self.clock.now()
+            self._recorder.post(lambda desk: close(desk.connection, question, state, now))
 
 
 _CAUSES = {
@@ -222,8 +238,8 @@ _CAUSES = {
     Refusal.UNPRICED: Cause.UNPRICED,
     Refusal.CUT: Cause.CUT,
     Refusal.LOOP: Cause.LOOP,
+    Refusal.CLOCK: Cause.UNANSWERED,
 }
-STOPPED_MESSAGE = "This session was stopped in Bursar. Let it go on there before it is used again."
 
 
 def _admitted(wait: _Wait, verdict: Verdict) -> Passage:
@@ -233,15 +249,6 @@ def _admitted(wait: _Wait, verdict: Verdict) -> Passage:
         worst = wait.quote(limit)
     held = replace(wait.draft, worst_nano_usd=worst, held_nano_usd=verdict.held_nano_usd)
     return Passage(held, output_limit=limit)
-
-
-def _expiry(wait: _Wait) -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=max(0.0, wait.deadline - time.monotonic()))
-
-
-def _close(desk: Desk, question: str, state: ApprovalState) -> None:
-    if question:
-        close(desk.connection, question, state, datetime.now(UTC))
 
 
 def _windows(obstacles: tuple[Obstacle, ...]) -> frozenset[CapWindow]:
@@ -255,13 +262,6 @@ def _is_final(obstacle: Obstacle) -> bool:
     return not obstacle.asks_person and obstacle.refusal is not Refusal.CONTENDED
 
 
-def _refused_by_person(obstacle: Obstacle | None) -> str:
-    if obstacle is not None and obstacle.refusal is Refusal.LOOP:
-        return f"{obstacle.words} It was stopped in Bursar. Do something else, or say what stands in the way."
-    about = f" ({obstacle.cap_name})" if obstacle else ""
-    return f"Refused in Bursar: the cap is reached{about}. Raise the cap or approve the next call to go on."
-
-
 def _no_answer(verdict: Verdict, draft: Draft) -> Passage:
     if verdict.is_paused:
         what = "This session is paused" if verdict.is_of_session else "Everything is paused"
@@ -269,23 +269,6 @@ def _no_answer(verdict: Verdict, draft: Draft) -> Passage:
         return Passage(draft, Cause.PAUSED, message)
     first = verdict.obstacles[0]
     if first.refusal is Refusal.CONTENDED:
-        return Passage(draft, Cause.CONTENDED, _sentence(first, draft), first)
-    message = f"{_sentence(first, draft)} Nobody has answered yet; the question stays open while it is sent again."
+        return Passage(draft, Cause.CONTENDED, sentence(first, draft), first)
+    message = f"{sentence(first, draft)} Nobody has answered yet; the question stays open while it is sent again."
     return Passage(draft, Cause.UNANSWERED, message, first)
-
-
-def _sentence(obstacle: Obstacle, draft: Draft) -> str:
-    """What stands in the way, for the person at the agent; of a loop, for the model in it too."""
-    if obstacle.refusal is Refusal.LOOP:
-        return f"{obstacle.words} Bursar holds it up here. Do something else, or let it go on in Bursar."
-    cap = f"Bursar's cap “{obstacle.cap_name}”"
-    if obstacle.refusal is Refusal.UNPRICED:
-        return f"{cap} cannot be kept for {draft.request_model}, whose price is not known. Raise or remove the cap."
-    used = f"{format_usd(obstacle.spent_nano_usd)} of {format_usd(obstacle.limit_nano_usd)}"
-    if obstacle.refusal is Refusal.CONTENDED:
-        return f"{cap} is taken up by other calls on their way ({used} spent). Try again when they have ended."
-    if obstacle.refusal is Refusal.CUT:
-        return f"{cap} was reached in the middle of an answer, which ended there: {used} spent. Raise the cap to go on."
-    resets = f" It resets on {obstacle.resets_at:%Y-%m-%d %H:%M} UTC." if obstacle.resets_at else ""
-    needs = f"this call can cost up to {format_call_usd(draft.worst_nano_usd)}"
-    return f"{cap} is reached: {used} spent, and {needs}.{resets} Raise the cap in Bursar to go on."

@@ -83,7 +83,7 @@ class Meter:
     """Decides over requests on behalf of one meter process."""
 
     def __init__(self, recorder: Recorder, gate: Gate, keys: ProviderKeys, budget: Budget) -> None:
-        self.recorder = recorder
+        self.recorder, self.clock = recorder, gate.clock
         self._budget = budget
         self._gate = gate
         self._keys = keys

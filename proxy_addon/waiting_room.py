@@ -7,15 +7,14 @@ default answer, a new window. To be used on the event loop.
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from app.core.caps import Cap
 from app.core.errors import LedgerError
 from app.ledger.group_writer import Desk
 from app.ledger.survey import Waiting, worth_a_look
+from proxy_addon.clock import Clock
 from proxy_addon.recorder import Recorder
 
 TICK_S = 0.25
@@ -28,14 +27,16 @@ logger = logging.getLogger(__name__)
 class _Guest:
     waiting: Waiting
     is_client_gone: Callable[[], bool]
+    deadline: float
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class WaitingRoom:
     """The calls of one meter that wait. `changes` counts what it was told of."""
 
-    def __init__(self, recorder: Recorder, instance_id: str) -> None:
+    def __init__(self, recorder: Recorder, instance_id: str, clock: Clock) -> None:
         self.changes = 0
+        self._clock = clock
         self._recorder = recorder
         self._instance_id = instance_id
         self._guests: dict[str, _Guest] = {}
@@ -50,11 +51,11 @@ class WaitingRoom:
             self._looking = asyncio.get_running_loop().create_task(self._look())
 
     async def wait(self, waiting: Waiting, *, seen: int, deadline: float, is_client_gone: Callable[[], bool]) -> bool:
-        """Wait until something changed for this call, or the deadline (monotonic) came. True when its client left.
+        """Wait until something changed for this call, or the deadline came. True when its client left.
 
-        `seen` is `changes` as it was before the ledger was asked last.
+        The deadline is by the clock's `seconds`; `seen` is `changes` as it was before the ledger was asked last.
         """
-        guest = _Guest(waiting, is_client_gone)
+        guest = _Guest(waiting, is_client_gone, deadline)
         self._guests[waiting.draft.call_id] = guest
         if seen != self.changes:
             self.tell()
@@ -62,7 +63,7 @@ class WaitingRoom:
             self._ticking = asyncio.get_running_loop().create_task(self._tick())
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(guest.called.wait(), max(0.0, deadline - time.monotonic()))
+                await asyncio.wait_for(guest.called.wait(), max(0.0, deadline - self._clock.seconds()))
         finally:
             self._guests.pop(waiting.draft.call_id, None)
         return is_client_gone()
@@ -81,7 +82,7 @@ class WaitingRoom:
         waiting = [guest.waiting for guest in guests.values()]
 
         def operation(desk: Desk) -> tuple[frozenset[str], list[Cap]]:
-            now = datetime.now(UTC)
+            now = self._clock.now()
             return worth_a_look(desk.connection, self._instance_id, waiting, now), desk.caps
 
         try:
@@ -91,7 +92,8 @@ class WaitingRoom:
             return
         is_new, self._caps = caps != self._caps, caps
         for call_id, guest in guests.items():
-            if is_new or call_id in found:
+            is_right = guest.waiting.is_about_clock and self._clock.doubt() is None
+            if is_new or is_right or call_id in found:
                 guest.called.set()
 
     async def _tick(self) -> None:
@@ -101,7 +103,7 @@ class WaitingRoom:
                 await asyncio.sleep(TICK_S)
                 ticks += 1
                 for guest in list(self._guests.values()):
-                    if guest.is_client_gone():
+                    if guest.is_client_gone() or guest.deadline <= self._clock.seconds():  # the machine may have slept
                         guest.called.set()
                 if ticks % TICKS_A_LOOK == 0:
                     self.tell()

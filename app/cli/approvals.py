@@ -51,6 +51,8 @@ def approve_call(
         answer(ledger, chosen.approval_id, by=places.user_name())
     if chosen.is_about_loop:
         console.say(f"Goes on: {_who(chosen)}. {chosen.cap_name}.")
+    elif chosen.is_about_clock:
+        console.say(f"The clock is right, and all calls go on: {chosen.cap_name}.")
     elif session:
         console.say(f"Approved for this session, past {chosen.cap_name}: {_who(chosen)}.")
     else:
@@ -118,14 +120,14 @@ def _cells(approval: "Approval") -> list[str]:
         format_call_usd(approval.worst_nano_usd),
         approval.cap_name,
         format_usd(approval.spent_nano_usd),
-        "" if approval.is_about_loop else format_usd(approval.limit_nano_usd),
+        format_usd(approval.limit_nano_usd) if approval.is_about_cap else "",
         approval.state,
         f"{approval.asked_at.astimezone():%H:%M:%S}",
     ]
 
 
 def _as_values(approval: "Approval") -> dict[str, Any]:
-    worst, is_loop = approval.worst_nano_usd, approval.is_about_loop
+    worst, is_loop, is_cap = approval.worst_nano_usd, approval.is_about_loop, approval.is_about_cap
     return {
         "id": approval.approval_id,
         "call_id": approval.call_id,
@@ -137,14 +139,15 @@ def _as_values(approval: "Approval") -> dict[str, Any]:
         "provider": approval.provider,
         "model": approval.model,
         "worst_usd": None if worst is None else format_exact_usd(worst),
-        "about": "loop" if is_loop else "cap",
-        "cap": None if is_loop else approval.cap_name,
-        "cap_id": None if is_loop else approval.cap_id,
-        "window_key": None if is_loop else approval.window_key,
+        "about": "cap" if is_cap else "loop" if is_loop else "clock",
+        "cap": approval.cap_name if is_cap else None,
+        "cap_id": approval.cap_id if is_cap else None,
+        "window_key": approval.window_key if is_cap else None,
         "loop": approval.cap_name if is_loop else None,
         "loop_id": approval.window_key if is_loop else None,
+        "clock": approval.cap_name if approval.is_about_clock else None,
         "spent_usd": format_exact_usd(approval.spent_nano_usd),
-        "limit_usd": None if is_loop else format_exact_usd(approval.limit_nano_usd),
+        "limit_usd": format_exact_usd(approval.limit_nano_usd) if is_cap else None,
         "state": approval.state,
         "asked_at": _instant(approval.asked_at),
         "expires_at": _instant(approval.expires_at),

@@ -110,6 +110,7 @@ class Refusal(StrEnum):
 
     `cut`: an answer of the same session was cut because its money ran out, and what is left does not pay for this
     call; it is refused for good, or the agent would send it again and again. `loop`: its agent goes round in circles.
+    `clock`: which window is running cannot be told, since the machine's clock is in doubt.
     """
 
     EXHAUSTED = "exhausted"
@@ -117,6 +118,7 @@ class Refusal(StrEnum):
     UNPRICED = "unpriced"
     CUT = "cut"
     LOOP = "loop"
+    CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Obstacle:
     """One cap that stands in the way, as it was at that moment. Amounts in nano-dollars.
 
     For a loop `cap_id` is `LOOP_CAP_ID`, `window_key` the loop's id, `cap_name` what repeats in few words and `words`
-    in a sentence, and what was spent is what the repetitions cost.
+    in a sentence, and what was spent is what the repetitions cost. For a clock in doubt it is `CLOCK_CAP_ID`.
     """
 
     refusal: Refusal
@@ -147,8 +149,10 @@ class Obstacle:
 
     @property
     def remaining_nano_usd(self) -> int | None:
-        """What is left to spend, never below 0; None for a loop, which is no matter of money."""
-        return None if self.refusal is Refusal.LOOP else max(0, self.limit_nano_usd - self.spent_nano_usd)
+        """What is left to spend, never below 0; None for a loop or a clock, which are no matter of money."""
+        return (
+            None if self.refusal in (Refusal.LOOP, Refusal.CLOCK) else max(0, self.limit_nano_usd - self.spent_nano_usd)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,10 @@ class Tray(QObject):
             answers.addAction("Let it go on", lambda: self._commands.approve(call, self._tell))
             answers.addAction("Stop", lambda: self._commands.refuse(group.calls, self._tell))
             return
+        if call.is_about_clock:
+            answers.addAction("The clock is right", lambda: self._commands.approve(call, self._tell))
+            answers.addAction("Refuse", lambda: self._commands.refuse(group.calls, self._tell))
+            return
         answers.addAction("Approve once", lambda: self._commands.approve(call, self._tell))
         if call.tags.session:
             answers.addAction("Approve for this session", lambda: self._commands.approve_session(call, self._tell))

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert
 
 from app.core.caps import Cap
+from app.core.clock import CALENDAR, CLOCK_CAP_ID, Doubt
 from app.core.loops import LOOP_CAP_ID
 from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, ReservationState, Verdict
 from app.ledger.approval_store import granted_windows
@@ -43,6 +44,7 @@ def admit(
     quote: Quote | None = None,
     can_fit: CanFit | None = None,
     waits_until: datetime | None = None,
+    doubt: Doubt | None = None,
 ) -> Verdict:
     """Reserve the call's money in every matching window, or say what stands in the way. Raises KeyRejected when its key
     has ended, however long ago the call came in.
@@ -51,9 +53,10 @@ def admit(
     prices other lengths of output, for caps that hold less than the worst case; `can_fit` tells whether the
     request's output limit can be lowered. A call that may not go for want of money others hold waits in line until
     `waits_until`, where that is given. A call without a price passes where only alert caps match, and holds nothing.
+    While the clock is in `doubt`, calls that a cap by the calendar could stop wait for a person.
     """
     check_key(connection, draft.tags.virtual_key_id, draft.at)
-    if (held_up := _held_up(connection, draft, excused)) is not None:
+    if (held_up := _held_up(connection, caps, draft, excused, doubt)) is not None:
         return held_up
     end_raises(connection, draft.at)
     windows = open_totals(connection, [cap for cap in caps if cap.applies_to(draft.payer)], draft)
@@ -92,19 +95,29 @@ def probe(connection: Connection, caps: list[Cap], draft: Draft) -> tuple[Obstac
     )
 
 
-def _held_up(connection: Connection, draft: Draft, excused: frozenset[CapWindow]) -> Verdict | None:
-    """What keeps a call back before its money is looked at: a pause, a stop, a loop."""
+def _held_up(
+    connection: Connection, caps: list[Cap], draft: Draft, excused: frozenset[CapWindow], doubt: Doubt | None
+) -> Verdict | None:
+    """What keeps a call back before its money is looked at: a pause, a stop, a loop, a clock in doubt."""
     if paused(connection):
         return Verdict(is_paused=True)
     if (waits := waits_by_order(connection, draft.tags)) is not None:
         return Verdict(is_paused=waits, is_stopped=not waits, is_of_session=True)
     loop = loop_in_the_way(connection, draft, excused)
-    return None if loop is None else Verdict((loop,))
+    if loop is not None:
+        return Verdict((loop,))
+    is_doubtful = doubt is not None and doubt.window not in excused and _by_calendar(caps, draft)
+    return Verdict((doubt.obstacle,)) if doubt is not None and is_doubtful else None
+
+
+def _by_calendar(caps: list[Cap], draft: Draft) -> bool:
+    """Whether a cap whose windows the clock decides about could stop this call."""
+    return any(cap.is_hard and cap.window in CALENDAR and cap.applies_to(draft.payer) for cap in caps)
 
 
 def _of_caps(excused: frozenset[CapWindow]) -> frozenset[CapWindow]:
     """What a call was excused from as far as that is money."""
-    return frozenset(window for window in excused if window[0] != LOOP_CAP_ID)
+    return frozenset(window for window in excused if window[0] not in (LOOP_CAP_ID, CLOCK_CAP_ID))
 
 
 def _find_room(

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, selec
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.core.caps import Answer
+from app.core.clock import CLOCK_CAP_ID
 from app.core.errors import InvalidInput
 from app.core.loops import LOOP_CAP_ID
 from app.core.reservations import CapWindow, Draft, Obstacle
@@ -41,8 +42,8 @@ class ApprovalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One question: may this call go although the cap is reached, or its agent goes round in circles? Amounts as they
-    were when it was asked.
+    """One question: may this call go although the cap is reached, its agent goes round in circles, or the clock is in
+    doubt? Amounts as they were when it was asked.
 
     `default_answer` is given at `default_at` when nobody has answered by then.
     """
@@ -71,6 +72,16 @@ class Approval:
         """Whether it asks about a loop and not about a cap: `cap_name` is then what repeats, `spent_nano_usd` what the
         repetitions cost."""
         return self.cap_id == LOOP_CAP_ID
+
+    @property
+    def is_about_clock(self) -> bool:
+        """Whether it asks if the clock is right: `cap_name` is then what the clock did."""
+        return self.cap_id == CLOCK_CAP_ID
+
+    @property
+    def is_about_cap(self) -> bool:
+        """Whether it is a matter of money."""
+        return not self.is_about_loop and not self.is_about_clock
 
 
 def waiting(ledger: Ledger) -> list[Approval]:
@@ -108,6 +119,8 @@ def approve_session(ledger: Ledger, approval_id: str, *, by: str) -> None:
         assert row is not None
         if row["cap_id"] == LOOP_CAP_ID:
             quieten(connection, row["window_key"], by, for_good=True)
+            return
+        if row["cap_id"] == CLOCK_CAP_ID:
             return
         same = {name: row[name] for name in ("session", "virtual_key_id", "cap_id", "window_key")}
         granted = upsert(session_grants).values(granted_at=now, granted_by=by, **same)

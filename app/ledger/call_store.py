@@ -1,6 +1,8 @@
 """Reading single calls."""
 
-from sqlalchemy import select
+from datetime import datetime
+
+from sqlalchemy import func, select
 
 from app.core.call import Call
 from app.ledger.engine import Ledger
@@ -17,6 +19,13 @@ def recent_calls(ledger: Ledger, limit: int = 200, *, before_id: str | None = No
         )
     with ledger.read() as connection:
         return [call_of(row) for row in connection.execute(newest).mappings()]
+
+
+def newest_call_at(ledger: Ledger) -> datetime | None:
+    """When the newest call began, by the clock of then; None where there is none."""
+    with ledger.read() as connection:
+        newest: datetime | None = connection.execute(select(func.max(calls.c.started_at))).scalar_one()
+        return newest
 
 
 def calls_of_key(ledger: Ledger, key_id: str) -> list[Call]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from app.core.clock import CLOCK_CAP_ID
 from app.core.errors import InvalidInput
 from app.core.loops import LOOP_CAP_ID
 from app.core.money import MAX_NANO_USD
@@ -92,6 +93,8 @@ def raised_by(connection: Connection, cap_id: str, window_key: str) -> int:
 def _running_limit(connection: Connection, cap_id: str, window_key: str, now: datetime) -> int:
     if cap_id == LOOP_CAP_ID:
         raise InvalidInput("No cap is in the way", "This call repeats itself. Approve it, or refuse it.")
+    if cap_id == CLOCK_CAP_ID:
+        raise InvalidInput("No cap is in the way", "The clock is in doubt. Approve the call if it is right.")
     window = (totals.c.cap_id == cap_id, totals.c.window_key == window_key)
     row = connection.execute(select(totals).where(*window)).one_or_none()
     if row is None or (row.ends_at is not None and row.ends_at <= now):

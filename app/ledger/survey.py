@@ -36,6 +36,11 @@ class Waiting:
     question: str
     hold_nano_usd: int
 
+    @property
+    def is_about_clock(self) -> bool:
+        """Whether it waits until the clock is right again, or said to be. It is met before any cap, and so alone."""
+        return bool(self.obstacles) and self.obstacles[0].refusal is Refusal.CLOCK
+
 
 def worth_a_look(connection: Connection, instance_id: str, waiting: Sequence[Waiting], now: datetime) -> frozenset[str]:
     """The ids of calls that something has changed for. Gives default answers and ends raises that are due."""
@@ -54,7 +59,7 @@ def worth_a_look(connection: Connection, instance_id: str, waiting: Sequence[Wai
         is_free = not one.obstacles or (_is_about_loop(one) and one.obstacles[0].window_key not in loops)
         if is_answered or is_over or (is_free and not is_held):
             found.add(one.draft.call_id)
-        elif one.obstacles and not is_held and not _is_about_loop(one):
+        elif one.obstacles and not is_held and not _is_about_loop(one) and not one.is_about_clock:
             left.append(one)
     return frozenset(found | _with_room(connection, instance_id, left, now))
 

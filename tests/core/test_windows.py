@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import InvalidInput
 from app.core.windows import Window, WindowSpan, span_at, zone
+from tests.faults.cells import cell
 
 CALENDAR = (Window.DAY, Window.WEEK, Window.MONTH)
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2040, 12, 31, tzinfo=UTC)
@@ -49,6 +50,12 @@ def check_tiling(window: Window, name: str, instant: datetime, week_start: int) 
     assert previous.key < span.key < following.key, "keys sort in time"
 
 
+@cell(
+    "F13",
+    "any instant from 2000 to 2040",
+    "in any zone of the world",
+    "windows tile time: no gap, no overlap, keys that sort",
+)
 @given(
     st.sampled_from(CALENDAR),
     st.sampled_from(zone_names()),
@@ -63,6 +70,12 @@ def test_windows_tile_time_in_every_zone(window: Window, name: str, instant: dat
     check_tiling(window, name, instant, week_start)
 
 
+@cell(
+    "F13",
+    "clocks that jump over midnight, a day left out",
+    "around that night",
+    "windows tile time, and a key never goes backwards",
+)
 @pytest.mark.parametrize(("name", "night"), ODD_NIGHTS)
 @pytest.mark.parametrize("window", CALENDAR)
 def test_windows_tile_time_through_odd_nights(window: Window, name: str, night: datetime) -> None:
@@ -74,6 +87,7 @@ def test_windows_tile_time_through_odd_nights(window: Window, name: str, night: 
     assert keys == sorted(keys), "a key never goes backwards"
 
 
+@cell("F13", "days of 23, 24, 24.5 and 25 hours", "the day's window", "as long as its zone makes it")
 @pytest.mark.parametrize(
     ("name", "noon_utc", "hours"),
     [
@@ -127,6 +141,7 @@ def test_session_and_total_never_end() -> None:
     assert span_at(Window.SESSION, FIRST, zone("UTC"), session="s1") == WindowSpan("session:s1", None, None)
 
 
+@cell("F13", "a zone that does not exist", "a cap is set", "refused, with how to write it")
 @pytest.mark.parametrize(
     "name", ["", "Mars/Olympus", "/etc/passwd", "../zone", "Europe", "a\x00b", "\ud800", "x" * 9999]
 )

@@ -55,18 +55,18 @@ class Cell:
 class Listing:
     """A plugin for pytest that notes which tests are cells."""
 
-    tests: dict[tuple[str, ...], set[str]] = field(default_factory=lambda: defaultdict(set))
+    tests: dict[tuple[str, str, str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Before anything is left out."""
         for item in items:
             for mark in item.iter_markers(MARK):
-                self.tests[mark.args].add(re.sub(r"\[.*", "", item.nodeid).removeprefix("tests/"))
+                self.tests[Cell(*mark.args).said].add(re.sub(r"\[.*", "", item.nodeid).removeprefix("tests/"))
 
     def cells(self) -> list[Cell]:
         """All of them, in the table's order."""
-        found = [Cell(*said, tests=tuple(sorted(tests))) for said, tests in self.tests.items()]
+        found = [Cell(*said, tuple(sorted(tests))) for said, tests in self.tests.items()]
         return sorted(found, key=lambda one: (int(one.number[1:]), one.fault, one.phase))
 
 

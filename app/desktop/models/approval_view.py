@@ -20,17 +20,22 @@ _ANSWERS = {
     ApprovalState.MOOT: "Let go, room was made",
     ApprovalState.GONE: "The agent stopped waiting",
 }
+_CLOCK_ANSWERS = {
+    ApprovalState.APPROVED: "The clock is right",
+    ApprovalState.MOOT: "Let go, the clock was right",
+}
 _LOOP_ANSWERS = {
     ApprovalState.APPROVED: "Let go on",
     ApprovalState.REFUSED: "Stopped",
     ApprovalState.MOOT: "Let go, it was over",
 }
+CLOCK_WORDS = "Caps by day, week or month would start anew by it, so calls wait until you say that it is right."
 ROOM_BEYOND_NEED = 5
 _SESSION_END = 6
 
 
-type GroupKey = tuple[str, str, str, str, bool]
-"""Session, agent, project, task, and whether it is about a loop: a loop is answered with other words than a cap."""
+type GroupKey = tuple[str, str, str, str, bool, bool]
+"""Session, agent, project, task, and whether it is about a loop or the clock: answered with other words than a cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ def why(approval: Approval) -> str:
     if approval.is_about_loop:
         again = "Let it go on, and you are asked again once it has gone round twice as often."
         return f"<b>{_plain(approval.cap_name)}</b>{_so_far(approval)}. {again}"
+    if approval.is_about_clock:
+        return f"<b>{_plain(approval.cap_name)}</b>. {CLOCK_WORDS} Look at it before you answer."
     left = max(0, approval.limit_nano_usd - approval.spent_nano_usd)
     limit = format_usd(approval.limit_nano_usd)
     name = f"<b>{_plain(approval.cap_name)}</b>"
@@ -134,6 +141,8 @@ def answer_words(approval: Approval) -> str:
     """How a past question ended."""
     if approval.is_about_loop and approval.state in _LOOP_ANSWERS:
         return _LOOP_ANSWERS[approval.state]
+    if approval.is_about_clock and approval.state in _CLOCK_ANSWERS:
+        return _CLOCK_ANSWERS[approval.state]
     return _ANSWERS.get(approval.state, approval.state.value.capitalize())
 
 
@@ -152,7 +161,7 @@ def task_line(tags: Tags) -> str:
 
 def _key(approval: Approval) -> GroupKey:
     tags = approval.tags
-    return (tags.session, tags.agent, tags.project, tags.task, approval.is_about_loop)
+    return (tags.session, tags.agent, tags.project, tags.task, approval.is_about_loop, approval.is_about_clock)
 
 
 def _plain(text: str) -> str:

@@ -10,7 +10,7 @@ from app.core.loops import loop_title, loop_words
 from app.core.money import format_usd
 from app.core.windows import Window, WindowSpan, span_at
 from app.desktop.formats import day, plural, sum_text
-from app.desktop.models.approval_view import loop_body, up_to, waiting_groups
+from app.desktop.models.approval_view import CLOCK_WORDS, loop_body, up_to, waiting_groups
 from app.desktop.models.cap_view import cap_views
 from app.desktop.models.snapshot import Snapshot, agent_word
 from app.ledger.alert_store import Alert
@@ -99,6 +99,11 @@ def waiting_notice(snapshot: Snapshot) -> Notice:
         answers = (Action(Act.REFUSE, refuse), Action(Act.APPROVE, "Let it go on"))
         title = f"{groups[0].agent} repeats itself"
         return Notice(NoticeKind.WAITING, WAITING_SLOT, title, loop_body(ask), "Approvals", answers, approval=ask)
+    if ask.is_about_clock:
+        answers = (Action(Act.APPROVE, "It is right"), Action(Act.REFUSE, "Refuse"))
+        return Notice(
+            NoticeKind.WAITING, WAITING_SLOT, ask.cap_name, CLOCK_WORDS, "Approvals", answers, approval=ask
+        )  # fmt: skip
     left = max(0, ask.limit_nano_usd - ask.spent_nano_usd)
     used = f"has {format_usd(left)} left" if left else "is used up"
     body = f"{ask.cap_name} {used}. Next call: {up_to(ask.worst_nano_usd)}."

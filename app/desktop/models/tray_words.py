@@ -39,6 +39,8 @@ def waiting_line(group: WaitingGroup) -> str:
     """`Claude Code waits: needs up to $0.38`; `Claude Code repeats itself: Bash with the same arguments, 12 times`."""
     if group.oldest.is_about_loop:
         return f"{_short(group.agent)} repeats itself: {clean_label(group.oldest.cap_name, _MOST_OF_A_LOOP)}"
+    if group.oldest.is_about_clock:
+        return f"{_short(group.agent)} waits: {group.oldest.cap_name}"
     return f"{_short(group.agent)} waits: needs {up_to(group.oldest.worst_nano_usd)}"
 
 

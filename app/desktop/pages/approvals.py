@@ -145,14 +145,14 @@ class GroupRow(QWidget):
         self._is_chosen = is_chosen
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         count, most = plural(len(group.calls), "call"), up_to(group.most_nano_usd)
-        about = group.oldest.cap_name if group.oldest.is_about_loop else group.place
+        about = group.place if group.oldest.is_about_cap else group.oldest.cap_name
         self.setAccessibleName(f"{group.agent}, {about}: {count}, {most}")
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(2)
         column.addLayout(_pair(ElidedText(group.agent, weight=SEMIBOLD), Text(count, weight=MEDIUM)))
         place = ElidedText(about, ink="text_2", size=Size.CAPTION)
-        amount = "" if group.oldest.is_about_loop else most
+        amount = most if group.oldest.is_about_cap else ""
         column.addLayout(_pair(place, Text(amount, ink="text_2", size=Size.CAPTION)))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

@@ -53,7 +53,7 @@ class Answers(QWidget):
     def approve(self) -> None:
         """Let the oldest call go."""
         call = self._group.oldest
-        self._send("Goes on" if call.is_about_loop else f"Approved, {up_to(call.worst_nano_usd)}")
+        self._send(f"Approved, {up_to(call.worst_nano_usd)}" if call.is_about_cap else "Goes on")
         self._commands.approve(call, self._failed, self.answered.emit)
 
     def approve_session(self) -> None:
@@ -125,6 +125,8 @@ class Answers(QWidget):
         self._place_buttons(call)
         if is_loop:
             self._speak_of_loop(who)
+        elif call.is_about_clock:
+            self._rename({self.approve_button: "The clock is right"}, who)
 
     def _place_buttons(self, call: Approval) -> None:
         self._told = Text("", ink="text_2")
@@ -148,7 +150,12 @@ class Answers(QWidget):
     def _speak_of_loop(self, who: str) -> None:
         """The same buttons about an agent in a loop: there is no cap to raise, and to refuse its call is to stop it,
         which comes first."""
-        words = {self.approve_button: "Let it go on", self.refuse_button: "Stop" if self._stops else "Refuse"}
+        self._rename(
+            {self.approve_button: "Let it go on", self.refuse_button: "Stop" if self._stops else "Refuse"}, who
+        )
+
+    def _rename(self, words: dict[GuardedButton, str], who: str) -> None:
+        """Other words for the answers, where there is no cap to raise or to pass."""
         for made, word in words.items():
             made.setText(word)
             made.setAccessibleName(f"{word}, {who}")

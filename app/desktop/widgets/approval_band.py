@@ -43,7 +43,7 @@ class ApprovalBand(Ground):
     def show_group(self, group: WaitingGroup, snapshot: Snapshot) -> None:
         """Show this group as of now; the buttons stay where they are."""
         call, count = group.oldest, len(group.calls)
-        state = "repeats itself" if call.is_about_loop else "is paused"
+        state = "repeats itself" if call.is_about_loop else "waits" if call.is_about_clock else "is paused"
         said = f"{group.agent} {state}" if count == 1 else f"{group.agent}, {count} calls wait"
         self._title.setText(said)
         self._why.setText(why(call))
