@@ -51,6 +51,7 @@ from proxy_addon.own_tls import OwnTls
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes
 from proxy_addon.socket_addon import SocketAddon, send_messages_whole
+from proxy_addon.strict_http import read_strictly
 from proxy_addon.upkeep import start_upkeep
 from proxy_addon.wire import answer_errors_in_json, closing
 
@@ -160,6 +161,7 @@ async def _listen(
     forward_port = arguments.forward_port or _free_port()
     answer_errors_in_json(hooks.calls.sent_keys.masked)
     send_messages_whole()
+    read_strictly()
     master = Master(_options(routes, gateway_port, forward_port, arguments.network))
     ready = asyncio.Event()
     # An explicit list: no scripts from a config folder, no web pages, no commands; and it is faster than the default.

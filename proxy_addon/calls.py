@@ -16,7 +16,7 @@ from proxy_addon.identify import Caller, caller_of
 from proxy_addon.include_usage import is_about_usage
 from proxy_addon.masking import SentKeys
 from proxy_addon.meter import Meter, Refused
-from proxy_addon.refusals import Reason, Refusal, refusal
+from proxy_addon.refusals import Reason, Refusal, refusal, too_large
 from proxy_addon.request import MAX_BODY_BYTES, Request
 from proxy_addon.resend import NotSentAgain, send_again
 from proxy_addon.routes import Route
@@ -89,6 +89,8 @@ class Calls:
         the provider. What was cleared must be sent or be told to have broken."""
         caller = head.caller
         request = Request(route, head.headers, body, caller, is_client_gone, is_socket)
+        if len(body) > MAX_BODY_BYTES:  # in chunks, which do not tell their length before
+            return request, Refused(too_large(route.api_shape, caller.user_agent, MAX_BODY_BYTES))
         if self._is_draining:
             message = "Bursar's meter is stopping. Try again in a moment."
             return request, Refused(refusal(route.api_shape, caller.user_agent, Reason.UNAVAILABLE, message))
@@ -168,6 +170,5 @@ def turned_away_early(route: Route, headers: Mapping[str, str], *, is_metered_so
         return Refusal(426, dict(JSON), refusal(route.api_shape, agent, Reason.UNREADABLE, message).body)
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        message = f"The request is larger than {MAX_BODY_BYTES // 1024**2} MB, which is all that Bursar reads."
-        return refusal(route.api_shape, agent, Reason.TOO_LARGE, message)
+        return too_large(route.api_shape, agent, MAX_BODY_BYTES)
     return None

@@ -123,6 +123,12 @@ def refusal(shape: ApiShape, user_agent: str, reason: Reason, message: str) -> R
     return Refusal(status, headers, msgspec.json.encode(_body(shape, status, reason, message)))
 
 
+def too_large(shape: ApiShape, user_agent: str, limit_bytes: int) -> Refusal:
+    """The answer to a request whose body is not read to its end."""
+    message = f"The request is larger than {limit_bytes // 1024**2} MB, which is all that Bursar reads."
+    return refusal(shape, user_agent, Reason.TOO_LARGE, message)
+
+
 def cause_headers(cause: Cause, needed_nano_usd: int | None, remaining_nano_usd: int | None) -> dict[str, str]:
     """The same refusal for programs: its cause, what the call can cost at most, what its tightest cap has left."""
     headers = {CAUSE_HEADER: cause.value}

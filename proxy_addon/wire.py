@@ -88,7 +88,8 @@ def answer_errors_in_json(masked: Callable[[str], str]) -> None:
     """
 
     def make_error_response(status_code: int, message: str = "") -> bytes:
-        body = unreachable_body(f"Bursar could not reach the provider: {masked(message)}")
+        what = "reach the provider" if status_code >= 500 else "take the request"
+        body = unreachable_body(f"Bursar could not {what}: {masked(message)}", status_code)
         head = f"HTTP/1.1 {status_code} {status_codes.RESPONSES.get(status_code, 'Error')}\r\n"
         fields = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         return (head + fields).encode() + body
