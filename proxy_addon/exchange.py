@@ -198,8 +198,12 @@ class Exchange:
 
 
 def is_certain(answer: ResponseFacts, *, is_whole: bool) -> bool:
-    """Whether the answer told what it cost. It need not be whole: Codex hangs up once it has read the last event."""
-    return answer.usage.is_known and (is_whole or answer.is_final)
+    """Whether the answer told what it cost. It need not be whole: Codex hangs up once it has read the last event. One
+    that counts its input and not what it said, or the other way round, tells half of it."""
+    usage = answer.usage
+    is_half = usage.input_tokens is None or (usage.output_tokens is None and answer.output_bytes > 0)
+    is_told = usage.is_known and (usage.reported_cost_nano_usd is not None or not is_half)
+    return is_told and (is_whole or answer.is_final)
 
 
 NOTHING = Priced(0, Basis.TABLE, "")

@@ -4,16 +4,23 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.end2end.meter_process import wait_until
+from tests.faults.cells import cell as marked
 from tests.faults.wire.answers import ANSWERS
 from tests.faults.wire.cells import Cell
 from tests.faults.wire.conftest import ASKED, ASKED_STREAM, Wire
+from tests.faults.wire.contents import CONTENTS
+from tests.faults.wire.streams import STREAMS
 
 pytestmark = pytest.mark.end2end
 
-CELLS = (*ANSWERS,)
+CELLS = (*ANSWERS, *STREAMS, *CONTENTS)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.name}: {cell.expected}")
+def _param(cell: Cell) -> object:
+    return pytest.param(cell, marks=marked(cell.number, cell.fault, cell.phase, cell.expected), id=cell.name)
+
+
+@pytest.mark.parametrize("cell", [_param(cell) for cell in CELLS])
 def test_a_provider_that_misbehaves(wire: Wire, cell: Cell) -> None:
     wire.provider.plays[cell.name] = cell.play
     before, start = wire.money().posted, datetime.now(UTC)
