@@ -1,119 +1,162 @@
 """What the meter costs in time: `python -m tests.bench [--quick]`.
 
-Direct, bare `mitmdump -q` and Bursar take turns in short rounds within one run, so that all three see the same machine.
-`added` is a target's quantile minus the direct one's, `ratio` is its share of what bare mitmproxy adds. Read the
-ratios; the milliseconds are this machine's.
+Direct, bare `mitmdump -q` and Bursar take turns in short slices within one run, so that all three see the same machine.
+`added` is what a target's quantile has on top of the direct one, `ratio` its share of what bare mitmproxy adds,
+each made within a slice; the medians are told. Read the ratios; the milliseconds are this machine's.
 """
 
 import argparse
 import asyncio
-import os
 import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.load import Connection, Target, Timings, body_of
+from tests.bench.figures import SLICES_A_TAIL, Slices, cpu_s, memory_mib
+from tests.bench.load import Bodies, Connection, Target, Timings
+from tests.bench.shares import shares_of
 from tests.bench.targets import running_targets
 
 SIZES = {"2 KB": 2_000, "50 KB": 50_000, "400 KB": 400_000}
 STREAMS = {"20 events, 5 ms apart": (20, 5), "500 events at once": (500, 0)}
 CLIENTS = (1, 16, 64)
-WARM_UP_CALLS = 50
-console = Console(width=110)
+WARM_UP_CALLS = 100
+CALLS_A_SLICE = 20
+CALLS_A_ROUND = 320
+MEMORY_EVERY = 10_000
+console = Console(width=118)
 
 
 def main() -> None:
-    """Run all tables."""
+    """Run all tables, or see to the memory alone."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a fifth of the rounds: under a minute")
-    rounds = 4 if parser.parse_args().quick else 20
+    parser.add_argument("--quick", action="store_true", help="a fifth of the slices: under a minute")
+    parser.add_argument("--memory", type=int, metavar="CALLS", help="only Bursar's memory, every 10,000 calls")
+    given = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     with tempfile.TemporaryDirectory() as home, running_targets(Path(home)) as (targets, _ledger):
-        asyncio.run(_measure(targets, rounds))
+        asyncio.run(_memory(targets[-1], given.memory) if given.memory else _measure(targets, 1 if given.quick else 5))
+    if not given.memory:
+        with tempfile.TemporaryDirectory() as home:
+            _shares(Path(home), 200 if given.quick else 1_000)
 
 
-async def _measure(targets: Sequence[Target], rounds: int) -> None:
-    for target in targets:
-        await _calls(target, body_of(2_000), WARM_UP_CALLS)
-    await _latencies(targets, rounds)
-    await _throughputs(targets, rounds)
-    await _streams(targets, rounds)
-    console.print("Memory: " + ", ".join(f"{target.name} {_memory_mib(target.pid):.0f} MiB" for target in targets))
+async def _measure(targets: Sequence[Target], times: int) -> None:
+    async with AsyncExitStack() as stack:
+        kept = {target.name: await stack.enter_async_context(Connection(target)) for target in targets}
+        for target in targets:
+            await _calls(kept[target.name], Bodies(2_000), WARM_UP_CALLS)
+        await _latencies(targets, kept, times * 3 * SLICES_A_TAIL)
+        await _streams(targets, kept, times * 4)
+    await _throughputs(targets, times * 2)
+    console.print("Memory: " + ", ".join(f"{target.name} {memory_mib(target.pid):.0f} MiB" for target in targets))
 
 
-async def _latencies(targets: Sequence[Target], rounds: int) -> None:
+async def _latencies(targets: Sequence[Target], kept: dict[str, Connection], rounds: int) -> None:
     table = _table(
-        "One call at a time", "body", "target", "p50 ms", "added", "ratio", "p99 ms", "added", "ratio", "CPU ms a call"
+        "One call at a time", "body", "target", "p50 ms", "added", "ratio", "p99 added", "ratio", "CPU s a 1,000"
     )
     for name, size in SIZES.items():
-        body = body_of(size)
-        taken: dict[str, list[float]] = {target.name: [] for target in targets}
-        cpu = dict.fromkeys(taken, 0.0)
+        bodies, slices, cpu = Bodies(size), Slices([target.name for target in targets]), [0.0] * len(targets)
         for _ in range(rounds):
-            for target in targets:
-                before = _cpu_s(target.pid)
-                taken[target.name] += await _calls(target, body, 25)
-                cpu[target.name] += _cpu_s(target.pid) - before
-        middles = {key: statistics.median(values) for key, values in taken.items()}
-        tails = {key: statistics.quantiles(values, n=100)[98] for key, values in taken.items()}
-        for target in targets:
-            cells = [*_compared(target, targets, middles), *_compared(target, targets, tails)]
-            table.add_row(name, target.name, *cells, f"{cpu[target.name] * 1000 / len(taken[target.name]):.2f}")
+            taken = {}
+            for place, target in enumerate(targets):
+                before = cpu_s(target.pid)
+                taken[target.name] = await _calls(kept[target.name], bodies, CALLS_A_SLICE)
+                cpu[place] += cpu_s(target.pid) - before
+            slices.taken.append(taken)
+        for target, used in zip(targets, cpu, strict=True):
+            ratios = [slices.ratio(target.name, quantile) for quantile in (0.5, 0.99)]
+            middle, tail = (f"{slices.added(target.name, quantile):+.2f}" for quantile in (0.5, 0.99))
+            share, tail_share = ("" if ratio is None else f"{ratio:.2f}x" for ratio in ratios)
+            whole, spent = f"{slices.middle(target.name):.2f}", f"{used * 1000 / rounds / CALLS_A_SLICE:.2f}"
+            table.add_row(name, target.name, whole, middle, share, tail, tail_share, spent)
     console.print(table)
 
 
 async def _throughputs(targets: Sequence[Target], rounds: int) -> None:
     table = _table("Calls a second, 2 KB", "clients", *(target.name for target in targets), "Bursar of mitmdump")
-    body = body_of(2_000)
+    bodies = Bodies(2_000)
     for clients in CLIENTS:
         rates: dict[str, list[float]] = {target.name: [] for target in targets}
-        for _ in range(max(2, rounds // 4)):
-            for target in targets:
-                started = time.perf_counter()
-                await asyncio.gather(*(_calls(target, body, max(4, 200 // clients)) for _ in range(clients)))
-                rates[target.name].append(clients * max(4, 200 // clients) / (time.perf_counter() - started))
-        middle = [statistics.median(rates[target.name]) for target in targets]
-        table.add_row(str(clients), *(f"{rate:,.0f}" for rate in middle), f"{middle[2] / middle[1]:.2f}x")
+        async with AsyncExitStack() as stack:
+            kept = {
+                target.name: [await stack.enter_async_context(Connection(target)) for _ in range(clients)]
+                for target in targets
+            }
+            for _ in range(rounds):
+                for name, connections in kept.items():
+                    rates[name].append(await _rate(connections, bodies))
+        share = statistics.median(own / bare for bare, own in zip(*list(rates.values())[1:3], strict=True))
+        table.add_row(str(clients), *(f"{statistics.median(rate):,.0f}" for rate in rates.values()), f"{share:.2f}x")
     console.print(table)
 
 
-async def _streams(targets: Sequence[Target], rounds: int) -> None:
-    table = _table("Streams", "stream", "target", "first event ms", "added", "event lag p50 ms", "p99 ms", "whole ms")
+async def _rate(kept: list[Connection], bodies: Bodies) -> float:
+    """Calls a second over these connections at once."""
+    each, started = max(4, CALLS_A_ROUND // len(kept)), time.perf_counter()
+    await asyncio.gather(*(_calls(connection, bodies, each) for connection in kept))
+    return len(kept) * each / (time.perf_counter() - started)
+
+
+async def _streams(targets: Sequence[Target], kept: dict[str, Connection], rounds: int) -> None:
+    table = _table(
+        "Streams", "stream", "target", "first event ms", "added", "event lag p50", "added", "p99", "whole ms"
+    )
     for name, (events, gap_ms) in STREAMS.items():
         timings = {target.name: Timings() for target in targets}
-        body = body_of(2_000, is_stream=True)
+        bodies = Bodies(2_000, is_stream=True)
         for _ in range(rounds):
             for target in targets:
-                async with Connection(target) as connection:
-                    for _ in range(3):
-                        await connection.stream(body, events, gap_ms, timings[target.name])
-        direct = statistics.median(timings[targets[0].name].first_events)
+                for _ in range(3):
+                    await kept[target.name].stream(bodies.next(), events, gap_ms, timings[target.name])
+        first, lag, _ = _of_stream(timings[targets[0].name])
         for target in targets:
-            taken = timings[target.name]
-            first = statistics.median(taken.first_events)
-            lags = statistics.quantiles(taken.lags, n=100)
-            shown = (first, lags[49], lags[98], statistics.median(taken.calls))
-            first_ms, *others = (f"{value:.2f}" for value in shown)
-            table.add_row(name, target.name, first_ms, f"{first - direct:+.2f}", *others)
+            own_first, own_lag, tail = _of_stream(timings[target.name])
+            values = (f"{own_first:.2f}", f"{own_first - first:+.2f}", f"{own_lag:.2f}", f"{own_lag - lag:+.2f}")
+            table.add_row(
+                name, target.name, *values, f"{tail:.2f}", f"{statistics.median(timings[target.name].calls):.2f}"
+            )
     console.print(table)
 
 
-async def _calls(target: Target, body: bytes, count: int) -> list[float]:
-    async with Connection(target) as connection:
-        return [await connection.call(body) for _ in range(count)]
+def _of_stream(taken: Timings) -> tuple[float, float, float]:
+    """To the first event, and the median and p99 of an event's lag, in milliseconds."""
+    lags = statistics.quantiles(taken.lags, n=100)
+    return statistics.median(taken.first_events), lags[49], lags[98]
 
 
-def _compared(target: Target, targets: Sequence[Target], values: dict[str, float]) -> tuple[str, str, str]:
-    direct, bare = values[targets[0].name], values[targets[1].name]
-    own = values[target.name]
-    ratio = f"{(own - direct) / (bare - direct):.2f}x" if bare > direct else ""
-    return f"{own:.2f}", f"{own - direct:+.2f}", ratio
+async def _memory(target: Target, calls: int) -> None:
+    """What the meter has in use after each ten thousand calls, 16 at a time."""
+    bodies, clients = Bodies(2_000), 16
+    async with AsyncExitStack() as stack:
+        kept = [await stack.enter_async_context(Connection(target)) for _ in range(clients)]
+        for done in range(0, calls, MEMORY_EVERY):
+            used = cpu_s(target.pid)
+            await asyncio.gather(*(_calls(one, bodies, MEMORY_EVERY // clients) for one in kept))
+            spent = (cpu_s(target.pid) - used) / MEMORY_EVERY * 1000
+            console.print(
+                f"{done + MEMORY_EVERY:>9,} calls: {memory_mib(target.pid):6.1f} MiB, {spent:.2f} ms CPU a call"
+            )
+
+
+def _shares(home: Path, calls: int) -> None:
+    table = _table("Where Bursar's own time goes, without the wire, 2 KB", "part", "CPU ms a call", "share")
+    parts = shares_of(home, calls)
+    whole = sum(parts.values())
+    for name, ms in parts.items():
+        table.add_row(name, f"{ms:.3f}", f"{ms / whole:.0%}")
+    console.print(table)
+
+
+async def _calls(connection: Connection, bodies: Bodies, count: int) -> list[float]:
+    return [await connection.call(bodies.next()) for _ in range(count)]
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -121,16 +164,6 @@ def _table(title: str, *columns: str) -> Table:
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position == 0 or column == "target" else "right")
     return table
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory_mib(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Sockets and bytes only, so that the client weighs little in what is measured.
 """
 
 import asyncio
+import itertools
 import re
 import socket
 import time
@@ -36,12 +37,18 @@ class Timings:
     lags: list[float] = field(default_factory=list)
 
 
-def body_of(size: int, *, is_stream: bool = False) -> bytes:
-    """A Messages request of about `size` bytes."""
-    head = b'{"model":"claude-haiku-4-5","max_tokens":1024,'
-    head += b'"stream":true,' if is_stream else b""
-    head += b'"messages":[{"role":"user","content":"'
-    return head + b"x" * max(0, size - len(head) - 4) + b'"}]}'
+class Bodies:
+    """Messages requests of about `size` bytes, no two alike: the same one over and over is an agent in a loop."""
+
+    def __init__(self, size: int, *, is_stream: bool = False) -> None:
+        stream = b'"stream":true,' if is_stream else b""
+        self._head = b'{"model":"claude-haiku-4-5","max_tokens":1024,%s"messages":[{"role":"user","content":"' % stream
+        self._tail = b"x" * max(0, size - len(self._head) - 16) + b'"}]}'
+        self._numbers = itertools.count()
+
+    def next(self) -> bytes:
+        """The next one."""
+        return b"%s%012d%s" % (self._head, next(self._numbers), self._tail)
 
 
 class Connection:

@@ -25,10 +25,10 @@ _MESSAGE = {
     "stop_reason": "end_turn",
     "usage": _USAGE,
 }
-_WHOLE_BODY = json.dumps(_MESSAGE).encode()
+WHOLE_BODY = json.dumps(_MESSAGE).encode()
 _WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
-    len(_WHOLE_BODY),
-    _WHOLE_BODY,
+    len(WHOLE_BODY),
+    WHOLE_BODY,
 )
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _START = _MESSAGE | {"content": [], "usage": {"input_tokens": 400, "output_tokens": 1}}

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from app.core.caps import Action
 from app.core.money import NANO_PER_USD
-from app.core.tags import Scope
+from app.core.tags import Scope, Tags
 from app.core.windows import Window
+from app.keys.issue import issue_key
 from app.ledger.cap_store import add_cap
 from app.ledger.engine import Ledger
 from tests.bench.load import Target
@@ -30,11 +31,7 @@ def running_targets(home: Path) -> Iterator[tuple[tuple[Target, ...], Ledger]]:
         direct = Target("direct", port, PATH, pid=provider.pid)
         bare = stack.enter_context(_bare_mitmproxy(home, port))
         running = stack.enter_context(meter(home, {"anthropic": f"http://127.0.0.1:{port}"}))
-        for scope, key in ((Scope.EVERYTHING, ""), (Scope.PROJECT, "billing-api")):
-            add_cap(
-                running.ledger, scope=scope, scope_key=key, window=Window.MONTH,
-                limit_nano_usd=1_000_000 * NANO_PER_USD, action=Action.PAUSE, time_zone="UTC",
-            )  # fmt: skip
+        _set_caps(running.ledger)
         gateway = int(running.gateway.rpartition(":")[2])
         bursar = Target("Bursar", gateway, f"/anthropic{PATH}", running.token, running.process.pid)
         yield (direct, bare, bursar), running.ledger
@@ -66,3 +63,17 @@ def _started(stack: ExitStack, command: list[str]) -> subprocess.Popen[bytes]:
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def furnish(ledger: Ledger) -> str:
+    """Caps that every call is held against, and a key; returns its token."""
+    _set_caps(ledger)
+    return issue_key(ledger, name="bench", tags=Tags(project="billing-api", agent="test", user="me"))[1]
+
+
+def _set_caps(ledger: Ledger) -> None:
+    for scope, key in ((Scope.EVERYTHING, ""), (Scope.PROJECT, "billing-api")):
+        add_cap(
+            ledger, scope=scope, scope_key=key, window=Window.MONTH,
+            limit_nano_usd=1_000_000 * NANO_PER_USD, action=Action.PAUSE, time_zone="UTC",
+        )  # fmt: skip
