@@ -24,14 +24,15 @@ from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_
 from app.ledger.raise_store import end_raises
 from app.ledger.rows import origin_columns, payer_columns
 from app.ledger.session_store import forget_cut, waits_by_order, was_cut
+from app.ledger.statement import Statement, insertion
 from app.ledger.tables import holds, reservations
 from app.ledger.waiting_line import join_line, leave_line, windows_ahead
 from app.ledger.window_totals import open_totals
 
 NONE_EXCUSED: frozenset[CapWindow] = frozenset()
 
-_RESERVE = insert(reservations)
-_NOTE_HOLDS = insert(holds)
+_RESERVE = Statement(insert(reservations), insertion(reservations))
+_NOTE_HOLDS = Statement(insert(holds), insertion(holds))
 
 
 def admit(
@@ -191,9 +192,9 @@ def _write_reservation(connection: Connection, draft: Draft, holding: Holding) -
         "is_stream": draft.is_stream,
         "billing": draft.billing,
     }
-    connection.execute(_RESERVE, row | payer_columns(draft.tags) | origin_columns(draft.origin))
+    _RESERVE.run(connection, row | payer_columns(draft.tags) | origin_columns(draft.origin))
     if holding.windows:
-        connection.execute(
-            _NOTE_HOLDS,
+        _NOTE_HOLDS.run_many(
+            connection,
             [{"call_id": draft.call_id, "cap_id": cap.cap_id, "window_key": key} for cap, key in holding.windows],
         )

@@ -21,10 +21,13 @@ from app.ledger.limit_tables import session_grants
 from app.ledger.loop_store import quieten
 from app.ledger.rows import payer_columns, tags_of
 from app.ledger.session_store import put_stop
+from app.ledger.statement import Statement
 from app.ledger.tables import approvals
 
-_GRANTED = select(session_grants.c.cap_id, session_grants.c.window_key).where(
-    session_grants.c.session == bindparam("of_session"), session_grants.c.virtual_key_id == bindparam("of_key")
+_GRANTED = Statement(
+    select(session_grants.c.cap_id, session_grants.c.window_key).where(
+        session_grants.c.session == bindparam("of_session"), session_grants.c.virtual_key_id == bindparam("of_key")
+    )
 )
 
 
@@ -138,7 +141,7 @@ def granted_windows(connection: Connection, tags: Tags) -> frozenset[CapWindow]:
     """The windows that a person let this session pass."""
     if not tags.session:
         return frozenset()
-    found = connection.execute(_GRANTED, {"of_session": tags.session, "of_key": tags.virtual_key_id})
+    found = _GRANTED.rows(connection, {"of_session": tags.session, "of_key": tags.virtual_key_id})
     return frozenset((row.cap_id, row.window_key) for row in found)
 
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from app.ledger.statement import savepoint
+
 logger = logging.getLogger(__name__)
 
 
@@ -15,7 +17,7 @@ def beside_the_call(connection: Connection, what: str) -> Iterator[None]:
     """Write within a savepoint. What goes wrong with the block alone is logged, naming `what`, and taken back: a call
     is settled whatever stands beside it. A disk or ledger that fails raises as ever."""
     try:
-        with connection.begin_nested():
+        with savepoint(connection):
             yield
     except (OSError, ValueError, TypeError, LookupError, ArithmeticError, IntegrityError) as error:
         logger.warning("%s could not be written down: %s", what, type(error).__name__)

@@ -8,18 +8,21 @@ from app.core.caps import Action, Cap, Mode, Payer
 from app.core.tags import Scope, Tags
 from app.ledger.cap_store import CapStatus, read_caps
 from app.ledger.spend import IS_MONEY
+from app.ledger.statement import Statement
 from app.ledger.tables import calls, caps, holds, totals
 from app.ledger.window_totals import scope_column, spent_in
 
-_LEFT = (
+_LEFT = Statement(
     select(func.min(totals.c.limit_nano_usd - totals.c.posted_nano_usd))
     .join(holds, (holds.c.cap_id == totals.c.cap_id) & (holds.c.window_key == totals.c.window_key))
     .join(caps, caps.c.cap_id == totals.c.cap_id)
     .where(holds.c.call_id == bindparam("of_call"), caps.c.action != Action.ALERT, caps.c.mode == Mode.ENFORCE)
 )
 _COST = {
-    scope: select(func.coalesce(func.sum(calls.c.cost_nano_usd), 0)).where(
-        IS_MONEY, calls.c[scope_column(scope)] == bindparam("label"), calls.c.virtual_key_id == bindparam("of_key")
+    scope: Statement(
+        select(func.coalesce(func.sum(calls.c.cost_nano_usd), 0)).where(
+            IS_MONEY, calls.c[scope_column(scope)] == bindparam("label"), calls.c.virtual_key_id == bindparam("of_key")
+        )
     )
     for scope in (Scope.SESSION, Scope.TASK)
 }
@@ -37,7 +40,7 @@ def budget_of(connection: Connection, payer: Payer, now: datetime) -> list[CapSt
 
 def remaining_of_call(connection: Connection, call_id: str) -> int | None:
     """What is left to spend in the tightest cap that can stop this call; None when no cap can. Never below 0."""
-    found = connection.execute(_LEFT, {"of_call": call_id}).scalar_one()
+    found = _LEFT.value(connection, {"of_call": call_id})
     return None if found is None else max(0, int(found))
 
 
@@ -45,7 +48,7 @@ def cost_of_label(connection: Connection, scope: Scope, tags: Tags) -> int:
     """What ended calls with this session (or task) and this virtual key have cost, as far as they have a price.
     Those that a subscription paid for have cost nothing."""
     of_label = {"label": getattr(tags, scope.value), "of_key": tags.virtual_key_id}
-    return int(connection.execute(_COST[scope], of_label).scalar_one())
+    return int(_COST[scope].value(connection, of_label))
 
 
 def _may_apply(cap: Cap, payer: Payer) -> bool:

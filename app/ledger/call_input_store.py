@@ -28,12 +28,13 @@ from app.core.call_input import (
 from app.ledger.engine import Ledger
 from app.ledger.input_tables import call_inputs, tool_sets
 from app.ledger.rows import payer_columns
+from app.ledger.statement import Statement, insertion
 from app.ledger.tool_tables import tool_calls
 
 _I = call_inputs.c
 _LABELS = ("project", "agent", "task", "session", "virtual_key_id")
-_WRITE = insert(call_inputs)
-_KEEP_TOOLS = upsert(tool_sets).on_conflict_do_nothing()
+_WRITE = Statement(insert(call_inputs), insertion(call_inputs))
+_KEEP_TOOLS = Statement(upsert(tool_sets).on_conflict_do_nothing(), insertion(tool_sets))
 _LOST = func.coalesce(func.sum(_I.lost_nano_usd), 0)
 _MISSED = _I.missed_tokens > 0
 
@@ -43,7 +44,7 @@ def write_call_input(connection: Connection, call: Call, told: CallInput) -> Non
     tools = msgspec.json.encode([(tool.name, tool.size) for tool in told.tools])
     tool_set = hashlib.blake2b(tools, digest_size=12).hexdigest() if told.tools else ""
     if tool_set:
-        connection.execute(_KEEP_TOOLS, {"tool_set": tool_set, "tools": tools.decode()})
+        _KEEP_TOOLS.run(connection, {"tool_set": tool_set, "tools": tools.decode()})
     values = {
         "call_id": call.call_id,
         "started_at": call.started_at,
@@ -60,7 +61,7 @@ def write_call_input(connection: Connection, call: Call, told: CallInput) -> Non
         "tool_set": tool_set,
         **payer_columns(call.tags),
     }
-    connection.execute(_WRITE, values)
+    _WRITE.run(connection, values)
 
 
 def input_of_call(ledger: Ledger, call_id: str) -> CallInput | None:

@@ -15,10 +15,11 @@ from app.core.windows import Window, WindowSpan, zone
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.raise_store import end_raises, forget_raises
+from app.ledger.statement import Statement
 from app.ledger.tables import caps, totals
 from app.ledger.window_totals import NOBODY, count_windows, forget_totals, open_total, spent_in
 
-_IN_FORCE = select(caps).where(caps.c.removed_at.is_(None)).order_by(caps.c.created_at, caps.c.cap_id)
+_IN_FORCE = Statement(select(caps).where(caps.c.removed_at.is_(None)).order_by(caps.c.created_at, caps.c.cap_id))
 
 
 class Level(StrEnum):
@@ -74,7 +75,7 @@ def list_caps(ledger: Ledger) -> list[Cap]:
 
 def read_caps(connection: Connection) -> list[Cap]:
     """All caps in force, within a transaction at hand."""
-    return [_cap_of(row) for row in connection.execute(_IN_FORCE).mappings()]
+    return [_cap_of(row) for row in _IN_FORCE.rows(connection, {})]
 
 
 def add_cap(

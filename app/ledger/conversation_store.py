@@ -20,6 +20,7 @@ from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from app.ledger.input_tables import conversations
 from app.ledger.rows import origin_columns, origin_of, payer_columns, tags_of
+from app.ledger.statement import Statement, insertion
 
 KEPT_FOR = timedelta(days=1)
 SIDE_BY_SIDE = 16
@@ -33,18 +34,23 @@ _SAME_PAYER = (
     _C.request_class == bindparam("of_class"),
 )
 _NEWEST_FIRST = select(conversations).where(*_SAME_PAYER).order_by(_C.sent_at.desc())
-_LAST = _NEWEST_FIRST.limit(SIDE_BY_SIDE)
-_ANSWERED = select(conversations).where(*_SAME_PAYER[:2], _C.response_id == bindparam("of_answer")).limit(1)
-_TOO_MANY = delete(conversations).where(
-    _C.conversation_id.in_(
-        select(_C.conversation_id).where(*_SAME_PAYER).order_by(_C.sent_at.desc()).offset(SIDE_BY_SIDE).limit(1_000)
+_LAST = Statement(_NEWEST_FIRST.limit(SIDE_BY_SIDE))
+_ANSWERED = Statement(select(conversations).where(*_SAME_PAYER[:2], _C.response_id == bindparam("of_answer")).limit(1))
+_TOO_MANY = Statement(
+    delete(conversations).where(
+        _C.conversation_id.in_(
+            select(_C.conversation_id).where(*_SAME_PAYER).order_by(_C.sent_at.desc()).offset(SIDE_BY_SIDE).limit(1_000)
+        )
     )
 )
-_OLD = delete(conversations).where(_C.sent_at < bindparam("before", type_=_C.sent_at.type))
+_OLD = Statement(delete(conversations).where(_C.sent_at < bindparam("before", type_=_C.sent_at.type)))
 _INSERT = upsert(conversations)
-_KEEP = _INSERT.on_conflict_do_update(
-    index_elements=["conversation_id"],
-    set_={column.name: _INSERT.excluded[column.name] for column in _C if column.name != "conversation_id"},
+_KEEP = Statement(
+    _INSERT.on_conflict_do_update(
+        index_elements=["conversation_id"],
+        set_={column.name: _INSERT.excluded[column.name] for column in _C if column.name != "conversation_id"},
+    ),
+    insertion(conversations),
 )
 _READ_PARTS = msgspec.msgpack.Decoder(tuple[InputPart, ...]).decode
 
@@ -65,7 +71,7 @@ def last_requests(
     """The last request of each conversation of this payer, session and part of the agent, the newest first, with the
     conversation's id."""
     asked = _of_payer(tags, origin, request_class)
-    for row in connection.execute(_LAST, asked).mappings().all():
+    for row in _LAST.rows(connection, asked):
         yield row["conversation_id"], _sent_of(row)
 
 
@@ -73,7 +79,7 @@ def answered_request(connection: Connection, tags: Tags, response_id: str) -> tu
     """The last request of the conversation that this answer ended so far, whatever part of the agent had asked, with
     the conversation's id; None where there is none."""
     asked = {"of_key": tags.virtual_key_id, "of_session": tags.session, "of_answer": response_id}
-    row = connection.execute(_ANSWERED, asked).mappings().first()
+    row = _ANSWERED.first(connection, asked)
     return None if row is None else (row["conversation_id"], _sent_of(row))
 
 
@@ -100,10 +106,10 @@ def keep_request(
         **payer_columns(sent.tags),
         **origin_columns(sent.origin),
     }
-    connection.execute(_KEEP, values)
+    _KEEP.run(connection, values)
     if conversation_id == sent.call_id:
-        connection.execute(_OLD, {"before": sent.at - KEPT_FOR})
-        connection.execute(_TOO_MANY, _of_payer(sent.tags, sent.origin, sent.origin.request_class))
+        _OLD.run(connection, {"before": sent.at - KEPT_FOR})
+        _TOO_MANY.run(connection, _of_payer(sent.tags, sent.origin, sent.origin.request_class))
 
 
 def cold_soon(ledger: Ledger, now: datetime, within: timedelta = timedelta(seconds=60)) -> tuple[ColdSoon, ...]:

@@ -15,6 +15,7 @@ from app.core.errors import LedgerError
 from app.ledger.cap_store import read_caps
 from app.ledger.database_errors import explained
 from app.ledger.engine import Ledger
+from app.ledger.statement import savepoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,10 @@ def _run_alone(ledger: Ledger, operation: Operation) -> Done:
 
 
 def _run(desk: Desk, operation: Operation) -> Done:
-    savepoint = desk.connection.begin_nested()
     try:
-        with explained():
-            result = operation(desk)
+        with savepoint(desk.connection), explained():
+            return Done(operation(desk))
     except LedgerError:
         raise  # no fault of this operation: a full or failing disk takes the whole transaction with it
     except Exception as error:  # noqa: BLE001 - it is handed to whoever asked for the operation
-        savepoint.rollback()
         return Done(error=error)
-    savepoint.commit()
-    return Done(result)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from app.core.caps import Cap
 from app.core.errors import InvalidInput, KeyRejected
@@ -20,13 +20,16 @@ from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.key_tables import virtual_keys
 from app.ledger.rows import payer_columns, tags_of
+from app.ledger.statement import Statement
 from app.ledger.summed_calls import summed_calls
 from app.ledger.tables import EPOCH
 
-_BY_TOKEN = select(virtual_keys).where(virtual_keys.c.fingerprint == bindparam("of_token"))
-_BY_OLD_TOKEN = select(virtual_keys).where(virtual_keys.c.old_fingerprint == bindparam("of_token"))
-_BY_ID = select(virtual_keys).where(virtual_keys.c.key_id == bindparam("of_key"))
-_BY_NAME = select(virtual_keys).where(virtual_keys.c.name == bindparam("of_name"), virtual_keys.c.revoked_at.is_(None))
+_BY_TOKEN = Statement(select(virtual_keys).where(virtual_keys.c.fingerprint == bindparam("of_token")))
+_BY_OLD_TOKEN = Statement(select(virtual_keys).where(virtual_keys.c.old_fingerprint == bindparam("of_token")))
+_BY_ID = Statement(select(virtual_keys).where(virtual_keys.c.key_id == bindparam("of_key")))
+_BY_NAME = Statement(
+    select(virtual_keys).where(virtual_keys.c.name == bindparam("of_name"), virtual_keys.c.revoked_at.is_(None))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,9 @@ def add_key(
 
 def holder_of(connection: Connection, fingerprint: str, now: datetime) -> KeyHolder:
     """Who holds the token of this fingerprint. Raises KeyRejected for one unknown, expired, revoked or replaced."""
-    row = _row(connection, _BY_TOKEN, of_token=fingerprint)
+    row = _BY_TOKEN.first(connection, {"of_token": fingerprint})
     if row is None:
-        row = _row(connection, _BY_OLD_TOKEN, of_token=fingerprint)
+        row = _BY_OLD_TOKEN.first(connection, {"of_token": fingerprint})
         if row is None:
             raise KeyRejected("Unknown key", "Bursar does not know this virtual key. Issue one with: bursar keys issue")
         if row["old_until"] is None or row["old_until"] <= now:
@@ -117,7 +120,7 @@ def check_key(connection: Connection, key_id: str, now: datetime) -> None:
 
     Calls of no key, or of one that this ledger never had, are not its business.
     """
-    row = _row(connection, _BY_ID, of_key=key_id) if key_id else None
+    row = _BY_ID.first(connection, {"of_key": key_id}) if key_id else None
     if row is not None:
         _check_live(row, now)
 
@@ -188,7 +191,7 @@ def revoke_key(ledger: Ledger, key_id: str) -> None:
 def _check_name(connection: Connection, name: str) -> None:
     if not name.strip():
         raise InvalidInput("A key needs a name", "Name it after the agent or the project that will hold it.")
-    if _row(connection, _BY_NAME, of_name=name) is not None:
+    if _BY_NAME.first(connection, {"of_name": name}) is not None:
         raise InvalidInput("A key of that name exists", f"Revoke “{name}” first, or choose another name.")
 
 
@@ -204,10 +207,6 @@ def _is_in_force(now: datetime) -> ColumnElement[bool]:
         virtual_keys.c.expires_at.is_(None) | (virtual_keys.c.expires_at > now)
     )
     return found
-
-
-def _row(connection: Connection, which: Select[Any], **values: str) -> Any:
-    return connection.execute(which, values).mappings().first()
 
 
 def _cap_of_key(key_id: str, cap: KeyCap) -> Cap:

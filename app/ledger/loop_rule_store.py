@@ -9,9 +9,10 @@ from app.core.loops import DEFAULT_LEVELS, LoopKind, LoopLevel, LoopRules
 from app.core.tags import clean_label
 from app.ledger.engine import Ledger
 from app.ledger.loop_tables import loop_rules
+from app.ledger.statement import Statement
 
 _R = loop_rules.c
-_IN_FORCE = select(loop_rules).where(_R.project.in_(("", bindparam("of_project")))).order_by(_R.project)
+_IN_FORCE = Statement(select(loop_rules).where(_R.project.in_(("", bindparam("of_project")))).order_by(_R.project))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class LoopRule:
 def rules_of(connection: Connection, project: str) -> LoopRules:
     """What holds in a project: its own rules, else those for everywhere, else the defaults."""
     levels = dict(DEFAULT_LEVELS)
-    for row in connection.execute(_IN_FORCE, {"of_project": project}):
+    for row in _IN_FORCE.rows(connection, {"of_project": project}):
         levels[LoopKind(row.kind)] = LoopLevel(row.level)
     return LoopRules(levels)
 

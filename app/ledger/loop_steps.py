@@ -17,19 +17,20 @@ from app.core.tags import Tags
 from app.core.tool_call import ToolOutcome
 from app.ledger.engine import Ledger
 from app.ledger.rollup import QUARTER_MICROS
+from app.ledger.statement import Statement
 from app.ledger.summed_calls import summed_calls, was_sent
 from app.ledger.tables import calls, micros
 from app.ledger.tool_tables import tool_calls
 
 LOOKED_BACK = timedelta(days=14)
 _T = tool_calls.c
-_ANSWERED = (
+_ANSWERED = Statement(
     select(_T.call_id, _T.name, _T.fingerprint, _T.outcome, _T.result_fingerprint, _T.latency_ms, calls.c.cost_nano_usd)
     .join(calls, calls.c.call_id == _T.call_id)
     .where(_T.result_call_id == bindparam("by_call"), _T.result_call_id != "", ~_T.is_hosted)
     .order_by(_T.row_id)
 )
-_LATELY = (
+_LATELY = Statement(
     select(calls.c.started_at, calls.c.cost_nano_usd)
     .where(
         calls.c.session == bindparam("of_session"),
@@ -54,7 +55,7 @@ class AgentHistory:
 def answered_turns(connection: Connection, call_id: str) -> tuple[Turn, ...]:
     """The turns whose results a call carried: one, unless it brought late ones. Tools that a provider ran itself are
     no steps of the agent."""
-    rows = connection.execute(_ANSWERED, {"by_call": call_id}).all()
+    rows = _ANSWERED.rows(connection, {"by_call": call_id})
     found = []
     for asking, group in groupby(rows, key=lambda row: row.call_id):
         made = list(group)
@@ -86,7 +87,7 @@ def turns_before(connection: Connection, call_id: str, most: int) -> list[Turn]:
 def spent_lately(connection: Connection, tags: Tags, since: datetime) -> Sequence[tuple[datetime, int]]:
     """When a session's calls since then began, and what each cost; those without a cost are left out."""
     asked = {"of_session": tags.session, "of_key": tags.virtual_key_id, "since": since}
-    return [(row.started_at, row.cost_nano_usd) for row in connection.execute(_LATELY, asked)]
+    return [(row.started_at, row.cost_nano_usd) for row in _LATELY.rows(connection, asked)]
 
 
 def calls_since(connection: Connection, tags: Tags, since: datetime) -> int:

@@ -22,6 +22,7 @@ from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.loop_tables import loops
 from app.ledger.rows import payer_columns, tags_of
+from app.ledger.statement import Statement, insertion
 
 FOR_GOOD = 2**62
 """A count that none reaches."""
@@ -32,14 +33,14 @@ _OF_ONE = (
     _L.session == bindparam("of_session"),
     _L.agent_id == bindparam("of_agent"),
 )
-_SAME = select(loops).where(*_OF_ONE, _L.kind == bindparam("of_kind"), _L.mark == bindparam("of_mark"))
-_STANDING = (
+_SAME = Statement(select(loops).where(*_OF_ONE, _L.kind == bindparam("of_kind"), _L.mark == bindparam("of_mark")))
+_STANDING = Statement(
     select(loops)
     .where(_L.virtual_key_id == bindparam("of_key"), _L.session == bindparam("of_session"), _L.stands)
     .order_by(_L.found_at)
 )
-_OPEN = select(_L.loop_id, _L.kind, _L.mark).where(*_OF_ONE, _L.stands)
-_WRITE = insert(loops)
+_OPEN = Statement(select(_L.loop_id, _L.kind, _L.mark).where(*_OF_ONE, _L.stands))
+_WRITE = Statement(insert(loops), insertion(loops))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,13 @@ class Loop:
 def note_loop(connection: Connection, finding: Finding, tags: Tags, agent_id: str, call_id: str, now: datetime) -> None:
     """Write a loop down, or that it goes on. One that begins anew counts, and speaks, from the beginning."""
     asked = _who(tags, agent_id) | {"of_kind": finding.kind, "of_mark": finding.mark}
-    known = connection.execute(_SAME, asked).mappings().one_or_none()
+    known = _SAME.first(connection, asked)
     values = _values(finding, None if known is None or finding.count < known["count"] else known, now)
     if known is not None:
         connection.execute(update(loops).where(_L.loop_id == known["loop_id"]).values(call_id=call_id, **values))
         return
     made = {"loop_id": new_id(), "kind": finding.kind, "mark": finding.mark, "agent_id": agent_id, "answered_by": ""}
-    connection.execute(_WRITE, values | made | payer_columns(tags) | {"call_id": call_id})
+    _WRITE.run(connection, values | made | payer_columns(tags) | {"call_id": call_id})
 
 
 def _values(finding: Finding, before: Any, now: datetime) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _values(finding: Finding, before: Any, now: datetime) -> dict[str, Any]:
 def end_loops(connection: Connection, tags: Tags, agent_id: str, goes_on: Collection[tuple[LoopKind, str]]) -> int:
     """Let none of a conversation's loops stand any more, but those of a kind and mark that go on. Returns how many
     stood before."""
-    standing = connection.execute(_OPEN, _who(tags, agent_id)).all()
+    standing = _OPEN.rows(connection, _who(tags, agent_id))
     for row in standing:
         if (LoopKind(row.kind), row.mark) not in goes_on:
             connection.execute(update(loops).where(_L.loop_id == row.loop_id).values(stands=False))
@@ -109,7 +110,7 @@ def loop_in_the_way(connection: Connection, draft: Draft, excused: frozenset[Cap
     """The loop that stands in the way of a call. One of tools stands in the way of calls that go on with tools, one of
     requests in that of the same request: whoever does something else may."""
     asked = {"of_key": draft.tags.virtual_key_id, "of_session": draft.tags.session}
-    for row in connection.execute(_STANDING, asked).mappings():
+    for row in _STANDING.rows(connection, asked):
         loop = loop_of(row)
         if (LOOP_CAP_ID, loop.loop_id) not in excused and _goes_on(loop, draft):
             return _obstacle(loop)

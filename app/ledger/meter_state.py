@@ -17,10 +17,11 @@ from app.ledger import places
 from app.ledger.engine import Ledger
 from app.ledger.file_lock import HeldLock, is_held
 from app.ledger.identifiers import new_id
+from app.ledger.statement import Statement
 from app.ledger.tables import instances, switches
 
 PAUSED = "paused"
-_IS_PAUSED = select(switches.c.is_on).where(switches.c.name == PAUSED)
+_IS_PAUSED = Statement(select(switches.c.is_on).where(switches.c.name == PAUSED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def stop_requested(connection: Connection, instance_id: str) -> bool:
 
 def paused(connection: Connection) -> bool:
     """Whether a person paused everything, within a transaction at hand."""
-    return bool(connection.execute(_IS_PAUSED).scalar_one_or_none())
+    return bool(_IS_PAUSED.value(connection, {}))
 
 
 def is_paused(ledger: Ledger) -> bool:

@@ -9,18 +9,22 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, select, tuple_, 
 
 from app.core.caps import Cap, cap_name
 from app.core.reservations import CapWindow, Obstacle, Refusal
+from app.ledger.statement import Statement
 from app.ledger.tables import totals
 
 # Built once: to build a statement takes longer than to run it.
 _MORE = bindparam("more", type_=BigInteger)
 # As JSON: with a list of values SQLite walks through the whole table, however few they are.
 _WINDOW = func.json_each(bindparam("windows")).table_valued("value").c.value
-_IS_ANY = tuple_(totals.c.cap_id, totals.c.window_key).in_(
-    select(func.json_extract(_WINDOW, "$[0]"), func.json_extract(_WINDOW, "$[1]"))
+GIVEN_WINDOWS = select(func.json_extract(_WINDOW, "$[0]"), func.json_extract(_WINDOW, "$[1]"))
+"""The windows that are given as `windows`."""
+_IS_ANY = tuple_(totals.c.cap_id, totals.c.window_key).in_(GIVEN_WINDOWS)
+_THESE = Statement(select(totals).where(_IS_ANY))
+_MORE_HELD = update(totals).where(_IS_ANY).values(held_nano_usd=totals.c.held_nano_usd + _MORE)
+_HOLD = Statement(_MORE_HELD)
+_HOLD_WITHIN = Statement(
+    _MORE_HELD.where(totals.c.posted_nano_usd + totals.c.held_nano_usd + _MORE <= totals.c.limit_nano_usd)
 )
-_THESE = select(totals).where(_IS_ANY)
-_HOLD = update(totals).where(_IS_ANY).values(held_nano_usd=totals.c.held_nano_usd + _MORE)
-_HOLD_WITHIN = _HOLD.where(totals.c.posted_nano_usd + totals.c.held_nano_usd + _MORE <= totals.c.limit_nano_usd)
 
 
 def obstacles_to(connection: Connection, hard: list[tuple[Cap, str]], hold: int) -> tuple[Obstacle, ...]:
@@ -48,14 +52,14 @@ def totals_of(connection: Connection, windows: Collection[CapWindow]) -> dict[Ca
     """The rows of these windows, as far as they are there."""
     if not windows:
         return {}
-    rows = connection.execute(_THESE, {"windows": json.dumps(list(windows))}).all()
+    rows = _THESE.rows(connection, {"windows": json.dumps(list(windows))})
     return {(row.cap_id, row.window_key): row for row in rows}
 
 
 def hold_more(connection: Connection, windows: list[tuple[Cap, str]], more_nano_usd: int) -> None:
     """Add to what is held in these windows, whatever their limits."""
     if windows:
-        connection.execute(_HOLD, {"windows": json.dumps(_windows(windows)), "more": more_nano_usd})
+        _HOLD.run(connection, {"windows": json.dumps(_windows(windows)), "more": more_nano_usd})
 
 
 def hold_within(connection: Connection, windows: list[tuple[Cap, str]], more_nano_usd: int) -> bool:
@@ -63,7 +67,7 @@ def hold_within(connection: Connection, windows: list[tuple[Cap, str]], more_nan
     if not windows:
         return True
     wanted = {"windows": json.dumps(_windows(windows)), "more": more_nano_usd}
-    return connection.execute(_HOLD_WITHIN, wanted).rowcount == len(windows)
+    return _HOLD_WITHIN.run(connection, wanted) == len(windows)
 
 
 def _windows(caps: list[tuple[Cap, str]]) -> list[CapWindow]:

@@ -13,9 +13,10 @@ from app.core.money import MAX_NANO_USD
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.limit_tables import raises
+from app.ledger.statement import Statement
 from app.ledger.tables import totals
 
-_OVER = select(raises).where(raises.c.ended_at.is_(None), raises.c.until <= bindparam("now"))
+_OVER = Statement(select(raises).where(raises.c.ended_at.is_(None), raises.c.until <= bindparam("now")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def live_raises(ledger: Ledger, cap_id: str) -> list[Raise]:
 
 def end_raises(connection: Connection, now: datetime) -> None:
     """Take back the raises whose time is over. What is held or spent above the old limit stays so."""
-    for row in connection.execute(_OVER, {"now": now}).all():
+    for row in _OVER.rows(connection, {"now": now}):
         connection.execute(
             update(totals)
             .where(totals.c.cap_id == row.cap_id, totals.c.window_key == row.window_key)

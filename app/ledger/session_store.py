@@ -15,15 +15,20 @@ from app.core.errors import InvalidInput
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from app.ledger.limit_tables import cut_sessions, stopped_sessions
+from app.ledger.statement import Statement
 
 CUT_IS_REMEMBERED = timedelta(minutes=10)
 """Longer than any client measured goes on sending a request again: Claude Code ends after three minutes."""
 
-_STOPPED = select(stopped_sessions.c.is_pause).where(stopped_sessions.c.session == bindparam("of_session"))
+_STOPPED = Statement(
+    select(stopped_sessions.c.is_pause).where(stopped_sessions.c.session == bindparam("of_session"))
+)
 _OF_SESSION = and_(
     cut_sessions.c.session == bindparam("of_session"), cut_sessions.c.virtual_key_id == bindparam("of_key")
 )
-_CUT = select(true()).where(_OF_SESSION, cut_sessions.c.cut_at > bindparam("since", type_=cut_sessions.c.cut_at.type))
+_CUT = Statement(
+    select(true()).where(_OF_SESSION, cut_sessions.c.cut_at > bindparam("since", type_=cut_sessions.c.cut_at.type))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,8 @@ def waits_by_order(connection: Connection, tags: Tags) -> bool | None:
     them, and None where it goes on."""
     if not tags.session:
         return None
-    is_pause: bool | None = connection.execute(_STOPPED, {"of_session": tags.session}).scalar_one_or_none()
-    return is_pause
+    found = _STOPPED.first(connection, {"of_session": tags.session})
+    return None if found is None else bool(found[0])
 
 
 def note_cut(connection: Connection, tags: Tags, now: datetime) -> None:
@@ -100,7 +105,7 @@ def note_cut(connection: Connection, tags: Tags, now: datetime) -> None:
 
 def was_cut(connection: Connection, tags: Tags, now: datetime) -> bool:
     """Whether an answer of this session was cut lately and nothing was paid for in full since."""
-    return connection.execute(_CUT, _cut_of(tags) | {"since": now - CUT_IS_REMEMBERED}).first() is not None
+    return _CUT.first(connection, _cut_of(tags) | {"since": now - CUT_IS_REMEMBERED}) is not None
 
 
 def forget_cut(connection: Connection, tags: Tags) -> None:

@@ -16,11 +16,12 @@ from app.core.reservations import ReservationState
 from app.core.tags import Billing
 from app.core.usage import Usage
 from app.ledger.rows import call_columns, origin_of, tags_of
+from app.ledger.statement import Statement, insertion
 from app.ledger.tables import alerts, calls, holds, reservations, totals
 
 # Built once: to build a statement takes longer than to run it.
-_WRITE = insert(calls)
-_TAKE = (
+_WRITE = Statement(insert(calls), insertion(calls))
+_TAKE = Statement(
     update(reservations)
     .where(reservations.c.call_id == bindparam("of_call"), reservations.c.state == ReservationState.HELD)
     .values(state=bindparam("state"))
@@ -30,8 +31,8 @@ _TAKE = (
 _HELD_BY = tuple_(totals.c.cap_id, totals.c.window_key).in_(
     select(holds.c.cap_id, holds.c.window_key).where(holds.c.call_id == bindparam("of_call"))
 )
-_CHARGED = select(totals).where(_HELD_BY)
-_RELEASE = (
+_CHARGED = Statement(select(totals).where(_HELD_BY))
+_RELEASE = Statement(
     update(totals)
     .where(_HELD_BY)
     .values(
@@ -59,7 +60,7 @@ def settle(connection: Connection, caps: list[Cap], call: Call, now: datetime, *
     else:
         charged = cost if is_certain else max(held, cost)
     _release(connection, call.call_id, held, charged, unpriced=cost is None)
-    connection.execute(_WRITE, call_columns(call, charged))
+    _WRITE.run(connection, call_columns(call, charged))
     _raise_alerts(connection, caps, call.call_id, now)
     return True
 
@@ -70,13 +71,13 @@ def void(connection: Connection, call: Call) -> bool:
     if row is None:
         return False
     _release(connection, call.call_id, row["held_nano_usd"], 0, unpriced=False)
-    connection.execute(_WRITE, call_columns(call, 0))
+    _WRITE.run(connection, call_columns(call, 0))
     return True
 
 
 def write_refused(connection: Connection, call: Call) -> None:
     """Write a call that was never sent. It holds and costs nothing."""
-    connection.execute(_WRITE, call_columns(call, 0))
+    _WRITE.run(connection, call_columns(call, 0))
 
 
 def abandon(connection: Connection, caps: list[Cap], instance_id: str, now: datetime) -> int:
@@ -116,19 +117,19 @@ def _lost_call(row: Any) -> Call:
 
 def _take_held(connection: Connection, call_id: str, state: ReservationState) -> Any:
     """Move one reservation out of `held`; None when it is not held."""
-    return connection.execute(_TAKE, {"of_call": call_id, "state": state}).mappings().one_or_none()
+    return _TAKE.first(connection, {"of_call": call_id, "state": state})
 
 
 def _release(connection: Connection, call_id: str, held: int, charged: int, *, unpriced: bool) -> None:
     """Move money from held to posted in the windows the reservation remembers."""
     amounts = {"held": held, "charged": charged, "unpriced": int(unpriced)}
-    connection.execute(_RELEASE, {"of_call": call_id} | amounts)
+    _RELEASE.run(connection, {"of_call": call_id} | amounts)
 
 
 def _raise_alerts(connection: Connection, caps: list[Cap], call_id: str, now: datetime) -> None:
     """Note each alert level that spend has reached, once for each window."""
     by_id = {cap.cap_id: cap for cap in caps}
-    for row in connection.execute(_CHARGED, {"of_call": call_id}).all():
+    for row in _CHARGED.rows(connection, {"of_call": call_id}):
         cap = by_id.get(row.cap_id)
         if cap is None:
             continue

@@ -8,12 +8,13 @@ the next one that brings them. Whatever the meter remembered is gone when it is 
 of the ledger.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from app.core.call import Call
 from app.core.tool_call import ToolOutcome, ToolResult, ToolUse, clean_tool_name, is_plain_identifier
@@ -21,24 +22,27 @@ from app.ledger.beside import beside_the_call
 from app.ledger.engine import Ledger
 from app.ledger.fingerprint_key import fingerprint_key, keyed
 from app.ledger.rows import payer_columns
+from app.ledger.statement import Statement, insertion
 from app.ledger.tool_tables import tool_calls
 
 MAX_OF_A_CALL = 256
 """Tool calls and results of one call beyond these are not booked: no model measured comes near."""
 
 _T = tool_calls.c
-_WAITS = _T.result_call_id == bindparam("nothing", "", literal_execute=True)
+_WAITS = _T.result_call_id == literal_column("''")
 """Written out, since the index of those that wait is used only where the statement itself says so."""
 _WAITING = select(_T.row_id, _T.call_id, _T.provider_id, _T.name, _T.asked_at, _T.is_hosted).where(
     _T.virtual_key_id == bindparam("of_key"), _WAITS
 )
-_BY_ID = _WAITING.where(_T.provider_id.in_(bindparam("ids", expanding=True)))
-_BY_NAME = (
+_BY_ID = Statement(
+    _WAITING.where(_T.provider_id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value)))
+)
+_BY_NAME = Statement(
     _WAITING.where(_T.session == bindparam("of_session"), _T.name == bindparam("of_name"))
     .order_by(_T.row_id.desc())
     .limit(MAX_OF_A_CALL)
 )
-_ANSWER = (
+_ANSWER = Statement(
     update(tool_calls)
     .where(_T.row_id == bindparam("of_row"), _T.result_call_id == "")
     .values(
@@ -49,7 +53,7 @@ _ANSWER = (
         result_fingerprint=bindparam("of_result"),
     )
 )
-_SAME_BEFORE = (
+_SAME_BEFORE = Statement(
     select(_T.outcome)
     .where(
         _T.session == bindparam("of_session"),
@@ -60,7 +64,7 @@ _SAME_BEFORE = (
     .order_by(_T.row_id.desc())
     .limit(1)
 )
-_WRITE = insert(tool_calls)
+_WRITE = Statement(insert(tool_calls), insertion(tool_calls))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,10 @@ def _write_uses(connection: Connection, key: bytes, call: Call, news: ToolNews) 
     rows = [_row(key, call, position, use, news.ended_at) for position, use in enumerate(news.uses[:MAX_OF_A_CALL])]
     for row in rows:
         asked = {"of_session": row["session"], "of_name": row["name"], "of_key": row["virtual_key_id"]}
-        before = connection.execute(_SAME_BEFORE, asked | {"of_arguments": row["fingerprint"]}).scalar_one_or_none()
+        before = _SAME_BEFORE.value(connection, asked | {"of_arguments": row["fingerprint"]})
         row["is_retry"] = before == ToolOutcome.FAILED
     if rows:
-        connection.execute(_WRITE, rows)
+        _WRITE.run_many(connection, rows)
 
 
 def _row(key: bytes, call: Call, position: int, use: ToolUse, ended_at: datetime) -> dict[str, Any]:
@@ -125,7 +129,7 @@ def _book_results(
     """Tie results to the tool calls that wait for them. `is_within`: they stood in the answer of `call`."""
     results = results[:MAX_OF_A_CALL]
     ids = {_stored_id(key, result.provider_id) for result in results} - {""}
-    by_id = _waiting(connection, call, _BY_ID, ids=sorted(ids)) if ids else []
+    by_id = _waiting(connection, call, _BY_ID, ids=json.dumps(sorted(ids))) if ids else []
     waiting = {row["provider_id"]: row for row in sorted(by_id, key=lambda row: int(row["row_id"]))}
     answers: list[dict[str, Any]] = []
     nameless: list[ToolResult] = []
@@ -136,10 +140,10 @@ def _book_results(
         else:
             answers.append(_answer(key, call, row, result, is_within=is_within))
     if answers:
-        connection.execute(_ANSWER, answers)
+        _ANSWER.run_many(connection, answers)
     for result in nameless:
         if (row := _next_by_name(connection, call, result)) is not None:
-            connection.execute(_ANSWER, _answer(key, call, row, result, is_within=is_within))
+            _ANSWER.run(connection, _answer(key, call, row, result, is_within=is_within))
 
 
 def _next_by_name(connection: Connection, call: Call, result: ToolResult) -> Any:
@@ -154,8 +158,8 @@ def _next_by_name(connection: Connection, call: Call, result: ToolResult) -> Any
     return newest[-1] if newest else None
 
 
-def _waiting(connection: Connection, call: Call, statement: Any, **values: Any) -> Sequence[Any]:
-    return connection.execute(statement, {"of_key": call.tags.virtual_key_id} | values).mappings().all()
+def _waiting(connection: Connection, call: Call, statement: Statement, **values: Any) -> Sequence[Any]:
+    return statement.rows(connection, {"of_key": call.tags.virtual_key_id} | values)
 
 
 def _answer(key: bytes, call: Call, row: Any, result: ToolResult, *, is_within: bool) -> dict[str, Any]:

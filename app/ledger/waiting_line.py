@@ -6,31 +6,34 @@ of later calls can ever overtake anyone. The line is in the ledger, so it holds 
 within its time, because its meter died, holds nobody up.
 """
 
+import json
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from app.core.reservations import CapWindow, Draft, ReservationState
 from app.ledger.limit_tables import line, line_windows
+from app.ledger.obstacles import GIVEN_WINDOWS
+from app.ledger.statement import Statement
 from app.ledger.tables import reservations
 
 SHARE_STEPS = 4
 """Places that each other call of the same session costs."""
 
-_PLACE = select(line.c.place).where(line.c.call_id == bindparam("of_call"))
-_LEAVE = delete(line).where(line.c.call_id == bindparam("of_call"))
+_PLACE = Statement(select(line.c.place).where(line.c.call_id == bindparam("of_call")))
+_LEAVE = Statement(delete(line).where(line.c.call_id == bindparam("of_call")))
 _OTHERS = (
     select(line_windows.c.cap_id, line_windows.c.window_key)
     .join(line, line.c.call_id == line_windows.c.call_id)
     .where(
-        tuple_(line_windows.c.cap_id, line_windows.c.window_key).in_(bindparam("windows", expanding=True)),
+        tuple_(line_windows.c.cap_id, line_windows.c.window_key).in_(GIVEN_WINDOWS),
         line.c.expires_at > bindparam("now", type_=line.c.expires_at.type),
         line.c.call_id != bindparam("of_call"),
     )
 )
-_AHEAD = _OTHERS.where(line.c.place < bindparam("mine"))
+_AHEAD = Statement(_OTHERS.where(line.c.place < bindparam("mine")))
 _NEWEST = select(func.max(line.c.ticket)).scalar_subquery()
-_AHEAD_OF_NEWCOMER = _OTHERS.where(or_(line.c.place <= _NEWEST, line.c.share_key == bindparam("of_share")))
+_AHEAD_OF_NEWCOMER = Statement(_OTHERS.where(or_(line.c.place <= _NEWEST, line.c.share_key == bindparam("of_share"))))
 
 
 def windows_ahead(connection: Connection, draft: Draft, windows: list[CapWindow]) -> frozenset[CapWindow]:
@@ -40,12 +43,12 @@ def windows_ahead(connection: Connection, draft: Draft, windows: list[CapWindow]
     """
     if not windows:
         return frozenset()
-    asked = {"windows": windows, "now": draft.at, "of_call": draft.call_id}
-    mine = connection.execute(_PLACE, {"of_call": draft.call_id}).scalar_one_or_none()
+    asked = {"windows": json.dumps(windows), "now": draft.at, "of_call": draft.call_id}
+    mine = _PLACE.value(connection, {"of_call": draft.call_id})
     if mine is None:
-        found = connection.execute(_AHEAD_OF_NEWCOMER, asked | {"of_share": draft.share_key})
+        found = _AHEAD_OF_NEWCOMER.rows(connection, asked | {"of_share": draft.share_key})
     else:
-        found = connection.execute(_AHEAD, asked | {"mine": mine})
+        found = _AHEAD.rows(connection, asked | {"mine": mine})
     return frozenset((row.cap_id, row.window_key) for row in found)
 
 
@@ -70,7 +73,7 @@ def join_line(
 
 def leave_line(connection: Connection, call_id: str) -> None:
     """Give up a place: the call goes, or will not."""
-    if connection.execute(_LEAVE, {"of_call": call_id}).rowcount:
+    if _LEAVE.run(connection, {"of_call": call_id}):
         connection.execute(delete(line_windows).where(line_windows.c.call_id == call_id))
 
 

@@ -16,13 +16,16 @@ from app.core.reservations import Draft, ReservationState
 from app.core.tags import Billing, Scope, Tags
 from app.core.windows import Window, WindowSpan
 from app.ledger.dropped import dropped_costs
+from app.ledger.statement import Statement
 from app.ledger.tables import calls, holds, reservations, totals
 from app.ledger.tables import caps as cap_rows
 
 NOBODY = Payer(Tags(), provider="", model="")
 """Stands for any payer where a cap's window does not depend on one."""
 
-_THERE = select(true()).where(totals.c.cap_id == bindparam("of_cap"), totals.c.window_key == bindparam("of_window"))
+_THERE = Statement(
+    select(true()).where(totals.c.cap_id == bindparam("of_cap"), totals.c.window_key == bindparam("of_window"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def open_totals(connection: Connection, caps: list[Cap], draft: Draft) -> list[t
 
 def open_total(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> None:
     """Make the row of one window unless it is there, with what is already spent and held in it."""
-    if connection.execute(_THERE, {"of_cap": cap.cap_id, "of_window": span.key}).first():
+    if _THERE.first(connection, {"of_cap": cap.cap_id, "of_window": span.key}):
         return
     if _is_untouched(connection, cap, span):
         _write_total(connection, cap, span, _Count())
