@@ -5,7 +5,7 @@ includes reasoning. Anthropic's and Bedrock's raw fields exclude the cache, so t
 is made. `None` means that the provider did not say; it is never turned into 0.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 MAX_COUNT = 10**15
 """Beyond all sense for one call (a million dollars, as nano-dollars), and small enough that sums fit into 64 bits."""
@@ -35,12 +35,14 @@ class Usage:
     reported_cost_nano_usd: int | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-                raise ValueError(f"{field.name} must be a count of 0 or more, or None, not {value!r}")
-            if value is not None and value > MAX_COUNT:
-                object.__setattr__(self, field.name, MAX_COUNT)
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ValueError(f"{name} must be a count of 0 or more, or None, not {value!r}")
+            if value > MAX_COUNT:
+                object.__setattr__(self, name, MAX_COUNT)
 
     @property
     def is_known(self) -> bool:

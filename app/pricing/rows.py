@@ -44,6 +44,8 @@ class Row:
 
         What was not said counts as 0: the caller says what that is worth. Raises ValueError for counts it cannot take.
         """
+        if not context and not _has_more_than_text(usage) and (rates := _flat_rates(self, at)) is not None:
+            return rates.usd(usage)
         return self._calculate(_counts(usage), at, context)
 
     def has_variant(self, at: datetime, context: dict[str, str]) -> bool:
@@ -100,6 +102,71 @@ class Row:
             counts, self.provider, genai_request_timestamp=at, price_context=context or None
         )
         return calculation.total_price
+
+
+@dataclass(frozen=True, slots=True)
+class _FlatRates:
+    """Dollars a token of each class, of a row that asks the same however many there are."""
+
+    plain: Decimal
+    read: Decimal
+    written: Decimal
+    written_1h: Decimal
+    made: Decimal
+
+    def usd(self, usage: Usage) -> Decimal:
+        """Dollars of these counts; parts larger than their whole raise the whole, as in `_counts`."""
+        read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+        long = min(usage.cache_write_1h_tokens or 0, written)
+        plain = max((usage.input_tokens or 0) - read - written, 0)
+        return (
+            self.plain * plain
+            + self.read * read
+            + self.written * (written - long)
+            + self.written_1h * long
+            + self.made * (usage.output_tokens or 0)
+        )
+
+
+_MANY = 1_000_000
+_PROBES = (
+    Usage(input_tokens=_MANY),
+    Usage(_MANY, cache_read_tokens=_MANY),
+    Usage(_MANY, cache_write_tokens=_MANY),
+    Usage(_MANY, cache_write_tokens=_MANY, cache_write_1h_tokens=_MANY),
+    Usage(output_tokens=_MANY),
+)
+_flat: dict[int, tuple[object, _FlatRates | None]] = {}
+"""By the identity of a row's prices, which are kept here so that no others can get the same."""
+
+
+def _flat_rates(row: Row, at: datetime) -> _FlatRates | None:
+    """What a token of each class costs, asked of the table once; None where it depends on how many there are.
+
+    The table takes some 60 microseconds to price one usage; a call is priced half a dozen times.
+    """
+    prices = row.model.get_prices(at)
+    known = _flat.get(id(prices))
+    if known is None:
+        known = _flat[id(prices)] = (prices, _asked_rates(row, at) if _is_flat(prices) else None)
+    return known[1]
+
+
+def _has_more_than_text(usage: Usage) -> bool:
+    return bool(usage.input_audio_tokens or usage.output_audio_tokens or usage.web_searches)
+
+
+def _is_flat(prices: "types.ModelPrice") -> bool:
+    asked = {key: price for key, price in vars(prices).items() if price is not None}
+    return all(isinstance(price, Decimal) for price in asked.values()) and not any("request" in key for key in asked)
+
+
+def _asked_rates(row: Row, at: datetime) -> _FlatRates | None:
+    try:
+        whole = [row._calculate(_counts(usage), at, {}) for usage in _PROBES]
+    except ValueError:
+        return None
+    return _FlatRates(*(usd / _MANY for usd in whole))
 
 
 def _counts(usage: Usage) -> "types.Usage":
