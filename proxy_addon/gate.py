@@ -19,6 +19,7 @@ from app.ledger.survey import Waiting
 from app.ledger.waiting_line import leave_line
 from proxy_addon.clock import Clock
 from proxy_addon.gate_wording import STOPPED_MESSAGE, refused_by_person, sentence
+from proxy_addon.holders import KeyCheck
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
 from proxy_addon.resent import HUNG_UP_S, TOLD_TO_RETRY_S, OpenQuestion, Resent
@@ -56,6 +57,7 @@ class _Wait:
     deadline: float
     quote: Quote | None
     can_fit: CanFit | None
+    check: KeyCheck | None = None
     contended_until: float | None = None
     is_in_line: bool = False
     mark: str = ""
@@ -87,14 +89,15 @@ class Gate:
         is_client_gone: Callable[[], bool] = lambda: False,
         quote: Quote | None = None,
         can_fit: CanFit | None = None,
+        check: KeyCheck | None = None,
     ) -> Passage:
         """Hold the call's money, however long that takes within `patience_s`.
 
         A request with the same `mark` as one that left before goes on where that one was. `quote` and `can_fit` are for
-        caps that hold less than the worst case, as in `admit`. Raises LedgerError when the ledger cannot be written,
-        and KeyRejected when the call's key ended while it waited.
+        caps that hold less than the worst case, as in `admit`; `check` is asked before the first look. Raises
+        LedgerError when the ledger cannot be written, and KeyRejected when the call's key ended while it waited.
         """
-        wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, mark=mark)
+        wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, check, mark=mark)
         try:
             await self._take_over_question(wait)
             return await self._wait_for_money(wait, is_client_gone)
@@ -141,8 +144,11 @@ class Gate:
         """What the ledger says, or None when the open question was answered with no; one transaction for both."""
         wait.draft, doubt = replace(wait.draft, at=self.clock.now()), self.clock.doubt()
         waits_until = wait.draft.at + timedelta(seconds=CONTENTION_LIMIT_S)
+        check, wait.check = wait.check, None  # a token that was replaced is good for calls that wait already
 
         def operation(desk: Desk) -> tuple[ApprovalState | None, Verdict | None]:
+            if check is not None:
+                check(desk, wait.draft.at)
             state = state_of(desk.connection, wait.question) if wait.question else None
             if state in (ApprovalState.REFUSED, ApprovalState.GONE):
                 return state, None

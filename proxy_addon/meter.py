@@ -7,35 +7,31 @@ headers are put on the wire as the last thing before it; a `Cleared` with an exc
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import NoReturn
 
-from app.core.call import ApiShape
 from app.core.errors import AppError, KeyMissing, KeyRejected, VaultAbsent
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.tags import Tags, clean_label
-from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
-from app.ledger.key_store import KeyHolder, holder_of
+from app.ledger.key_store import KeyHolder
 from proxy_addon.attribution import origin_of
 from proxy_addon.budget import Budget
-from proxy_addon.content_decoding import UndecodableContent, decoder_for
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
 from proxy_addon.gate import Gate, Passage
 from proxy_addon.growing_hold import GrowingHold
-from proxy_addon.identify import KEY_HEADER, Caller, account_mark, key_header
+from proxy_addon.holders import HolderChanged, Holders, KeyCheck
+from proxy_addon.identify import Caller, account_mark, key_header
 from proxy_addon.include_usage import RefusingServers, hides_usage, with_usage_asked
+from proxy_addon.judging import Judged, Turned, judge, judged_by_memory, not_allowed
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.loop_watch import LoopWatch
 from proxy_addon.output_limit import with_output_limit
-from proxy_addon.permission import forbidden_model, forbidden_names, forbidden_place
+from proxy_addon.permission import forbidden_model, forbidden_place
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause, Reason, Refusal, cause_headers, refusal
-from proxy_addon.request import MAX_BODY_BYTES, Request, draft_of, mark_of, patience_of, quote_of
+from proxy_addon.request import Request, draft_of, mark_of, patience_of, quote_of
 from proxy_addon.routes import KeyUse, Kind, Route
-from proxy_addon.shapes import UnreadableRequest, shape_for
 
 logger = logging.getLogger(__name__)
 
@@ -70,15 +66,6 @@ class _Left(Exception):
     """The client did not wait for its answer."""
 
 
-class _Turned(Exception):
-    """Leaves the meter with a refusal."""
-
-    def __init__(self, reason: Reason, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.reason, self.message = reason, message
-        self.headers = dict(headers or {})
-
-
 class Meter:
     """Decides over requests on behalf of one meter process."""
 
@@ -89,6 +76,7 @@ class Meter:
         self._keys = keys
         self.refusing, self.loops = RefusingServers(), LoopWatch()
         self._prefixes = PrefixMemory()
+        self._holders = Holders(recorder)
 
     async def decide(self, request: Request) -> Cleared | Refused:
         """Clear or refuse one request, waiting as long as a person may need."""
@@ -96,32 +84,32 @@ class Meter:
             return await self._decide(request)
         except _Left:
             return Refused(None)
-        except (_Turned, AppError) as error:
+        except (Turned, AppError) as error:
             answer = _answer(request, *_told(error))
-            more = error.headers if isinstance(error, _Turned) else {}
+            more = error.headers if isinstance(error, Turned) else {}
             return Refused(replace(answer, headers=answer.headers | more))
 
     async def check(self, caller: Caller) -> None:
         """Raises KeyRejected for a caller without a virtual key that is in force."""
-        await self._holder(caller)
+        await self._holders.ask(caller)
 
     async def admit_turn(self, request: Request, facts: RequestFacts, message: bytes = b"") -> Exchange | Denied:
         """Hold the money of one turn, which `message` asks for, on a socket that `request` opened, waiting as long as a
         person may need."""
         try:
-            holder = await self._holder(request.caller)
+            holder = await self._holders.ask(request.caller)
             request = replace(request, origin=origin_of(request.headers, request.route.path, message))
             self._check(request, facts, holder, forbidden_model(holder.limits, facts.model))
             return await self._admit(request, facts, holder.tags, message)
         except _Left:
             return Denied(Reason.UNAVAILABLE, "The agent has left.")
-        except (_Turned, AppError) as error:
+        except (Turned, AppError) as error:
             return Denied(*_told(error))
 
     async def check_key(self, request: Request) -> Denied | None:
         """Whether the key that opened a socket has ended since; None while it is good."""
         try:
-            await self._holder(request.caller)
+            await self._holders.ask(request.caller)
         except AppError as error:
             return Denied(*_told(error))
         return None
@@ -138,29 +126,45 @@ class Meter:
         exchange.end_turn(self.recorder, answer, is_whole=is_whole, error_type=error_type)
 
     async def _decide(self, request: Request) -> Cleared | Refused:
-        route = request.route
-        holder = await self._holder(request.caller)
-        if words := forbidden_place(holder.limits, route):
-            raise _not_allowed(words)
-        if route.kind is Kind.UNKNOWN:
-            request = replace(request, route=replace(route, api_shape=ApiShape.UNMETERED))
-        if route.kind is Kind.FREE or request.is_socket:
-            return Cleared(await self._real_key(request, holder.tags), holder)
-        facts, body = _read(request)
-        request = replace(request, origin=origin_of(request.headers, route.path, body))
-        self._check(request, facts, holder, _forbidden(holder, request, facts, body))
+        """Judge by who is remembered to hold the key, whom the gate makes sure of; else ask first."""
+        is_spent = request.route.kind is not Kind.FREE and not request.is_socket
+        holder = self._holders.known(request.caller) if is_spent else None
+        judged = None if holder is None else judged_by_memory(request, holder)
+        if holder is None or judged is None or judged.words:
+            holder = await self._holders.ask(request.caller)
+            if words := forbidden_place(holder.limits, request.route):
+                raise not_allowed(words)
+            if not is_spent:
+                return Cleared(await self._real_key(request, holder.tags), holder)
+            judged = judge(request, holder)
+        try:
+            return await self._clear(judged, holder)
+        except HolderChanged:
+            self._holders.forget(request.caller)
+            return await self._decide(request)
+
+    async def _clear(self, judged: Judged, holder: KeyHolder) -> Cleared:
+        request, facts, body = judged.request, judged.facts, judged.body
+        self._check(request, facts, holder, judged.words)
         real_key = await self._real_key(request, holder.tags)
-        exchange = await self._admit(request, facts, holder.tags, request.body, body)
+        check = self._holders.check(request.caller, holder)
+        exchange = await self._admit(request, facts, holder.tags, request.body, body, check)
         exchange.account = account_mark(real_key)
-        limited = _limited(route, body, exchange.output_limit)
+        limited = _limited(request.route, body, exchange.output_limit)
         asking = self._ask_for_usage(exchange, body if limited is None else limited)
         return Cleared(real_key, holder, exchange, limited if asking is None else asking)
 
     async def _admit(
-        self, request: Request, facts: RequestFacts, tags: Tags, said: bytes, body: bytes | None = None
+        self,
+        request: Request,
+        facts: RequestFacts,
+        tags: Tags,
+        said: bytes,
+        body: bytes | None = None,
+        check: KeyCheck | None = None,
     ) -> Exchange:
         """Hold the money of one call, or of a turn, which has no `body`. `said` is what the client sent, by which it is
-        known when it sends it again. Raises _Turned, or _Left when the client did not wait."""
+        known when it sends it again. Raises Turned, or _Left when the client did not wait; what `check` raises."""
         route, known = request.route, self._prefixes.known_input(request.route.provider, facts)
         draft = draft_of(request, facts, tags, known)
         quote = quote_of(route, facts, draft.at, known)
@@ -172,6 +176,7 @@ class Meter:
                 is_client_gone=request.is_client_gone,
                 quote=None if body is None else quote,
                 can_fit=None if body is None else lambda: _limited(route, body, 1) is not None,
+                check=check,
             )
         except asyncio.CancelledError:  # the money may be held by now, or be held in a moment
             self.recorder.post(dropped_call(draft, "meter_stopped"))
@@ -196,24 +201,10 @@ class Meter:
         return edited
 
     def _check(self, request: Request, facts: RequestFacts, holder: KeyHolder, words: str) -> None:
-        """Write down a call that its key does not allow, where `words` say so. Raises _Turned."""
+        """Write down a call that its key does not allow, where `words` say so. Raises Turned."""
         if words:
             self.recorder.post(refused_call(draft_of(request, facts, holder.tags), Cause.NOT_ALLOWED.value))
-            raise _not_allowed(words)
-
-    async def _holder(self, caller: Caller) -> KeyHolder:
-        """Who sent a request. Raises KeyRejected."""
-        if not caller.token:
-            told = f" A key or login of your own needs a virtual key beside it, in {KEY_HEADER}."
-            raise KeyRejected(
-                "No virtual key",
-                "This agent has no Bursar key. Start it with: bursar run -- COMMAND"
-                + (f".{told}" if caller.holds_own_key else ""),
-            )
-        if not looks_like_virtual_key(caller.token):
-            raise KeyRejected("Not a virtual key", "The key is cut short or mistyped. See: bursar keys list")
-        mark = fingerprint(caller.token)
-        return await self.recorder.run(lambda desk: holder_of(desk.connection, mark, datetime.now(UTC)))
+            raise not_allowed(words)
 
     async def _real_key(self, request: Request, payer: Tags) -> tuple[str, str] | None:
         """The credentials to send. A login of the caller's own goes through as it is."""
@@ -231,7 +222,7 @@ class Meter:
         return key_header(route.provider, await self._keys.key_of(route.provider, payer.project))
 
     def _turn_away(self, request: Request, passage: Passage) -> NoReturn:
-        """Write down that a call is not sent. Raises _Turned or _Left."""
+        """Write down that a call is not sent. Raises Turned or _Left."""
         if passage.is_gone:
             self.recorder.post(refused_call(passage.draft, "client_left"))
             raise _Left
@@ -239,11 +230,11 @@ class Meter:
         self.recorder.post(refused_call(passage.draft, _ERROR_TYPES.get(cause, "cap")))
         if request.route.kind is Kind.UNKNOWN and cause is not Cause.PAUSED:
             path = clean_label(request.route.path, 100)
-            raise _Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {path} yet and a cap applies, so it was not sent.")
+            raise Turned(Reason.UNKNOWN_PATH, f"Bursar cannot meter {path} yet and a cap applies, so it was not sent.")
         left = passage.obstacle
         remaining = None if left is None else left.remaining_nano_usd
         headers = cause_headers(cause, passage.draft.worst_nano_usd, remaining)
-        raise _Turned(cause.reason, passage.refusal, headers)
+        raise Turned(cause.reason, passage.refusal, headers)
 
 
 _ERROR_TYPES = {
@@ -255,18 +246,6 @@ _ERROR_TYPES = {
 }
 
 
-def _not_allowed(words: str) -> _Turned:
-    return _Turned(Reason.NOT_ALLOWED, words, cause_headers(Cause.NOT_ALLOWED, None, None))
-
-
-def _forbidden(holder: KeyHolder, request: Request, facts: RequestFacts, body: bytes) -> str:
-    try:
-        named = forbidden_names(holder.limits, request.route.path, body)
-    except UnreadableRequest as error:
-        raise _Turned(Reason.UNREADABLE, f"{error} Nothing was sent.") from None
-    return forbidden_model(holder.limits, facts.model) or named
-
-
 _LASTING = (KeyRejected, KeyMissing, VaultAbsent)
 """What trying again does not mend. A locked keyring is unlocked in a moment."""
 
@@ -276,24 +255,12 @@ def _limited(route: Route, body: bytes, limit: int | None) -> bytes | None:
     return None if limit is None else with_output_limit(route.provider, route.api_shape, body, limit)
 
 
-def _told(error: _Turned | AppError) -> tuple[Reason, str]:
+def _told(error: Turned | AppError) -> tuple[Reason, str]:
     """The kind of a refusal and its sentence."""
-    if isinstance(error, _Turned):
+    if isinstance(error, Turned):
         return error.reason, error.message
     reason = Reason.KEY if isinstance(error, _LASTING) else Reason.UNAVAILABLE
     return reason, f"{error.title}. {error.message}"
-
-
-def _read(request: Request) -> tuple[RequestFacts, bytes]:
-    """Facts of the request's body, and that body decoded: Codex may send it compressed."""
-    try:
-        decoder = decoder_for(request.headers.get("content-encoding", ""), MAX_BODY_BYTES)
-        if decoder is None:
-            raise UnreadableRequest("The request body is in an encoding that Bursar cannot read.")
-        body = b"".join(decoder.decode(request.body))
-        return shape_for(request.route.api_shape).read_request(request.route.path, request.headers, body), body
-    except (UnreadableRequest, UndecodableContent) as error:
-        raise _Turned(Reason.UNREADABLE, f"{error} Nothing was sent.") from None
 
 
 def _answer(request: Request, reason: Reason, message: str) -> Refusal:

@@ -8,14 +8,14 @@ room for another ballast. A ledger that turns out to be damaged is moved aside, 
 """
 
 import asyncio
-import concurrent.futures
 import contextlib
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from app.core.errors import DiskFull, LedgerDamaged, LedgerError
@@ -36,11 +36,16 @@ DAMAGE_LOOK_EVERY_S = 5.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Task:
+    """One operation, and who waits for it; None where nobody does and it must be written."""
+
     operation: Operation
-    must_be_written: bool
-    future: "concurrent.futures.Future[Any]" = field(default_factory=concurrent.futures.Future)
+    future: "asyncio.Future[Any] | None"
+
+    @property
+    def must_be_written(self) -> bool:
+        return self.future is None
 
 
 class Recorder:
@@ -66,14 +71,13 @@ class Recorder:
 
     async def run[T](self, operation: Callable[[Desk], T]) -> T:
         """Run one operation and give its result once it is durable. Raises what it raised, or LedgerError."""
-        task = _Task(operation, must_be_written=False)
-        self._tasks.put(task)
-        result: T = await asyncio.wrap_future(task.future)
-        return result
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._tasks.put(_Task(operation, future))
+        return await future
 
     def post(self, operation: Operation) -> None:
         """Run one operation as soon as the ledger lets us, trying again until it does. Returns at once."""
-        self._tasks.put(_Task(operation, must_be_written=True))
+        self._tasks.put(_Task(operation, None))
 
     def stop(self) -> None:
         """Write what is left and end the thread. Blocks; what is not written in ten seconds is counted and logged."""
@@ -144,7 +148,7 @@ class Recorder:
         except Exception as error:
             logger.exception("the ledger could not be written")
             results = [Done(error=error)] * len(group)
-        return [task for task, done in zip(group, results, strict=True) if not _resolve(task, done)]
+        return _resolve(zip(group, results, strict=True))
 
     def _see_to(self, error: LedgerError) -> None:
         """What can be done about a ledger that cannot be written."""
@@ -169,23 +173,31 @@ class Recorder:
                 logger.info("there is room on the disk again")
                 self._full = None
                 return group
-        for task in group:
-            if not task.must_be_written:
-                _resolve(task, Done(error=full))
+        _resolve((task, Done(error=full)) for task in group if not task.must_be_written)
         return [task for task in group if task.must_be_written]
 
 
-def _resolve(task: _Task, done: Done) -> bool:
-    """Tell whoever waits. False when the operation must be tried again."""
-    if task.must_be_written:
-        if done.error is not None and not isinstance(done.error, LedgerError):
+def _resolve(ended: Iterable[tuple[_Task, Done]]) -> list[_Task]:
+    """Tell all who wait, each event loop once. Returns the operations that must be tried again."""
+    again, told = [], defaultdict(list)
+    for task, done in ended:
+        if task.future is not None:
+            told[task.future.get_loop()].append((task.future, done))
+        elif isinstance(done.error, LedgerError):
+            again.append(task)
+        elif done.error is not None:
             logger.error("a call could not be settled", exc_info=done.error)
-            return True
-        return done.error is None
-    if not task.future.set_running_or_notify_cancel():
-        return True
-    if done.error is not None:
-        task.future.set_exception(done.error)
-    else:
-        task.future.set_result(done.result)
-    return True
+    for loop, answers in told.items():
+        with contextlib.suppress(RuntimeError):  # the event loop has ended before us
+            loop.call_soon_threadsafe(_tell, answers)
+    return again
+
+
+def _tell(answers: "list[tuple[asyncio.Future[Any], Done]]") -> None:
+    for future, done in answers:
+        if future.done():  # nobody waits any more
+            continue
+        if done.error is not None:
+            future.set_exception(done.error)
+        else:
+            future.set_result(done.result)

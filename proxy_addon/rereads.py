@@ -85,7 +85,8 @@ def _conversation_of(desk: Desk, now: SentInput, continues: str) -> _Conversatio
     is_compaction = now.origin.request_class is RequestClass.COMPACTION
     request_class = RequestClass.MAIN if is_compaction else now.origin.request_class
     best, most = _Conversation(now.call_id, None), (False, 0)
-    for conversation_id, before in last_requests(desk.connection, now.tags, now.origin, request_class):
+    said = {part.digest for part in now.parts if part.kind is not PartKind.SETTING}
+    for conversation_id, before in last_requests(desk.connection, now.tags, now.origin, request_class, said):
         overlap = overlap_of(before.parts, now.parts, is_chained=before.is_chained)
         if overlap.changed is None and overlap.intact:
             return _Conversation(conversation_id, before, overlap)

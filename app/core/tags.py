@@ -62,6 +62,8 @@ def clean_label(text: str, max_length: int = MAX_LABEL_LENGTH) -> str:
 
     Agents choose these texts, and they stand beside answer buttons (threat T25).
     """
+    if len(text) <= max_length and text.isprintable() and text == text.strip(" ") and "  " not in text:
+        return text
     visible = "".join(char if char.isprintable() else " " for char in text)
     folded = " ".join(visible.split())
     return folded if len(folded) <= max_length else folded[: max_length - 1] + "…"

@@ -75,7 +75,7 @@ def list_caps(ledger: Ledger) -> list[Cap]:
 
 def read_caps(connection: Connection) -> list[Cap]:
     """All caps in force, within a transaction at hand."""
-    return [_cap_of(row) for row in _IN_FORCE.rows(connection, {})]
+    return [_cap_of(row) for row in _IN_FORCE.mappings(connection, {})]
 
 
 def add_cap(

@@ -6,7 +6,7 @@ session's parts are not told apart, several may go on side by side; the caller c
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,21 +66,26 @@ def keyed_mark(key: bytes, digest: bytes) -> bytes:
 
 
 def last_requests(
-    connection: Connection, tags: Tags, origin: Origin, request_class: RequestClass
+    connection: Connection, tags: Tags, origin: Origin, request_class: RequestClass, among: Collection[bytes]
 ) -> Iterator[tuple[str, SentInput]]:
     """The last request of each conversation of this payer, session and part of the agent, the newest first, with the
-    conversation's id."""
+    conversation's id; those that have a part among these digests."""
     asked = _of_payer(tags, origin, request_class)
-    for row in _LAST.rows(connection, asked):
-        yield row["conversation_id"], _sent_of(row)
+    for row in _LAST.mappings(connection, asked):
+        row["parts"] = _READ_PARTS(row["parts"])
+        if any(part.digest in among for part in row["parts"]):
+            yield row["conversation_id"], _sent_of(row)
 
 
 def answered_request(connection: Connection, tags: Tags, response_id: str) -> tuple[str, SentInput] | None:
     """The last request of the conversation that this answer ended so far, whatever part of the agent had asked, with
     the conversation's id; None where there is none."""
     asked = {"of_key": tags.virtual_key_id, "of_session": tags.session, "of_answer": response_id}
-    row = _ANSWERED.first(connection, asked)
-    return None if row is None else (row["conversation_id"], _sent_of(row))
+    row = _ANSWERED.mapping(connection, asked)
+    if row is None:
+        return None
+    row["parts"] = _READ_PARTS(row["parts"])
+    return row["conversation_id"], _sent_of(row)
 
 
 def keep_request(
@@ -135,7 +140,7 @@ def _sent_of(row: Any) -> SentInput:
         provider=row["provider"],
         model=row["model"],
         input_tokens=row["input_tokens"],
-        parts=_READ_PARTS(row["parts"]),
+        parts=row["parts"],
         tags=tags_of(row),
         origin=origin_of(row),
         cached_tokens=row["cached_tokens"],

@@ -102,9 +102,9 @@ def add_key(
 
 def holder_of(connection: Connection, fingerprint: str, now: datetime) -> KeyHolder:
     """Who holds the token of this fingerprint. Raises KeyRejected for one unknown, expired, revoked or replaced."""
-    row = _BY_TOKEN.first(connection, {"of_token": fingerprint})
+    row = _BY_TOKEN.mapping(connection, {"of_token": fingerprint})
     if row is None:
-        row = _BY_OLD_TOKEN.first(connection, {"of_token": fingerprint})
+        row = _BY_OLD_TOKEN.mapping(connection, {"of_token": fingerprint})
         if row is None:
             raise KeyRejected("Unknown key", "Bursar does not know this virtual key. Issue one with: bursar keys issue")
         if row["old_until"] is None or row["old_until"] <= now:
@@ -120,7 +120,7 @@ def check_key(connection: Connection, key_id: str, now: datetime) -> None:
 
     Calls of no key, or of one that this ledger never had, are not its business.
     """
-    row = _BY_ID.first(connection, {"of_key": key_id}) if key_id else None
+    row = _BY_ID.mapping(connection, {"of_key": key_id}) if key_id else None
     if row is not None:
         _check_live(row, now)
 

@@ -66,7 +66,7 @@ class Loop:
 def note_loop(connection: Connection, finding: Finding, tags: Tags, agent_id: str, call_id: str, now: datetime) -> None:
     """Write a loop down, or that it goes on. One that begins anew counts, and speaks, from the beginning."""
     asked = _who(tags, agent_id) | {"of_kind": finding.kind, "of_mark": finding.mark}
-    known = _SAME.first(connection, asked)
+    known = _SAME.mapping(connection, asked)
     values = _values(finding, None if known is None or finding.count < known["count"] else known, now)
     if known is not None:
         connection.execute(update(loops).where(_L.loop_id == known["loop_id"]).values(call_id=call_id, **values))
@@ -110,7 +110,7 @@ def loop_in_the_way(connection: Connection, draft: Draft, excused: frozenset[Cap
     """The loop that stands in the way of a call. One of tools stands in the way of calls that go on with tools, one of
     requests in that of the same request: whoever does something else may."""
     asked = {"of_key": draft.tags.virtual_key_id, "of_session": draft.tags.session}
-    for row in _STANDING.rows(connection, asked):
+    for row in _STANDING.mappings(connection, asked):
         loop = loop_of(row)
         if (LOOP_CAP_ID, loop.loop_id) not in excused and _goes_on(loop, draft):
             return _obstacle(loop)

@@ -54,9 +54,9 @@ def settle(connection: Connection, caps: list[Cap], call: Call, now: datetime, *
     row = _take_held(connection, call.call_id, ReservationState.POSTED if is_certain else ReservationState.UNCERTAIN)
     if row is None:
         return False
-    held, cost = row["held_nano_usd"], call.cost_nano_usd
+    held, cost = row.held_nano_usd, call.cost_nano_usd
     if cost is None:
-        charged = max(held, row["worst_nano_usd"] or 0)
+        charged = max(held, row.worst_nano_usd or 0)
     else:
         charged = cost if is_certain else max(held, cost)
     _release(connection, call.call_id, held, charged, unpriced=cost is None)
@@ -70,7 +70,7 @@ def void(connection: Connection, call: Call) -> bool:
     row = _take_held(connection, call.call_id, ReservationState.VOIDED)
     if row is None:
         return False
-    _release(connection, call.call_id, row["held_nano_usd"], 0, unpriced=False)
+    _release(connection, call.call_id, row.held_nano_usd, 0, unpriced=False)
     _WRITE.run(connection, call_columns(call, 0))
     return True
 

@@ -19,8 +19,8 @@ _DIALECT = create_engine("sqlite://", paramstyle="named").dialect
 
 
 class Statement:
-    """One statement. The values of its parameters are given by name; a row is read by attribute and by column name, as
-    SQLAlchemy's rows and mappings are."""
+    """One statement. The values of its parameters are given by name. A row is a tuple that is read by attribute, a
+    mapping a dict of the columns by their names."""
 
     def __init__(self, statement: CompilerElement, columns: Iterable[str] | None = None) -> None:
         """`columns`: those that an INSERT fills; None for what says its values itself."""
@@ -34,7 +34,7 @@ class Statement:
         converters = ((name, bind.type.bind_processor(_DIALECT)) for name, bind in binds)
         self._binds = [(name, convert) for name, convert in converters if convert is not None]
         read = _columns_of(statement)
-        self._row: Any = _row_type([getattr(column, "name", "") for column in read]) if read else None
+        self._row: Any = namedtuple("Row", [getattr(column, "name", "") for column in read], rename=True)  # type: ignore[misc]
         processors = (column.type.result_processor(_DIALECT, None) for column in read)
         self._results = [(place, convert) for place, convert in enumerate(processors) if convert is not None]
 
@@ -50,17 +50,29 @@ class Statement:
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
         """All rows."""
-        return [self._read(row) for row in self._execute(connection, values).fetchall()]
+        make = self._row._make
+        return [make(self._read(row)) for row in self._execute(connection, values).fetchall()]
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """The first row, None where there is none."""
         row = self._execute(connection, values).fetchone()
-        return None if row is None else self._read(row)
+        return None if row is None else self._row._make(self._read(row))
+
+    def mappings(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """All rows as mappings."""
+        names = self._row._fields
+        found = self._execute(connection, values).fetchall()
+        return [dict(zip(names, self._read(row), strict=True)) for row in found]
+
+    def mapping(self, connection: Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The first row as a mapping, None where there is none."""
+        row = self._execute(connection, values).fetchone()
+        return None if row is None else dict(zip(self._row._fields, self._read(row), strict=True))
 
     def value(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """The first column of the first row, None where there is none."""
-        row = self.first(connection, values)
-        return None if row is None else next(iter(row))
+        row = self._execute(connection, values).fetchone()
+        return None if row is None else self._read(row)[0]
 
     def _execute(self, connection: Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
         driver = _driver(connection)
@@ -75,13 +87,13 @@ class Statement:
             bound[name] = convert(bound[name])
         return bound
 
-    def _read(self, row: tuple[Any, ...]) -> Any:
+    def _read(self, row: tuple[Any, ...]) -> Sequence[Any]:
         if not self._results:
-            return self._row._make(row)
+            return row
         read = list(row)
         for place, convert in self._results:
             read[place] = convert(read[place])
-        return self._row._make(read)
+        return read
 
 
 def insertion(table: Table) -> list[str]:
@@ -136,16 +148,3 @@ def _as_sqlalchemy(sql: str) -> Iterator[None]:
 def _columns_of(statement: Any) -> list[Any]:
     """What a statement reads; nothing for one that only writes."""
     return list(statement.exported_columns)
-
-
-def _row_type(names: list[str]) -> Any:
-    """A tuple whose fields are also read by name in brackets."""
-    fields: Any = namedtuple("fields", names, rename=True)  # type: ignore[misc]
-
-    class Row(fields):
-        __slots__ = ()
-
-        def __getitem__(self, name: Any) -> Any:
-            return getattr(self, name) if isinstance(name, str) else super().__getitem__(name)
-
-    return Row

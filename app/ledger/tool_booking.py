@@ -159,7 +159,7 @@ def _next_by_name(connection: Connection, call: Call, result: ToolResult) -> Any
 
 
 def _waiting(connection: Connection, call: Call, statement: Statement, **values: Any) -> Sequence[Any]:
-    return statement.rows(connection, {"of_key": call.tags.virtual_key_id} | values)
+    return statement.mappings(connection, {"of_key": call.tags.virtual_key_id} | values)
 
 
 def _answer(key: bytes, call: Call, row: Any, result: ToolResult, *, is_within: bool) -> dict[str, Any]:

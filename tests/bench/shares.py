@@ -3,6 +3,7 @@ processor's clock of its thread."""
 
 import asyncio
 import pkgutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,10 +28,10 @@ from tests.bench.scripted import WHOLE_BODY
 from tests.bench.targets import furnish
 
 PARTS: dict[str, tuple[str, ...]] = {
-    "parsing the request": ("proxy_addon.meter._read",),
+    "parsing the request": ("proxy_addon.judging._read",),
     "parsing the answer": ("proxy_addon.tap.Tap.tap", "proxy_addon.tap.Tap.finish"),
     "pricing": ("proxy_addon.request.worst_case", "proxy_addon.exchange.price_call"),
-    "key and admission": ("proxy_addon.meter.holder_of", "proxy_addon.gate.admit"),
+    "key and admission": ("proxy_addon.holders.holder_of", "proxy_addon.gate.admit"),
     "settlement": ("proxy_addon.exchange.settle",),
     "tools, re-reads, loops": (
         "proxy_addon.exchange.book_tools",
@@ -38,9 +39,9 @@ PARTS: dict[str, tuple[str, ...]] = {
         "proxy_addon.loop_watch.LoopWatch.look_at",
     ),
     "headers for the agent": ("proxy_addon.budget.Budget._headers",),
+    "transactions, each durable": ("proxy_addon.recorder.write_group",),
 }
-"""What is timed under which name. No part calls another."""
-_WRITING = "proxy_addon.recorder.write_group"
+"""What is timed under which name. A part that another calls is its own alone."""
 WARM_UP_CALLS = 30
 
 
@@ -60,7 +61,7 @@ async def _shares(ledger: Ledger, calls: int) -> dict[str, float]:
     route = Routes({"anthropic": "http://127.0.0.1:1"}).by_prefix("POST", "/anthropic/v1/messages")
     assert route is not None
     token, bodies = furnish(ledger), Bodies(2_000)
-    spent: dict[str, float] = dict.fromkeys((*PARTS, _WRITING), 0.0)
+    spent: dict[str, float] = dict.fromkeys(PARTS, 0.0)
     with _timed(spent):
         recorder.start()
         for _ in range(WARM_UP_CALLS):
@@ -73,12 +74,8 @@ async def _shares(ledger: Ledger, calls: int) -> dict[str, float]:
         await recorder.run(lambda _desk: None)
         whole = time.process_time() - started
         await asyncio.to_thread(recorder.stop)
-    in_group = ("key and admission", "settlement", "tools, re-reads, loops")
-    on_loop = sum(spent[name] for name in PARTS if name not in in_group)
-    parts = {name: spent[name] for name in PARTS}
-    parts["transactions, each durable"] = spent[_WRITING] - sum(spent[name] for name in in_group)
-    parts["the rest: deciding, threads"] = whole - spent[_WRITING] - on_loop
-    return {name: max(0.0, seconds) * 1000 / calls for name, seconds in parts.items()}
+    spent["the rest: deciding, threads"] = max(0.0, whole - sum(spent.values()))
+    return {name: seconds * 1000 / calls for name, seconds in spent.items()}
 
 
 async def _call(meter: Meter, route: Route, token: str, body: bytes) -> None:
@@ -100,22 +97,30 @@ async def _call(meter: Meter, route: Route, token: str, body: bytes) -> None:
 @contextmanager
 def _timed(spent: dict[str, float]) -> Iterator[None]:
     """Add up under each name the seconds of processor that its functions take."""
+    inner = threading.local()
     with ExitStack() as stack:
-        for name, functions in ({**PARTS, _WRITING: (_WRITING,)}).items():
+        for name, functions in PARTS.items():
             for dotted in functions:
                 place, _, attribute = dotted.rpartition(".")
                 owner = pkgutil.resolve_name(place)
-                timed = _wrapped(getattr(owner, attribute), name, spent)
+                timed = _wrapped(getattr(owner, attribute), name, spent, inner)
                 stack.enter_context(mock.patch.object(owner, attribute, timed))
         yield
 
 
-def _wrapped(function: Callable[..., Any], name: str, spent: dict[str, float]) -> Callable[..., Any]:
+def _wrapped(
+    function: Callable[..., Any], name: str, spent: dict[str, float], inner: threading.local
+) -> Callable[..., Any]:
+    """`inner.taken` is what parts have taken so far that the running one called."""
+
     def timed(*arguments: Any, **named: Any) -> Any:
+        outer, inner.taken = getattr(inner, "taken", 0.0), 0.0
         started = time.thread_time()
         try:
             return function(*arguments, **named)
         finally:
-            spent[name] += time.thread_time() - started
+            took = time.thread_time() - started
+            spent[name] += took - inner.taken
+            inner.taken = outer + took
 
     return timed

@@ -45,7 +45,7 @@ def keep(ledger: Ledger, conversation_id: str, sent: SentInput, cold: datetime |
 
 def found(ledger: Ledger, tags: Tags = TAGS, origin: Origin = MAIN_ORIGIN) -> list[tuple[str, SentInput]]:
     with ledger.read() as connection:
-        return list(last_requests(connection, tags, origin, origin.request_class))
+        return list(last_requests(connection, tags, origin, origin.request_class, {part.digest for part in PARTS}))
 
 
 def test_the_last_request_takes_the_place_of_the_one_before(ledger: Ledger) -> None:
@@ -61,6 +61,12 @@ def test_payers_sessions_and_parts_of_an_agent_are_told_apart(ledger: Ledger) ->
     assert found(ledger, replace(TAGS, session="other")) == []
     assert found(ledger, TAGS, Origin(RequestClass.TITLE)) == []
     assert found(ledger, TAGS, Origin(agent_id="sub")) == []
+
+
+def test_a_conversation_that_shares_no_part_is_not_read(ledger: Ledger) -> None:
+    keep(ledger, "c1", SENT)
+    with ledger.read() as connection:
+        assert list(last_requests(connection, TAGS, MAIN_ORIGIN, RequestClass.MAIN, {b"another1"})) == []
 
 
 def test_requests_of_yesterday_and_too_many_side_by_side_are_forgotten(ledger: Ledger) -> None:

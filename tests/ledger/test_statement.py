@@ -19,18 +19,21 @@ def row(name: str, **values: Any) -> dict[str, Any]:
     return whole | values
 
 
-def test_values_come_back_as_sqlalchemy_gives_them_by_attribute_and_by_name(ledger: Ledger) -> None:
+def test_values_come_back_as_sqlalchemy_gives_them(ledger: Ledger) -> None:
     with ledger.write() as connection:
         assert WRITE.run(connection, row("a")) == 1
         found = READ.first(connection, {"of_name": "a"})
         usual = connection.execute(select(switches)).one()
-    assert tuple(found) == tuple(usual)
-    assert (found.changed_at, found["changed_at"], found.is_on) == (AT, AT, True)
+        assert tuple(found) == tuple(usual)
+        assert READ.mappings(connection, {"of_name": "a"}) == [READ.mapping(connection, {"of_name": "a"})]
+        assert READ.mapping(connection, {"of_name": "a"}) == dict(usual._mapping)
+    assert (found.changed_at, found.is_on) == (AT, True)
 
 
 def test_what_is_not_there_is_none(ledger: Ledger) -> None:
     with ledger.read() as connection:
         assert READ.first(connection, {"of_name": "b"}) is None
+        assert READ.mapping(connection, {"of_name": "b"}) is None
         assert READ.value(connection, {"of_name": "b"}) is None
         assert READ.rows(connection, {"of_name": "b"}) == []
 
