@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 STAMP = "bursar-stamp"
-LOCKS = {"runtime": "requirements.lock", "dev": "requirements-dev.lock"}
+LOCKS = {"runtime": "requirements.lock", "dev": "requirements-dev.lock", "ship": "requirements-ship.lock"}
 REDIRECTS = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_NO_COMPILE")
 """Settings of pip that would put the packages somewhere else than into our environment, or leave them uncompiled."""
 
@@ -38,7 +38,7 @@ def script_in(environment: Path, name: str) -> Path:
 
 
 def lock_hash(checkout: Path, kind: str) -> str:
-    """The hash of the lock of this kind ("runtime" or "dev")."""
+    """The hash of the lock of this kind ("runtime", "dev" or "ship")."""
     return hashlib.sha256((checkout / "packaging" / LOCKS[kind]).read_bytes()).hexdigest()
 
 
@@ -68,7 +68,7 @@ def is_ready(checkout: Path, environment: Path, kind: str) -> bool:
         stamp = (environment / STAMP).read_text("utf-8")
     except OSError:
         return False
-    kinds = {"runtime": ("runtime", "dev"), "dev": ("dev",)}[kind]
+    kinds = ("runtime", "dev") if kind == "runtime" else (kind,)
     return any(stamp == stamp_of(checkout, environment, usable) for usable in kinds)
 
 

@@ -1,4 +1,4 @@
-"""Make the two locks: what Bursar runs on, and that plus what its tests need.
+"""Make the three locks: what Bursar runs on, that plus what its tests need, and that plus what builds its installers.
 
 Needs `uv` (on PATH, or named by the variable UV). The locks are universal (one file for Linux, macOS and Windows,
 Python 3.12 and later), carry hashes and hold no address of any index, so they install from whichever index the
@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PROJECT = HERE.parent / "pyproject.toml"
 LOWEST_PYTHON = "3.12"
-RUNTIME, DEV = HERE / "requirements.lock", HERE / "requirements-dev.lock"
+RUNTIME, DEV, SHIP = (HERE / f"requirements{kind}.lock" for kind in ("", "-dev", "-ship"))
 
 
 def group_requirements(*groups: str) -> str:
@@ -39,7 +39,7 @@ def write_lock(uv: str, lock: Path, extra: str, options: list[str]) -> None:
 
 
 def main(options: list[str]) -> int:
-    """Write both locks; without options the present pins are kept.
+    """Write the locks; without options the present pins are kept.
 
     Options are uv's: `--upgrade`, or `--upgrade-package NAME`.
     """
@@ -49,6 +49,7 @@ def main(options: list[str]) -> int:
         return 1
     write_lock(uv, RUNTIME, group_requirements("build"), options)
     write_lock(uv, DEV, group_requirements("build", "dev"), options)
+    write_lock(uv, SHIP, group_requirements("build", "ship"), options)
     return 0
 
 

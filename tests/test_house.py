@@ -15,6 +15,10 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("app", "proxy_addon")
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 300, 40
 
+LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-ship.lock"]
+GROUPS = {"requirements-dev.lock": ["dev"], "requirements-ship.lock": ["ship"]}
+"""The dependency groups that a lock holds beside those for building."""
+
 CEILING_EXCEPTIONS: dict[str, str] = {}
 """Files ("app/x.py") and functions ("app/x.py:f") allowed above a ceiling, each with its reason."""
 
@@ -154,7 +158,7 @@ def test_the_search_for_hosts_and_paths_finds_them(line: str, caught: bool) -> N
     assert bool(INDEX_HOSTS.search(line) or MACHINE_PATHS.search(line)) is caught
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_holds_only_pins_with_hashes(lock: str) -> None:
     text = (ROOT / "packaging" / lock).read_text("utf-8")
     entries = re.split(r"\n(?=\S)", text.strip())
@@ -170,19 +174,20 @@ def requirements(lock: str) -> list[str]:
     groups = project()["dependency-groups"]
     assert isinstance(table, dict)
     assert isinstance(groups, dict)
-    extra = groups["build"] + (groups["dev"] if "dev" in lock else [])
+    extra = [requirement for group in ("build", *GROUPS.get(lock, [])) for requirement in groups[group]]
     return [*table["dependencies"], *extra]
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", LOCKS)
 def test_every_dependency_of_the_project_is_in_the_lock(lock: str) -> None:
     names = {re.split(r"[^A-Za-z0-9-]", requirement, maxsplit=1)[0].lower() for requirement in requirements(lock)}
 
     assert names - pins(lock).keys() == set()
 
 
-def test_the_tests_run_on_what_is_shipped() -> None:
+@pytest.mark.parametrize("lock", LOCKS[1:])
+def test_what_is_tested_and_what_is_packed_are_what_is_installed(lock: str) -> None:
     """The launcher lets an environment made from the dev lock run Bursar: it has to hold the same versions."""
-    shipped, tested = pins("requirements.lock"), pins("requirements-dev.lock")
+    installed, other = pins("requirements.lock"), pins(lock)
 
-    assert {name for name in shipped if tested.get(name) != shipped[name]} == set()
+    assert {name for name in installed if other.get(name) != installed[name]} == set()

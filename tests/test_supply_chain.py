@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from tests.test_house import ROOT, modules, pins, tree_of
+from tests.test_house import LOCKS, ROOT, modules, pins, tree_of
 
 AS_OF = "2026-11-22"
 KNOWN = {
@@ -39,7 +39,7 @@ BORNE = {
 """Advisories that stand, each with the reason."""
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", LOCKS)
 def test_no_pin_is_older_than_what_mended_it(lock: str) -> None:
     locked = pins(lock)
     known = {name: entry for name, entry in KNOWN.items() if name in locked}

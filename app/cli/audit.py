@@ -15,6 +15,7 @@ import typer
 from app.cli import console
 from app.core.call import Basis
 from app.core.money import UNKNOWN, format_call_usd, nano_from_decimal
+from app.services.own_command import AUDIT, part_command
 
 _ROWS_OF_A_TABLE = 500
 """A table is laid out as a whole, so a long listing is printed as several: none has to be held."""
@@ -45,8 +46,7 @@ def audit_captures(
 
 
 def _command(files: list[str], *options: str) -> list[str]:
-    """What is run. `-P`: the current folder is somebody's project, and no module of it may become part of this."""
-    return [sys.executable, "-P", "-m", "proxy_addon.audit", *options, "--", *files]
+    return [*part_command(AUDIT), *options, "--", *files]
 
 
 def _print_rows(stream: IO[bytes]) -> None:

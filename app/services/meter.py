@@ -11,7 +11,6 @@ import logging
 import os
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +18,12 @@ from pathlib import Path
 from typing import IO
 
 from app.core.errors import MeterError
+from app.services.own_command import METER, part_command
 from app.services.settings import Settings
 
 START_LIMIT_S = 20.0
 STOP_LIMIT_S = 20.0
 """Longer than the meter itself waits for running calls."""
-_NO_PYTHON_PATH_FROM_FOLDER = "-P"
 _LOG = logging.getLogger(__name__)
 
 
@@ -36,12 +35,8 @@ def meter_command(
     stop_with_stdin: bool = False,
     stop_without_runs: bool = False,
 ) -> list[str]:
-    """The argument list that starts the meter on this ledger.
-
-    The folder it is started in is kept off the module path: it is often somebody's project, and a `queue.py` there
-    must not become part of the meter.
-    """
-    command = [sys.executable, _NO_PYTHON_PATH_FROM_FOLDER, "-m", "proxy_addon", "--ledger", str(ledger_path)]
+    """The argument list that starts the meter on this ledger."""
+    command = [*part_command(METER), "--ledger", str(ledger_path)]
     command += ["--gateway-port", str(settings.gateway_port), "--forward-port", str(settings.forward_port)]
     for provider, url in settings.upstreams.items():
         command += ["--upstream", f"{provider}={url}"]

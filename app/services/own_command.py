@@ -1,9 +1,34 @@
-"""How a person starts Bursar in a terminal here."""
+"""How Bursar is started here: by a person in a terminal, by the desktop, and by itself for its other processes.
+
+An installer's Bursar is one frozen program without a Python that could be asked to run a module. Such a program takes
+`_part MODULE` in the place of `python -m MODULE` (`packaging/frozen_entry.py`).
+"""
 
 import shlex
 import shutil
 import sys
 from pathlib import Path
+
+METER, AUDIT, RELAY = "proxy_addon", "proxy_addon.audit", "app.services.sandbox_relay"
+"""The modules that run as processes of their own."""
+PART = "_part"
+_NO_PYTHON_PATH_FROM_FOLDER = "-P"
+
+
+def is_frozen() -> bool:
+    """Whether this is an installer's Bursar: one program, with its Python inside."""
+    return bool(getattr(sys, "frozen", False))
+
+
+def part_command(module: str) -> list[str]:
+    """The beginning of the command that runs a module of ours as a process of its own.
+
+    The folder it is started in is kept off the module path: it is often somebody's project, and a `queue.py` there
+    must not become part of the meter.
+    """
+    if is_frozen():
+        return [sys.executable, PART, module]
+    return [sys.executable, _NO_PYTHON_PATH_FROM_FOLDER, "-m", module]
 
 
 def own_command() -> list[str]:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from app.core.errors import SandboxError
 from app.services import sandbox_relay
 from app.services.own_ca import ca_certificate_path, trusting
+from app.services.own_command import RELAY, is_frozen, part_command
 from app.services.sandbox_outlet import outer_relay
 from app.services.sandbox_syscalls import syscall_filter
 from app.services.sandbox_walls import PRIVATE_ROOTS, Walls, interpreter
@@ -132,7 +133,6 @@ def sandboxed_agent(
     given = sandboxed_environment(environment, sandbox, ways, token)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bursar-")))
-        shutil.copyfile(sandbox_relay.__file__, folder / _RELAY_FILE)
         urls = [ways.gateway_url] if sandbox.is_offline else [ways.gateway_url, ways.forward_url]
         own = {} if sandbox.is_offline else _trust_in_meter(environment, folder)
         ports = [urlsplit(url).port or 0 for url in urls]
@@ -142,11 +142,19 @@ def sandboxed_agent(
         with os.fdopen(heard, "rb"), tempfile.TemporaryFile() as rules:
             has_filter = _write_filter(rules)
             line = bubblewrap_command(sandbox, folder, rules=rules.fileno() if has_filter else None)
-            line += [str(interpreter()), "-I", "-S", f"{RELAY_FOLDER}/{_RELAY_FILE}", str(heard)]
+            line += [*_relay_command(folder), str(heard)]
             line += [f"{port}={RELAY_FOLDER}/{port}" for port in ports] + ["--", *command]
             with _ignored_signals():
                 process = subprocess.Popen(line, env=given | own, pass_fds=(heard, rules.fileno()))
         yield SandboxedAgent(process, orders)
+
+
+def _relay_command(folder: Path) -> list[str]:
+    """What runs the relay inside, put into the folder where that is a file."""
+    if is_frozen():
+        return part_command(RELAY)
+    shutil.copyfile(sandbox_relay.__file__, folder / _RELAY_FILE)
+    return [str(interpreter()), "-I", "-S", f"{RELAY_FOLDER}/{_RELAY_FILE}"]
 
 
 def _trust_in_meter(environment: Mapping[str, str], folder: Path) -> dict[str, str]:

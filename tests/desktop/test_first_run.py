@@ -319,6 +319,13 @@ def test_esc_and_the_corner_end_it_once(qtbot: QtBot, setup: FirstRun) -> None:
     assert ended == [""]
 
 
+def test_it_holds_up_nobody_who_quits_the_program(setup: FirstRun) -> None:
+    """Qt asks every window before it quits; one that says no keeps the program, and so whoever logs out, waiting."""
+    setup.show()
+    assert setup.close()
+    assert not setup.isVisible()
+
+
 def test_words() -> None:
     assert login_words([CLAUDE, CODEX_CLI]) == (
         "Claude Code can: metered, and Bursar holds no key. Codex CLI needs a key here."

@@ -94,7 +94,7 @@ class FirstRun(QDialog):
         if not self._has_ended:
             self._has_ended = True
             self.ended.emit(self._page)
-        super().closeEvent(event)
+        event.accept()  # QDialog would ask reject() and, finding itself open still, hold up whoever quits the program
 
     def _end(self, page: str) -> None:
         self._page = page
