@@ -20,9 +20,7 @@ from app.ledger.statement import Statement
 CUT_IS_REMEMBERED = timedelta(minutes=10)
 """Longer than any client measured goes on sending a request again: Claude Code ends after three minutes."""
 
-_STOPPED = Statement(
-    select(stopped_sessions.c.is_pause).where(stopped_sessions.c.session == bindparam("of_session"))
-)
+_STOPPED = Statement(select(stopped_sessions.c.is_pause).where(stopped_sessions.c.session == bindparam("of_session")))
 _OF_SESSION = and_(
     cut_sessions.c.session == bindparam("of_session"), cut_sessions.c.virtual_key_id == bindparam("of_key")
 )

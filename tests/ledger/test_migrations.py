@@ -1,21 +1,21 @@
 import sqlite3
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine
+from sqlmodel import SQLModel
 
+import app.ledger
 from app.core.errors import LedgerError
 from app.core.origin import MAIN_ORIGIN
 from app.core.provider_keys import KeyName
 from app.ledger import (
-    assurance_store,
-    input_tables,
     key_tables,
-    limit_tables,
     migrations,
     tables,
-    tool_tables,
 )
 from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
@@ -52,13 +52,9 @@ def described(connection: Connection) -> dict[str, Any]:
 def test_the_schema_of_a_new_ledger_is_that_of_the_tables(ledger: Ledger) -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as by_tables, ledger.read() as by_migrations:
-        for table in (
-            limit_tables.raises,
-            assurance_store.key_levels,
-            tool_tables.tool_calls,
-            input_tables.call_inputs,
-        ):
-            table.metadata.create_all(by_tables)
+        for module in iter_modules(app.ledger.__path__):
+            import_module(f"app.ledger.{module.name}")
+        SQLModel.metadata.create_all(by_tables)
         assert key_tables.virtual_keys.name in described(by_tables)
         assert described(by_migrations) == described(by_tables)
     engine.dispose()
