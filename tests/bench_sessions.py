@@ -109,7 +109,7 @@ def questions(ledger: Ledger) -> dict[str, Callable[[], object]]:
         f"calls of a session of {short.whole.calls}": lambda: read_calls(ledger, short.id, CallWish(), 200),
         f"calls of a session of {long.whole.calls}": lambda: read_calls(ledger, long.id, CallWish(), 200),
         "the same by input": lambda: read_calls(ledger, long.id, CallWish(order=CallOrder.INPUT), 200),
-        "one call": lambda: read_call(ledger, newest),
+        "one call": lambda: read_call(ledger, newest, is_imported=False),
         "explain against the typical task": lambda: explain_session(ledger, short, Against.TYPICAL),
     }
 

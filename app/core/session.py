@@ -19,12 +19,14 @@ class SessionOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionId:
-    """What tells one session from another. Calls that name no session are one by their agent, project and task."""
+    """What tells one session from another. Calls that name no session are one by their agent, project and task.
+    `is_imported`: they were read from an agent's log, and no meter saw them."""
 
     session: str
     agent: str = ""
     project: str = ""
     task: str = ""
+    is_imported: bool = False
 
     @property
     def name(self) -> str:
@@ -106,12 +108,14 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
     """Which sessions are wanted: those with a call that has all these labels, all words of `text` in its names, and
-    that is of one of `sessions` where those are given, begun at `since` or later."""
+    that is of one of `sessions` where those are given, begun at `since` or later; only imported ones, or none of
+    them, where `is_imported` says so."""
 
     text: str = ""
     labels: tuple[tuple[Scope, str], ...] = field(default=())
     sessions: frozenset[str] | None = None
     since: datetime | None = None
+    is_imported: bool | None = None
 
 
 def added_up(parts: Iterable[PartSum], last_at: datetime) -> PartSum:

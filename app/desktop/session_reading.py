@@ -49,10 +49,11 @@ class CallsReading:
 
 @dataclass(frozen=True, slots=True)
 class CallReading:
-    """One call with the caps it counts in, the tools its answer asked for, what is known of its input, and the list
-    rates of its model when it was made, where there are any."""
+    """One call, metered or imported, with the caps it counts in, the tools its answer asked for, what is known of its
+    input, and the list rates of its model when it was made, where there are any."""
 
     numbered: NumberedCall
+    is_imported: bool
     caps: tuple[CountedIn, ...]
     tools: tuple[ToolCall, ...]
     given: CallInput | None
@@ -75,14 +76,15 @@ def read_calls(ledger: Ledger, one: SessionId, wish: CallWish, limit: int) -> Ca
     return CallsReading(next(iter(read_sessions(ledger, [one])), None), session_calls(ledger, one, wish, limit))
 
 
-def read_call(ledger: Ledger, numbered: NumberedCall) -> CallReading:
-    """All that is known of one call. Raises LedgerError."""
+def read_call(ledger: Ledger, numbered: NumberedCall, *, is_imported: bool) -> CallReading:
+    """All that is known of one call; of an imported one, what its log tells. Raises LedgerError."""
     call = numbered.call
     use_prices(ledger)
     card = rate_card([CallSum(_task_of(call), call.provider, call.model)], call.started_at)
     given = input_of_call(ledger, call.call_id)
     rates = None if call.outcome is Outcome.REFUSED else card.get((call.provider, call.model))
-    return CallReading(numbered, caps_counting(ledger, call), tools_of_call(ledger, call.call_id), given, rates)
+    caps = () if is_imported else caps_counting(ledger, call)
+    return CallReading(numbered, is_imported, caps, tools_of_call(ledger, call.call_id), given, rates)
 
 
 def _task_of(call: Call) -> TaskId:

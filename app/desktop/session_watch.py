@@ -51,9 +51,15 @@ class SessionWatch(QObject):
         is_other = asked != self._asked
         if is_other:
             self._asked = asked
-            self.shelf = SessionShelf(replace(wanted, sessions=asked.sessions), state)
-            self._wants_page = self.is_reading = True
-        self._ask(at_once=is_other)
+            self._begin(replace(wanted, sessions=asked.sessions, is_imported=_kind_of(state)), state)
+        else:
+            self._ask()
+
+    def _begin(self, wanted: SessionFilter, state: SessionState | None) -> None:
+        """Read it all anew."""
+        self.shelf = SessionShelf(wanted, state)
+        self._wants_page = self.is_reading = True
+        self._ask(at_once=True)
 
     def read_more(self) -> None:
         """Read a page of older ones."""
@@ -81,6 +87,9 @@ class SessionWatch(QObject):
     def _take(self, shelf: SessionShelf, reading: ListReading) -> None:
         if shelf is not self.shelf:
             return
+        if shelf.imports not in (None, reading.look.news.imports):
+            self._begin(shelf.wanted, shelf.state)
+            return
         shelf.put(reading.look)
         self.today = reading.today
         if reading.look.page is not None:
@@ -88,6 +97,11 @@ class SessionWatch(QObject):
         if reading.agents or reading.projects:
             self.named.emit(reading.agents, reading.projects)
         self.changed.emit()
+
+
+def _kind_of(state: SessionState | None) -> bool | None:
+    """Whether only imported sessions are of this state, or none of them; None for both kinds."""
+    return None if state is None else state is SessionState.IMPORTED
 
 
 def _sessions_of(state: SessionState | None, snapshot: Snapshot) -> frozenset[str] | None:

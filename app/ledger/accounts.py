@@ -15,7 +15,7 @@ from app.ledger.engine import Ledger
 from app.ledger.input_tables import call_inputs
 from app.ledger.rollup import as_sum
 from app.ledger.session_calls import carriers_of
-from app.ledger.session_list import is_of
+from app.ledger.session_source import is_of
 from app.ledger.summed_calls import each_call, was_sent
 from app.ledger.tables import calls
 from app.ledger.tool_store import CARRIED

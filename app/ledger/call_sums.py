@@ -10,7 +10,7 @@ from app.core.call_sum import COMPLETED, CallSum, TaskId
 from app.core.origin import RequestClass
 from app.core.session import SessionId
 from app.ledger.engine import Ledger
-from app.ledger.session_list import is_of
+from app.ledger.session_source import is_of
 from app.ledger.summed_calls import each_call, summed_calls, was_sent
 
 _COUNTS = tuple(name for name in COMPLETED if name not in {"calls", "cost_nano_usd"})

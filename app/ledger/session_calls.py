@@ -14,8 +14,7 @@ from app.core.tool_call import ToolOutcome
 from app.ledger.engine import Ledger
 from app.ledger.input_tables import call_inputs
 from app.ledger.rows import call_of
-from app.ledger.session_list import is_of
-from app.ledger.tables import calls
+from app.ledger.session_source import SessionSource, source_of
 from app.ledger.tool_tables import tool_calls
 
 
@@ -64,16 +63,6 @@ class SessionCalls:
     count: int
 
 
-_OF_TIME = (calls.c.started_at.desc(), calls.c.row_id.desc())
-_FRESH = func.coalesce(calls.c.input_tokens, 0) - func.coalesce(calls.c.cache_read_tokens, 0)
-_ORDERS: dict[CallOrder, ColumnElement[Any]] = {
-    CallOrder.INPUT: func.coalesce(calls.c.input_tokens, 0).desc(),
-    CallOrder.UNCACHED: _FRESH.desc(),
-    CallOrder.OUTPUT: func.coalesce(calls.c.output_tokens, 0).desc(),
-    CallOrder.COST: func.coalesce(calls.c.cost_nano_usd, 0).desc(),
-}
-
-
 def session_calls(ledger: Ledger, one: SessionId, wish: CallWish, limit: int) -> SessionCalls:
     """The first `limit` calls of a wish. Refused ones are among them: they are what a stopped session ends with."""
     return _plain(ledger, one, limit) if wish.is_plain else _chosen(ledger, one, wish, limit)
@@ -81,49 +70,66 @@ def session_calls(ledger: Ledger, one: SessionId, wish: CallWish, limit: int) ->
 
 def _plain(ledger: Ledger, one: SessionId, limit: int) -> SessionCalls:
     """Without numbering every call there is: the newest has the number of how many there are."""
-    newest = select(calls).where(is_of(one)).order_by(*_OF_TIME).limit(limit)
+    source = source_of(one)
+    newest = source.whole_rows().where(source.is_of(one)).order_by(*source.newest_first()).limit(limit)
+    counted = select(func.count()).select_from(source.table).where(source.is_of(one))
     with ledger.read() as connection:
-        count = int(connection.execute(select(func.count()).select_from(calls).where(is_of(one))).scalar_one())
+        count = int(connection.execute(counted).scalar_one())
         rows = connection.execute(newest).mappings().all()
     return SessionCalls(tuple(NumberedCall(count - place, call_of(row)) for place, row in enumerate(rows)), count)
 
 
 def _chosen(ledger: Ledger, one: SessionId, wish: CallWish, limit: int) -> SessionCalls:
-    number = func.row_number().over(order_by=(calls.c.started_at, calls.c.row_id)).label("number")
-    numbered = select(calls.c.row_id, number).where(is_of(one)).subquery()
-    wanted = _wanted(one, wish)
-    order = (*(() if wish.order is CallOrder.NEWEST else (_ORDERS[wish.order],)), *_OF_TIME)
+    source = source_of(one)
+    columns, key = source.columns, source.columns[source.order]
+    number = func.row_number().over(order_by=(columns.started_at, key)).label("number")
+    numbered = select(key, number).where(source.is_of(one)).subquery()
+    wanted = _wanted(source, one, wish)
     chosen = (
-        select(calls, numbered.c.number)
-        .join(numbered, numbered.c.row_id == calls.c.row_id)
+        source.whole_rows(numbered.c.number)
+        .join(numbered, numbered.c[source.order] == key)
         .where(wanted)
-        .order_by(*order)
+        .order_by(*_order(source, wish.order), *source.newest_first())
         .limit(limit)
     )
     with ledger.read() as connection:
-        counted = select(func.count()).select_from(calls).where(is_of(one), wanted)
+        counted = select(func.count()).select_from(source.table).where(source.is_of(one), wanted)
         count = int(connection.execute(counted).scalar_one())
         rows = connection.execute(chosen).mappings().all()
     return SessionCalls(tuple(NumberedCall(row["number"], call_of(row)) for row in rows), count)
 
 
-def _wanted(one: SessionId, wish: CallWish) -> ColumnElement[bool]:
-    wanted: list[ColumnElement[bool]] = [calls.c.row_id > 0]
+def _order(source: SessionSource, by: CallOrder) -> tuple[ColumnElement[Any], ...]:
+    """What goes before the time."""
+    columns = source.columns
+    taken = func.coalesce(columns.input_tokens, 0)
+    amounts: dict[CallOrder, ColumnElement[Any]] = {
+        CallOrder.INPUT: taken,
+        CallOrder.UNCACHED: taken - func.coalesce(columns.cache_read_tokens, 0),
+        CallOrder.OUTPUT: func.coalesce(columns.output_tokens, 0),
+        CallOrder.COST: func.coalesce(columns.cost_nano_usd, 0),
+    }
+    return (amounts[by].desc(),) if by in amounts else ()
+
+
+def _wanted(source: SessionSource, one: SessionId, wish: CallWish) -> ColumnElement[bool]:
+    columns = source.columns
+    wanted: list[ColumnElement[bool]] = [source.is_counted]
     if wish.part is not None:
         if wish.part.request_class in IS_WORK:
-            wanted += [calls.c.request_class.in_(IS_WORK), calls.c.agent_id == wish.part.agent_id]
+            wanted += [columns.request_class.in_(IS_WORK), columns.agent_id == wish.part.agent_id]
         else:
-            wanted.append(calls.c.request_class == wish.part.request_class)
+            wanted.append(columns.request_class == wish.part.request_class)
     if wish.outcome is not None:
-        wanted.append(calls.c.outcome == wish.outcome)
+        wanted.append(columns.outcome == wish.outcome)
     if wish.classes or wish.misses:
         missed = (call_inputs.c.session == one.session) & call_inputs.c.miss_cause.in_(wish.misses)
         lost = select(call_inputs.c.call_id).where(missed, call_inputs.c.lost_nano_usd > 0)
-        wanted.append(calls.c.request_class.in_(wish.classes) | calls.c.call_id.in_(lost))
+        wanted.append(columns.request_class.in_(wish.classes) | columns.call_id.in_(lost))
     if wish.has_searches:
-        wanted.append(calls.c.web_searches > 0)
+        wanted.append(columns.web_searches > 0)
     if wish.is_after_failure is not None:
-        is_one = calls.c.call_id.in_(carriers_of(one))
+        is_one = columns.call_id.in_(carriers_of(one))
         wanted.append(is_one if wish.is_after_failure else ~is_one)
     return and_(*wanted)
 

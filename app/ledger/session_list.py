@@ -1,5 +1,5 @@
-"""Sessions, newest first, a page at a time: a ledger of a million calls is walked back from its end only as far as the
-page needs.
+"""Sessions, metered and imported, newest first, a page at a time: a ledger of a million calls is walked back from its
+end only as far as the page needs.
 
 A page is found in steps of time that hold so many calls each, more with every step: a search that finds little walks
 far, one that finds much ends at once.
@@ -8,25 +8,19 @@ far, one that finds much ends at once.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true
+from sqlalchemy import BigInteger, ColumnElement, Connection, func, literal_column, select
 
-from app.core.call import Outcome
 from app.core.reservations import ReservationState
 from app.core.session import PartSum, Session, SessionFilter, SessionId
-from app.core.tags import Scope
 from app.ledger.engine import Ledger
-from app.ledger.rows import origin_of
-from app.ledger.spend import IS_MONEY
+from app.ledger.import_tables import imported_calls
+from app.ledger.session_source import IMPORTED, METERED, SessionSource, part_of, sources_for
 from app.ledger.tables import calls, reservations
-from app.ledger.window_totals import scope_column
 
 FIRST_STEP = 5_000
 _GROWTH = 4
-_IDENTITY = (calls.c.session, calls.c.agent, calls.c.project, calls.c.task)
-_ORIGIN = (calls.c.request_class, calls.c.agent_id, calls.c.parent_agent_id, calls.c.agent_kind)
-_SEARCHED = (calls.c.task, calls.c.agent, calls.c.project, calls.c.session)
+_IDENTITY = METERED.identity
 _MANY = 400
 _LABELS_FROM = 20_000
 _HELD_BY = tuple(reservations.c[column.name] for column in _IDENTITY)
@@ -35,6 +29,8 @@ _ON_WAY = (
     .where(reservations.c.state == ReservationState.HELD)
     .group_by(*_HELD_BY)
 )
+_LAST_IMPORT = select(func.coalesce(func.max(literal_column("rowid", BigInteger)), 0)).select_from(imported_calls)
+_TIED = select(func.count()).select_from(imported_calls).where(imported_calls.c.wire_call_id != "")
 
 type IsWanted = Callable[[], bool]
 
@@ -62,12 +58,13 @@ class SessionPage:
 class SessionNews:
     """What came after an earlier look: the sums of the new calls by session, and which of these sessions have a new
     call that a filter wants. `seen` is for the next look. `on_way` are sessions with a call on its way, and since
-    when."""
+    when. `imports` differs once logs were read anew, or a log's call turned out to be a metered one."""
 
     seen: int
     added: dict[SessionId, tuple[PartSum, ...]]
     matching: frozenset[SessionId]
     on_way: dict[SessionId, datetime]
+    imports: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +103,13 @@ def read_sessions(ledger: Ledger, ids: Iterable[SessionId]) -> list[Session]:
 
 def count_sessions(ledger: Ledger, start: datetime) -> int:
     """How many sessions made a call since an instant."""
-    since = select(*_IDENTITY).where(calls.c.started_at >= start).distinct().subquery()
+    found = 0
     with ledger.read() as connection:
-        return int(connection.execute(select(func.count()).select_from(since)).scalar_one())
+        for source in sources_for(SessionFilter()):
+            since = source.conditions(SessionFilter(since=start))
+            distinct = select(*source.identity).where(*since).distinct().subquery()
+            found += int(connection.execute(select(func.count()).select_from(distinct)).scalar_one())
+    return found
 
 
 def read_session_labels(ledger: Ledger) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -135,31 +136,35 @@ def earlier_runs(ledger: Ledger, one: SessionId, before: datetime, limit: int) -
         .limit(limit)
     )
     with ledger.read() as connection:
-        return [SessionId(*row) for row in connection.execute(runs)]
+        return [METERED.id_of(row) for row in connection.execute(runs).mappings()]
 
 
 def _news(connection: Connection, seen: int | None, wanted: SessionFilter) -> SessionNews:
     newest = int(connection.execute(select(func.coalesce(func.max(calls.c.row_id), 0))).scalar_one())
-    on_way = {_identity_of(row): row["since"] for row in connection.execute(_ON_WAY).mappings()}
+    on_way = {METERED.id_of(row): row["since"] for row in connection.execute(_ON_WAY).mappings()}
+    imports = (int(connection.execute(_LAST_IMPORT).scalar_one()), int(connection.execute(_TIED).scalar_one()))
     added: dict[SessionId, list[PartSum]] = {}
     if seen is None or newest <= seen:
-        return SessionNews(newest, {}, frozenset(), on_way)
+        return SessionNews(newest, {}, frozenset(), on_way, imports)
     is_new = calls.c.row_id > seen
-    grouped = select(*_IDENTITY, *_ORIGIN, *_measures()).where(is_new).group_by(*_IDENTITY, *_ORIGIN)
-    for row in connection.execute(grouped).mappings():
-        added.setdefault(_identity_of(row), []).append(_part_of(row))
-    wanted_ones = select(*_IDENTITY).where(is_new, *_conditions(wanted)).distinct()
-    matching = frozenset(SessionId(*row) for row in connection.execute(wanted_ones))
-    return SessionNews(newest, {one: tuple(parts) for one, parts in added.items()}, matching, on_way)
+    keys = (*_IDENTITY, *METERED.origin)
+    for row in connection.execute(select(*keys, *METERED.measures()).where(is_new).group_by(*keys)).mappings():
+        added.setdefault(METERED.id_of(row), []).append(part_of(row))
+    wanted_ones = select(*_IDENTITY).where(is_new, *METERED.conditions(wanted)).distinct()
+    matching = [] if wanted.is_imported else [METERED.id_of(row) for row in connection.execute(wanted_ones).mappings()]
+    sums = {one: tuple(parts) for one, parts in added.items()}
+    return SessionNews(newest, sums, frozenset(matching), on_way, imports)
 
 
 def _page(connection: Connection, wanted: SessionFilter, wish: PageWish, go_on: IsWanted) -> SessionPage:
     found: dict[SessionId, datetime] = {}
     reached = wish.before
-    for start, end in _steps(connection, wish.before, wanted.since):
-        for one, last_at in _in_step(connection, wanted, start, end):
-            if one not in wish.known:
-                found.setdefault(one, last_at)
+    sources = sources_for(wanted)
+    for start, end in _steps(connection, sources, wish.before, wanted.since):
+        for source in sources:
+            for one, last_at in _in_step(connection, source, wanted, start, end):
+                if one not in wish.known:
+                    found.setdefault(one, last_at)
         reached = start
         if len(found) >= wish.limit or not go_on():
             break
@@ -171,15 +176,13 @@ def _page(connection: Connection, wanted: SessionFilter, wish: PageWish, go_on: 
 
 
 def _steps(
-    connection: Connection, before: datetime | None, since: datetime | None
+    connection: Connection, sources: tuple[SessionSource, ...], before: datetime | None, since: datetime | None
 ) -> Iterator[tuple[datetime | None, datetime | None]]:
     """Spans [start, end) from the newest back, each with more calls than the one before; None where open."""
     end, size = before, FIRST_STEP
     while True:
-        earlier = select(calls.c.started_at).order_by(calls.c.started_at.desc()).offset(size).limit(1)
-        if end is not None:
-            earlier = earlier.where(calls.c.started_at < end)
-        start = connection.execute(earlier).scalar_one_or_none()
+        starts = [_one_of_many(connection, source, end, size) for source in sources]
+        start = max((one for one in starts if one is not None), default=None)
         if since is not None and (start is None or start <= since):
             yield None, end  # the condition on `since` stands in the filter
             return
@@ -189,49 +192,41 @@ def _steps(
         end, size = start, size * _GROWTH
 
 
-def _in_step(
-    connection: Connection, wanted: SessionFilter, start: datetime | None, end: datetime | None
-) -> list[tuple[SessionId, datetime]]:
-    newest = func.max(calls.c.started_at).label("last_at")
-    conditions = _conditions(wanted)
-    if start is not None:
-        conditions.append(calls.c.started_at >= start)
+def _one_of_many(connection: Connection, source: SessionSource, end: datetime | None, size: int) -> datetime | None:
+    """When the call began that has so many others after it; None where there are fewer."""
+    at = source.columns.started_at
+    earlier = select(at).order_by(at.desc()).offset(size).limit(1)
     if end is not None:
-        conditions.append(calls.c.started_at < end)
-    grouped = select(*_IDENTITY, newest).where(and_(true(), *conditions)).group_by(*_IDENTITY).order_by(newest.desc())
-    return [(SessionId(*row[:4]), row.last_at) for row in connection.execute(grouped)]
-
-
-def _conditions(wanted: SessionFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    for word in wanted.text.split():  # in SQLite, LIKE takes both cases of a letter for the same
-        found.append(or_(*(column.contains(word, autoescape=True) for column in _SEARCHED)))
-    found += [_label(scope) == value for scope, value in wanted.labels]
-    if wanted.sessions is not None:
-        found.append(calls.c.session.in_(wanted.sessions))
-    if wanted.since is not None:
-        found.append(calls.c.started_at >= wanted.since)
+        earlier = earlier.where(at < end)
+    found: datetime | None = connection.execute(earlier).scalar_one_or_none()
     return found
 
 
-def _label(by: Scope) -> ColumnElement[str]:
-    """The label of a scope; the model is the one that answered, since that is what was paid for. A step is found by its
-    time, which is why indexes on labels are kept out here too; but for that on sessions, which have few calls."""
-    if by is Scope.MODEL:
-        return func.coalesce(func.nullif(calls.c.response_model, ""), calls.c.request_model)
-    column: ColumnElement[str] = calls.c[scope_column(by)]
-    return column if by is Scope.SESSION else column.concat("")
+def _in_step(
+    connection: Connection, source: SessionSource, wanted: SessionFilter, start: datetime | None, end: datetime | None
+) -> list[tuple[SessionId, datetime]]:
+    at, keys = source.columns.started_at, source.identity
+    newest = func.max(at).label("last_at")
+    conditions = source.conditions(wanted)
+    if start is not None:
+        conditions.append(at >= start)
+    if end is not None:
+        conditions.append(at < end)
+    grouped = select(*keys, newest).where(*conditions).group_by(*keys).order_by(newest.desc())
+    return [(source.id_of(row), row["last_at"]) for row in connection.execute(grouped).mappings()]
 
 
 def _with_parts(connection: Connection, ids: list[SessionId]) -> list[Session]:
-    named = [one for one in ids if one.session]
     parts: dict[SessionId, list[PartSum]] = {one: [] for one in ids}
-    for first in range(0, len(named), _MANY):
-        sessions = {one.session for one in named[first : first + _MANY]}
-        _collect(connection, calls.c.session.in_(sessions), parts)
-    for one in ids:
-        if not one.session:
-            _collect(connection, is_of(one), parts)
+    for source in (METERED, IMPORTED):
+        mine = [one for one in ids if one.is_imported is source.is_imported]
+        named = [one for one in mine if one.session]
+        for first in range(0, len(named), _MANY):
+            sessions = {one.session for one in named[first : first + _MANY]}
+            _collect(connection, source, source.columns.session.in_(sessions), parts)
+        for one in mine:
+            if not one.session:
+                _collect(connection, source, source.is_of(one), parts)
     return [_session_of(identity, some) for identity, some in parts.items() if some]
 
 
@@ -240,43 +235,11 @@ def _session_of(identity: SessionId, parts: list[PartSum]) -> Session:
     return Session(identity, tuple(dearest_first), max(part.last_at for part in parts))
 
 
-def _collect(connection: Connection, condition: ColumnElement[bool], into: dict[SessionId, list[PartSum]]) -> None:
-    grouped = select(*_IDENTITY, *_ORIGIN, *_measures()).where(condition).group_by(*_IDENTITY, *_ORIGIN)
+def _collect(
+    connection: Connection, source: SessionSource, condition: ColumnElement[bool], into: dict[SessionId, list[PartSum]]
+) -> None:
+    keys = (*source.identity, *source.origin)
+    grouped = select(*keys, *source.measures()).where(source.is_counted, condition).group_by(*keys)
     for row in connection.execute(grouped).mappings():
-        if (identity := _identity_of(row)) in into:
-            into[identity].append(_part_of(row))
-
-
-def is_of(one: SessionId) -> ColumnElement[bool]:
-    """The condition that a call is of this session. Adding nothing to the agent keeps the index on agents out of it,
-    which would find half of all calls first."""
-    return and_(
-        calls.c.session == one.session,
-        calls.c.agent.concat("") == one.agent,
-        calls.c.project == one.project,
-        calls.c.task == one.task,
-    )
-
-
-def _measures() -> list[Any]:
-    is_sent = calls.c.outcome != Outcome.REFUSED
-    tokens = func.coalesce(calls.c.input_tokens, 0) + func.coalesce(calls.c.output_tokens, 0)
-    cost = func.sum(calls.c.cost_nano_usd)
-    return [
-        func.max(calls.c.started_at).label("last_at"),
-        func.count().filter(is_sent).label("calls"),
-        func.count().filter(~is_sent).label("refused_calls"),
-        func.sum(tokens).label("tokens"),
-        func.coalesce(cost.filter(IS_MONEY), 0).label("cost_nano_usd"),
-        func.coalesce(cost.filter(~IS_MONEY), 0).label("subscription_nano_usd"),
-        func.count().filter(calls.c.cost_nano_usd.is_(None), is_sent).label("unpriced_calls"),
-    ]
-
-
-def _part_of(row: Any) -> PartSum:
-    names = ("calls", "refused_calls", "tokens", "cost_nano_usd", "subscription_nano_usd", "unpriced_calls")
-    return PartSum(origin_of(row), row["last_at"], **{name: int(row[name]) for name in names})
-
-
-def _identity_of(row: Any) -> SessionId:
-    return SessionId(row["session"], row["agent"], row["project"], row["task"])
+        if (identity := source.id_of(row)) in into:
+            into[identity].append(part_of(row))

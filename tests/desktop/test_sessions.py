@@ -1,12 +1,15 @@
 """The Sessions page driven as a person would, by keyboard and mouse, on a real ledger file."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.core.history import LoggedCall, LogSource
 from app.core.money import NANO_PER_USD
 from app.core.origin import Origin, RequestClass
 from app.core.tags import Scope, Tags
@@ -17,6 +20,7 @@ from app.desktop.widgets.session_table import fold_place
 from app.desktop.window import Window
 from app.ledger import cap_store, session_store
 from app.ledger.engine import Ledger
+from app.ledger.imported_calls import store_calls
 from tests.desktop.conftest import Scribe
 
 EXPLORE = Origin(RequestClass.SUB_AGENT, "a1", "", "Explore")
@@ -193,6 +197,38 @@ def test_a_session_is_paused_by_key_and_by_mouse_and_goes_on(
     qtbot.waitUntil(lambda: page.list.rows.value(0).state is SessionState.PAUSED)
     QTest.keyClick(page.list.table, Qt.Key.Key_P)
     qtbot.waitUntil(lambda: session_store.list_stopped_sessions(ledger) == [])
+
+
+def test_an_imported_session_is_marked_searched_and_gone_through_and_has_no_orders(
+    qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe
+) -> None:
+    call = scribe.write_call(tags=tags("s0"))
+    page = opened(qtbot, window, 1)
+    past = replace(
+        call, call_id="log-1", response_id="log-1", started_at=call.started_at - timedelta(days=40),
+        tags=Tags("shop", "Codex", session="old-session"),
+    )  # fmt: skip
+    store_calls(ledger, [LoggedCall(LogSource.CODEX, past)])
+    qtbot.waitUntil(lambda: names(page) == ["task s0", "old-session"])
+    row = page.list.rows.value(1)
+    assert (row.state, row.kind, row.cost) == (SessionState.IMPORTED, "Codex, imported", "$0.01")
+    choose(page, 1)
+    offered = [one.text() for one in page.orders.findChildren(QPushButton) if one.isVisible()]
+    assert offered == ["Copy as text"]
+    for key in (Qt.Key.Key_S, Qt.Key.Key_P, Qt.Key.Key_E):
+        QTest.keyClick(page.list.table, key)
+    assert session_store.list_stopped_sessions(ledger) == []
+    assert page.panel.session is None
+    QTest.keyClick(page.list.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.calls.rows.rowCount() == 1)
+    page.calls.table.selectRow(0)
+    QTest.keyClick(page.calls.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: any("no cap counts it" in text.text() for text in page.call.findChildren(QLabel)))
+    page.leave_session()
+    page.list.states.setCurrentIndex(page.list.states.findText("Imported"))
+    qtbot.waitUntil(lambda: names(page) == ["old-session"])
+    page.list.search.setText("nothing like it")
+    qtbot.waitUntil(lambda: names(page) == [])
 
 
 def test_a_cap_for_one_session_is_set_from_its_menu(

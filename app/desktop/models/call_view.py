@@ -135,8 +135,10 @@ def tool_end(tool: ToolCall) -> str:
     return {ToolOutcome.SUCCEEDED: "Done", ToolOutcome.FAILED: "Failed"}.get(tool.outcome, "Not told") + again
 
 
-def caps_words(call: Call) -> str:
+def caps_words(call: Call, *, is_imported: bool) -> str:
     """What to say where a call counts in no cap."""
+    if is_imported:
+        return "It was read from its agent’s log: no meter saw it, and no cap counts it."
     if call.outcome is Outcome.REFUSED:
         return "It was not sent, so it counts in no cap."
     return "No cap that is in force counts it."

@@ -76,4 +76,5 @@ def _name_hint(row: SessionRow) -> str:
 def _spoken(row: SessionRow) -> str:
     of = f" of {row.session.id.name}" if row.part else ""
     fold = "" if row.is_open is None else ", folded out" if row.is_open else ", folded"
-    return f"{row.name}, {row.kind}{of}, {row.state}{fold}"
+    state = "" if row.session.id.is_imported and not row.part else f", {row.state}"  # its kind says so
+    return f"{row.name}, {row.kind}{of}{state}{fold}"

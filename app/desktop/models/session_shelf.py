@@ -18,6 +18,7 @@ class SessionShelf:
         self.state = state
         self.reached: datetime | None = None
         self.seen: int | None = None
+        self.imports: tuple[int, int] | None = None
         self.on_way: Mapping[SessionId, datetime] = {}
         self._sessions: dict[SessionId, Session] = {}
         self._order: list[SessionId] = []
@@ -46,7 +47,7 @@ class SessionShelf:
         if look.page is not None:
             self._sessions |= {session.id: session for session in look.page.sessions}
             self.reached = look.page.reached
-        self.seen, self.on_way = look.news.seen, look.news.on_way
+        self.seen, self.on_way, self.imports = look.news.seen, look.news.on_way, look.news.imports
 
     def arrange(self, activity: Activity, *, is_held: bool) -> tuple[list[Session], int]:
         """The sessions to show, and how many new ones are not shown yet. While the order is held, what is shown stays

@@ -28,6 +28,7 @@ class SessionState(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
     OVER = "over"
+    IMPORTED = "imported"
 
 
 _BY_ORDER = {SessionOrder.STOP: SessionState.STOPPED, SessionOrder.PAUSE: SessionState.PAUSED}
@@ -46,12 +47,16 @@ class Activity:
 
     def order_for(self, one: SessionId) -> SessionOrder:
         """What a person wants of this session."""
+        if one.is_imported:
+            return SessionOrder.GO_ON
         if one.session in self.stopped:
             return SessionOrder.STOP
         return SessionOrder.PAUSE if one.session in self.paused else SessionOrder.GO_ON
 
     def state_of(self, one: SessionId, last_at: datetime) -> SessionState:
         """What this session does."""
+        if one.is_imported:
+            return SessionState.IMPORTED
         if by_order := _BY_ORDER.get(self.order_for(one)):
             return by_order
         if one in self.waiting:
@@ -105,7 +110,7 @@ def session_rows(sessions: Iterable[Session], open_ones: frozenset[SessionId], a
         lines = family_of(session.origin_sums)[1:]
         is_open = session.id in open_ones if lines else None
         state = activity.state_of(session.id, session.last_at)
-        kind = agent_word(session.id.agent)
+        kind = agent_word(session.id.agent) + (", imported" if session.id.is_imported else "")
         standing, name = activity.order_for(session.id), title_of(session.id)
         rows.append(SessionRow(session, None, 0, name, kind, session.whole, state, standing, is_open))
         if is_open:
@@ -157,5 +162,6 @@ def _part_row(session: Session, line: Line, activity: Activity) -> SessionRow:
     sums = added_up((one for one in session.parts if part.holds(one.origin)), session.last_at)
     has_end = activity.state_of(session.id, session.last_at) is not SessionState.RUNNING
     is_busy = not has_end and activity.now - sums.last_at <= LATELY
-    state = SessionState.RUNNING if is_busy else SessionState.OVER
+    done = SessionState.IMPORTED if session.id.is_imported else SessionState.OVER
+    state = SessionState.RUNNING if is_busy else done
     return SessionRow(session, part, depth, line.name, kind, sums, state, activity.order_for(session.id))

@@ -61,7 +61,8 @@ class SessionActions(QWidget):
             (self.copy_button, f"Copy {who} as text"),
         ):
             made.setAccessibleName(name)
-        is_named = bool(row.session.id.session)
+        is_named = _has_orders(row)
+        self.explain_button.setVisible(not row.session.id.is_imported)
         self.stop_button.setVisible(is_named and row.standing is not SessionOrder.STOP)
         for made in (self.pause_button, self.cap_button):
             made.setVisible(is_named)
@@ -77,7 +78,7 @@ class SessionActions(QWidget):
 
     def explain(self) -> None:
         """Ask why it cost what it did."""
-        if self._row is not None:
+        if self._row is not None and not self._row.session.id.is_imported:
             self.explain_asked.emit(self._row.session)
 
     def pause_or_resume(self) -> None:
@@ -88,7 +89,7 @@ class SessionActions(QWidget):
 
     def order(self, order: SessionOrder) -> None:
         """Stop this session, let it wait or let it go on. Nothing is asked; it can be undone."""
-        if self._row is None or not self._row.session.id.session or self._row.standing is order:
+        if self._row is None or not _has_orders(self._row) or self._row.standing is order:
             return
         session, former = self._row.session.id.session, self._row.standing
 
@@ -99,7 +100,7 @@ class SessionActions(QWidget):
 
     def set_cap(self) -> None:
         """Open the editor for a cap on this session alone."""
-        if self._row is not None and self._row.session.id.session:
+        if self._row is not None and _has_orders(self._row):
             self.editor = CapEditor(self._commands, None, self)
             self.editor.begin_with(Scope.SESSION, self._row.session.id.session)
             self.editor.open()
@@ -132,6 +133,11 @@ class SessionActions(QWidget):
         column.addWidget(self._line)
         column.addWidget(self.undo)
         column.addWidget(self._bar)
+
+
+def _has_orders(row: SessionRow) -> bool:
+    """Whether its calls come through the meter and can be told by their session."""
+    return bool(row.session.id.session) and not row.session.id.is_imported
 
 
 def row_text(row: SessionRow) -> str:

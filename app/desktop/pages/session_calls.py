@@ -106,7 +106,7 @@ class CallDetail(QWidget):
         self._add_table("Tokens", token_columns(), token_lines(call, reading.rates), "")
         if reading.tools:
             self._add_table("Tools it called", tool_columns(), list(reading.tools), "")
-        self._add_table("Caps", cap_columns(), list(reading.caps), caps_words(call))
+        self._add_table("Caps", cap_columns(), list(reading.caps), caps_words(call, is_imported=reading.is_imported))
 
     def forget(self) -> None:
         """Show nothing until another call is read."""

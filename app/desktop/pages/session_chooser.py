@@ -48,7 +48,7 @@ class SessionChooser(QDialog):
         self._look()
 
     def _look(self) -> None:
-        wanted = SessionFilter(self.search.text().strip())
+        wanted = SessionFilter(self.search.text().strip(), is_imported=False)  # of logs too little is known
         self._question.ask(
             lambda: lambda ledger, go_on: look_at_sessions(ledger, wanted, page=PageWish(_SHOWN), go_on=go_on),
             self._show, self.error.tell, at_once=True,

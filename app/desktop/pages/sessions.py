@@ -88,9 +88,11 @@ class SessionsPage(Page):
         self._call = numbered
         self.call.forget()
         self._places.setCurrentWidget(self.call)
+        is_imported = self._at is not None and self._at.id.is_imported
         self._call_question.ask(
-            lambda: lambda ledger, _go_on: read_call(ledger, numbered), self._show_call, self.error.tell, at_once=True
-        )
+            lambda: lambda ledger, _go_on: read_call(ledger, numbered, is_imported=is_imported),
+            self._show_call, self.error.tell, at_once=True,
+        )  # fmt: skip
         self._show_path()
         self.call.setFocus()
 

@@ -121,7 +121,7 @@ def fold_place(rect: QRect, row: SessionRow) -> QRect:
 
 
 def paint_mark(painter: QPainter, place: QRectF, state: SessionState, tokens: Tokens) -> None:
-    """Filled running, two bars waits (in ink where a person paused it), minus stopped, hollow over."""
+    """Filled running, two bars waits (in ink: a person paused it), minus stopped, hollow over, a square imported."""
     painter.setPen(Qt.PenStyle.NoPen)
     match state:
         case SessionState.RUNNING:
@@ -138,6 +138,10 @@ def paint_mark(painter: QPainter, place: QRectF, state: SessionState, tokens: To
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(QColor(tokens.edge), 1.5))
             painter.drawEllipse(place.adjusted(0.75, 0.75, -0.75, -0.75))
+        case SessionState.IMPORTED:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(tokens.edge), 1.5))
+            painter.drawRect(place.adjusted(1, 1, -1, -1))
 
 
 def _paint_names(painter: QPainter, inner: QRect, row: SessionRow, tokens: Tokens) -> None:
