@@ -107,7 +107,7 @@ def fill_prices(ledger: Ledger, meter: str) -> None:
     for number, model in enumerate(("kimi-k9-preview", "kimi-k9-preview", "own-finetune-of-a-very-long-name-2026-11")):
         who = (WORK[0][0], ("moonshotai", "moonshotai", "together")[number], model)
         write_call(ledger, meter, who, NOW - timedelta(hours=number + 1), None, dice)
-    add = partial(price_store.add_override, ledger, host="*")
+    add = partial(price_store.add_override, ledger, host="*", starts_at=NOW - timedelta(days=9))
     add(provider="azure", model="*", factor=Decimal("0.85"))
     add(provider="openai", model="gpt-5-mini", rates=Rates(Decimal("0.2"), Decimal("1.6"), Decimal("0.02")))
     add(provider="*", model="local-*", factor=Decimal(0))

@@ -18,7 +18,7 @@ from app.desktop.widgets.approval_band import ApprovalBand
 from app.desktop.widgets.buttons import IconButton, button
 from app.desktop.widgets.cold_line import ColdLine
 from app.desktop.widgets.error_line import ErrorLine
-from app.desktop.widgets.ground import Ground, Hairline, clear, scrolling
+from app.desktop.widgets.ground import Ground, Hairline, chain_tabs, clear, scrolling, widgets_in
 from app.desktop.widgets.sections import (
     caps_section,
     empty_section,
@@ -36,6 +36,7 @@ CLOSE_AFTER_MS = 250
 MARGIN = 16
 _EDGE = 1
 _FOOT_HEIGHT = 44
+_QUIET_PAD = 6
 
 
 class Popover(QFrame):
@@ -56,6 +57,7 @@ class Popover(QFrame):
         self._tick.timeout.connect(self._tell_times)
         self._top, self._asking, self._body = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self.error = ErrorLine()
+        self._open = IconButton("Open Bursar", "app-window", lambda: self.opened.emit(""))
         self._pause = IconButton("Pause all", "pause-circle", self._toggle_pause)
         self._more = button("", self._page_opener("Approvals"), kind="link")
         self._more.hide()
@@ -70,6 +72,8 @@ class Popover(QFrame):
         self._fill_bands(snapshot)
         self._fill_body(snapshot)
         self._pause.show_as(*(("Resume all", "play-circle") if snapshot.is_paused else ("Pause all", "pause-circle")))
+        top, asking, body = (widgets_in(part) for part in (self._top, self._asking, self._body))
+        chain_tabs((*top, self._more, *asking, *body, self._open, self._pause))
         self._fit_soon()
 
     def toggle_at(self, click: QPoint) -> None:
@@ -147,8 +151,8 @@ class Popover(QFrame):
 
     def _foot(self) -> QHBoxLayout:
         foot = QHBoxLayout()
-        foot.setContentsMargins(12, 6, 12, 6)
-        foot.addWidget(IconButton("Open Bursar", "app-window", lambda: self.opened.emit("")))
+        foot.setContentsMargins(MARGIN - _QUIET_PAD, 6, MARGIN - _QUIET_PAD, 6)
+        foot.addWidget(self._open)
         foot.addStretch(1)
         foot.addWidget(self._pause)
         return foot

@@ -18,6 +18,7 @@ from app.desktop.no_tray import NoTray
 from app.desktop.pages.approvals import ApprovalsPage
 from app.desktop.pages.caps import CapsPage
 from app.desktop.pages.doctor import DoctorPage
+from app.desktop.pages.key_list import KeyListDialog
 from app.desktop.pages.keys import KeysPage
 from app.desktop.pages.overview import OverviewPage
 from app.desktop.pages.page import MARGIN, Page
@@ -56,7 +57,8 @@ class Window(QMainWindow):
         super().__init__()
         self.setWindowTitle("Bursar")
         self.setMinimumSize(*LEAST_SIZE)
-        self._state = state
+        self._commands, self._state = commands, state
+        self.key_list: KeyListDialog | None = None
         self._snapshot: Snapshot | None = None
         self.overview, self.caps = OverviewPage(commands, clock), CapsPage(commands)
         self.sessions = SessionsPage(commands, clock, state)
@@ -127,6 +129,11 @@ class Window(QMainWindow):
         """Say that the ledger could not be read; the old data stays."""
         self._failure.tell(error)
 
+    def show_keys(self) -> None:
+        """Show what each key does."""
+        self.key_list = KeyListDialog(self)
+        self.key_list.open()
+
     def bring_up(self) -> None:
         """Show it in front."""
         self.show()
@@ -183,9 +190,15 @@ class Window(QMainWindow):
             QShortcut(QKeySequence(f"Ctrl+{number}"), self, lambda name=name: self.open_page(name))
         QShortcut(QKeySequence("Ctrl+,"), self, lambda: self.open_page("Settings"))
         QShortcut(QKeySequence("Ctrl+N"), self, self._create_new)
-        QShortcut(QKeySequence("Ctrl+Shift+P"), self, self.caps.pause_button.click)
+        QShortcut(QKeySequence("Ctrl+Shift+P"), self, self._toggle_pause)
+        ask = QShortcut(QKeySequence("?"), self, self.show_keys)
+        ask.setKeys([QKeySequence("?"), QKeySequence("Shift+?")])  # keyboards differ in where it is
         for keys in ("F5", "Ctrl+R"):
             QShortcut(QKeySequence(keys), self, self.refreshed.emit)
+
+    def _toggle_pause(self) -> None:
+        if self._snapshot is not None:
+            self._commands.set_paused(not self._snapshot.is_paused, self._failure.tell)
 
     def _create_new(self) -> None:
         self.pages[self.page_name].create_new()

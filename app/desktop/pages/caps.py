@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPen, QShortcut
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.money import format_usd
@@ -49,6 +49,7 @@ class CapsPage(Page):
         column.addStretch(1)
         self.content.addWidget(scrolling(inner), 1)
         self.content.addWidget(self.undo)
+        QShortcut(QKeySequence("Ctrl+Z"), self, self.undo.take_back)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Render this reading; the rows are made anew only when something about a cap changed."""

@@ -181,6 +181,7 @@ class PricesPage(Page):
             QShortcut(QKeySequence(keys), self.table if keys == "/" else self, self.search.setFocus, context=within)
         for key, act in ((Qt.Key.Key_Return, self.open_set), (Qt.Key.Key_Delete, self.remove_own)):
             QShortcut(QKeySequence(key), self.table, act, context=Qt.ShortcutContext.WidgetShortcut)
+        QShortcut(QKeySequence("Ctrl+Z"), self, self.undo.take_back)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self.search, self.search.clear, context=within)
 
     def _lay_out(self) -> None:

@@ -40,7 +40,7 @@ class Answers(QWidget):
         self._column.setSpacing(8)
         self.error = ErrorLine()
         self.form: RaiseForm | SessionForm | None = None
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._make_buttons()
         self._show_buttons()
 

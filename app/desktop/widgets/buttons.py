@@ -111,12 +111,20 @@ class Segments(QWidget):
             segment.setAccessibleName(f"{name}: {text}")
             self._group.addButton(segment)
             row.addWidget(segment)
+        self._group.buttonToggled.connect(self._lead_tab)
+        self._lead_tab()
         self._group.buttonClicked.connect(lambda segment: self.chosen.emit(segment.text()))
 
     def take(self, name: str) -> None:
         """Show another one as taken, without telling."""
         for segment in self._group.buttons():
             segment.setChecked(segment.text() == name)
+
+    def _lead_tab(self, *_ignored: object) -> None:
+        """Tab comes to the one that is taken; arrows go on from there."""
+        for segment in self._group.buttons():
+            is_taken = segment.isChecked()
+            segment.setFocusPolicy(Qt.FocusPolicy.StrongFocus if is_taken else Qt.FocusPolicy.ClickFocus)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The trough they lie in."""

@@ -20,7 +20,7 @@ from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.text import Text
 from app.ledger.approval_store import Approval
 
-_AMOUNT_WIDTH = 80
+_AMOUNT_WIDTH = 72
 _LEAST_UNTIL = 8
 
 

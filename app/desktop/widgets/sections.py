@@ -24,6 +24,7 @@ from app.ledger.spend import SessionSpend
 
 MARGIN = 16
 MOST_ROWS = 3
+_STOP_WIDTH = 26
 _MOST_FIGURE_CHARACTERS = 26
 FIRST_COMMAND = "bursar run -- claude"
 
@@ -163,6 +164,7 @@ def _add_session(
         name = ", ".join(part for part in (f"{words}: {agent_word(session.agent)}", session.task) if part)
         stop = IconButton("", sign, lambda: order(session.session, wanted), name=name)
         stop.setToolTip("Let this session go on" if held else "Stop this session: its next call is refused")
+        stop.setFixedWidth(_STOP_WIDTH)
         grid.addWidget(stop, row, 3)
 
 

@@ -3,7 +3,16 @@
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -151,6 +160,16 @@ class Table(QTableView):
         if titles != self._hidden:
             self._hidden = titles
             self.fit_columns()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copying takes the whole row, its columns parted by tabs."""
+        if event.matches(QKeySequence.StandardKey.Copy) and self.selected() is not None:
+            row = self.currentIndex().row()
+            shown = (self._rows.index(row, number) for number in range(self._rows.columnCount()))
+            texts = (str(one.data()) for one in shown if not self.isColumnHidden(one.column()))
+            QGuiApplication.clipboard().setText("\t".join(texts))
+        else:
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Share the new width out."""
