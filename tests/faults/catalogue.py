@@ -51,7 +51,7 @@ class Cell:
         return self.said[:3]
 
 
-@dataclass
+@dataclass(eq=False)
 class Listing:
     """A plugin for pytest that notes which tests are cells."""
 
@@ -70,7 +70,7 @@ class Listing:
         return sorted(found, key=lambda one: (int(one.number[1:]), one.fault, one.phase))
 
 
-@dataclass
+@dataclass(eq=False)
 class Outcomes:
     """A plugin for pytest that notes what came of the cells. A worker's tests are known by their reports alone, so
     those carry the marks (`tests/conftest.py`)."""

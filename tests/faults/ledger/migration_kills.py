@@ -36,7 +36,7 @@ def main() -> None:
         files.append(str(path))
         if not was_killed(path, number):
             break
-    print(json.dumps(files))  # noqa: T201
+    print(json.dumps(files))
 
 
 def was_killed(path: Path, number: int) -> bool:
