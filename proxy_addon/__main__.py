@@ -40,6 +40,7 @@ from proxy_addon.calls import Calls
 from proxy_addon.clock import Clock
 from proxy_addon.company import stop_without_runs
 from proxy_addon.destinations import Destinations
+from proxy_addon.dispatch import DirectAddons
 from proxy_addon.gate import Gate
 from proxy_addon.hardening import harden_process, refuse_exposed_files
 from proxy_addon.keyring_cache import ProviderKeys
@@ -163,6 +164,7 @@ async def _listen(
     send_messages_whole()
     read_strictly()
     master = Master(_options(routes, gateway_port, forward_port, arguments.network))
+    master.addons = DirectAddons(master)
     ready = asyncio.Event()
     # An explicit list: no scripts from a config folder, no web pages, no commands; and it is faster than the default.
     master.addons.add(
