@@ -3,7 +3,7 @@
 A fresh root with nothing but Debian's base is made by debootstrap, from the mirror and for the release of this machine.
 The package is installed there with what it depends on, smoke.py is run, the tray is started under Xvfb with a panel to
 sit in, `bursar uninstall` and the package's removal follow, and what is left is held against what they say.
-`--keep FOLDER` uses that root again and leaves it. Needs debootstrap and Xvfb on this machine.
+`--keep FOLDER` uses that root again and leaves it. Needs debootstrap, Xvfb and xdotool on this machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ SOURCES = Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d")
 DISPLAY = ":87"
 PERSON = "ann"
 HOME = f"/home/{PERSON}"  # inside the root only
-SETTLED_S = 8
+WINDOW_LIMIT_S = 90
+SETTLED_S = 3
 NOT_OURS = re.compile(
     r"var/(?:lib|cache|log)/|etc/ld\.so\.cache|run/|tmp/|usr/share/(?:info|mime|applications)/\w*cache"
 )
@@ -103,7 +104,8 @@ def try_package(root: Path, package: Path) -> int:
         done = subprocess.run([sys.executable, str(HERE / "smoke.py"), *as_person(root), "bursar"], check=False)
         if done.returncode:
             return failed("the smoke test")
-        picture(root)
+        if not shows_window(root):
+            return failed("the tray shows no window")
     changed = sorted(snapshot(root).symmetric_difference(files))
     outside = [name for name in changed if not name.startswith(HOME.lstrip("/"))]
     if outside:
@@ -181,17 +183,25 @@ def display() -> Iterator[None]:
         server.wait()
 
 
-def picture(root: Path) -> None:
-    """Look that the tray's window is on the screen, where a tool for that is at hand."""
-    if shutil.which("import") is None:
-        return
+def shows_window(root: Path) -> bool:
+    """Whether the tray opens its window where no panel has a place for it. Leaves a picture of the screen."""
     process = subprocess.Popen([*as_person(root), "bursar"], stderr=subprocess.DEVNULL)
-    time.sleep(SETTLED_S)
-    target = Path(tempfile.gettempdir()) / "bursar-try-deb.png"
-    subprocess.run(["import", "-display", DISPLAY, "-window", "root", str(target)], check=False)
-    process.terminate()
-    process.wait()
-    say("the screen is in %s" % target)
+    look = ["xdotool", "search", "--onlyvisible", "--name", "Bursar"]
+    until = time.monotonic() + WINDOW_LIMIT_S
+    try:
+        while subprocess.run(look, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False).returncode:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.5)
+        time.sleep(SETTLED_S)
+        target = Path(tempfile.gettempdir()) / "bursar-try-deb.png"
+        if shutil.which("import"):
+            subprocess.run(["import", "-window", "root", str(target)], check=False)
+            say("a picture of the window is in %s" % target)
+        return True
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def run(command: list[str]) -> str:

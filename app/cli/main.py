@@ -33,6 +33,7 @@ from app.cli import (
     spend,
     tools,
     tray,
+    uninstall,
 )
 from app.cli.console import show_error
 from app.core.errors import AppError
@@ -74,6 +75,7 @@ caps.app.command("simulate")(simulate.simulate_cap)
 app.command("review")(review.show_review)
 app.command("explain")(explain.explain_cost)
 app.command("demo")(demo.show_demo)
+app.command("uninstall")(uninstall.uninstall)
 
 
 def run_command() -> None:

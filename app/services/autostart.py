@@ -1,12 +1,12 @@
-"""Starting Bursar at login: an XDG autostart entry on Linux, a launch agent on macOS. Both are one file of ours,
-written whole and removed whole.
+"""Starting Bursar at login: an XDG autostart entry on Linux, a launch agent on macOS, a command file in the Startup
+folder on Windows. Each is one file of ours, written whole and removed whole.
 
-Windows keeps such things in its registry, which nothing here was tried on, so it is not offered there.
+None was tried on macOS and Windows; what is written there is held against their documentation by tests.
 """
 
 import plistlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from app.core.errors import InvalidInput
@@ -26,6 +26,9 @@ def autostart_file(environment: Mapping[str, str], platform: str = sys.platform)
     home = Path(environment.get("HOME") or Path.home())
     if platform == "darwin":
         return home / "Library" / "LaunchAgents" / f"{_LABEL}.plist"
+    if platform == "win32":
+        roaming = Path(environment.get("APPDATA") or home / "AppData" / "Roaming")
+        return roaming / "Microsoft" / "Windows" / "Start Menu" / "Programs" / "Startup" / "Bursar.cmd"
     if platform == "linux":
         return Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "autostart" / "bursar.desktop"
     return None
@@ -42,7 +45,7 @@ def starts_at_login(file: Path) -> bool:
 
 def start_at_login(file: Path, command: Sequence[str]) -> None:
     """Write the entry for this command, absolute and without a shell. Raises InvalidInput."""
-    content = _launch_agent(command) if file.suffix == ".plist" else _desktop_entry(command).encode()
+    content = _FORMS.get(file.suffix, _desktop_entry)(command)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, content, _READABLE)
@@ -58,18 +61,20 @@ def stop_at_login(file: Path) -> None:
         raise _unwritable(file, error) from None
 
 
-def _desktop_entry(command: Sequence[str]) -> str:
-    """Desktop Entry Specification 1.5, and its rules for quoting in Exec."""
+def _desktop_entry(command: Sequence[str]) -> bytes:
+    """Desktop Entry Specification 1.5, and its rules for quoting in Exec. TryExec: the entry falls still when the
+    program is gone."""
     lines = {
         "Type": "Application",
         "Name": "Bursar",
         "Comment": "Meters and caps what coding agents spend",
         "Exec": " ".join(_exec_word(word) for word in command),
+        "TryExec": command[0].replace("\\", "\\\\"),
         "Icon": "bursar",
         "Terminal": "false",
         "X-GNOME-Autostart-enabled": "true",
     }
-    return "\n".join(["[Desktop Entry]", *(f"{name}={value}" for name, value in lines.items()), ""])
+    return "\n".join(["[Desktop Entry]", *(f"{name}={value}" for name, value in lines.items()), ""]).encode()
 
 
 def _exec_word(word: str) -> str:
@@ -80,6 +85,15 @@ def _exec_word(word: str) -> str:
 
 def _launch_agent(command: Sequence[str]) -> bytes:
     return plistlib.dumps({"Label": _LABEL, "ProgramArguments": list(command), "RunAtLoad": True})
+
+
+def _command_file(command: Sequence[str]) -> bytes:
+    """For cmd.exe: `start` leaves no window behind, its first quoted word is a title, and % doubles in a file."""
+    words = " ".join(f'"{word}"' for word in command).replace("%", "%%")
+    return f'@chcp 65001 >nul\r\n@start "" {words}\r\n'.encode()
+
+
+_FORMS: dict[str, Callable[[Sequence[str]], bytes]] = {".plist": _launch_agent, ".cmd": _command_file}
 
 
 def _unwritable(file: Path, error: OSError) -> InvalidInput:

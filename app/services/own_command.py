@@ -41,7 +41,11 @@ def own_command() -> list[str]:
 
 
 def lasting_command() -> list[str]:
-    """The same as a path that holds whatever the PATH is: for what starts Bursar without a shell."""
+    """The same as a path that holds whatever the PATH is: for what starts Bursar without a shell. An installer on
+    Windows brings a second program for that, which opens no console."""
+    beside = Path(sys.executable).with_name("bursar-tray.exe")
+    if is_frozen() and beside.is_file():
+        return [str(beside)]
     command = own_command()
     return [shutil.which(command[0]) or command[0], *command[1:]]
 

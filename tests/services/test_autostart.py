@@ -17,7 +17,9 @@ def test_the_entry_stands_where_the_desktop_looks(tmp_path: Path) -> None:
     elsewhere = home | {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}
     assert autostart_file(elsewhere, "linux") == tmp_path / "xdg" / "autostart" / "bursar.desktop"
     assert autostart_file(home, "darwin") == tmp_path / "Library" / "LaunchAgents" / "dev.bursar.tray.plist"
-    assert autostart_file(home, "win32") is None
+    startup = Path("Microsoft", "Windows", "Start Menu", "Programs", "Startup", "Bursar.cmd")
+    assert autostart_file(home | {"APPDATA": str(tmp_path)}, "win32") == tmp_path / startup
+    assert autostart_file(home, "freebsd") is None
     assert autostart_file(home | {"BURSAR_HOME": str(tmp_path)}, "linux") is None, "the demo touches nothing of yours"
 
 
@@ -27,7 +29,7 @@ def test_it_is_written_whole_and_removed_whole(tmp_path: Path) -> None:
     start_at_login(file, ["/opt/bursar/bin/bursar"])
     assert file.read_text() == (
         "[Desktop Entry]\nType=Application\nName=Bursar\nComment=Meters and caps what coding agents spend\n"
-        'Exec="/opt/bursar/bin/bursar"\nIcon=bursar\nTerminal=false\nX-GNOME-Autostart-enabled=true\n'
+        'Exec="/opt/bursar/bin/bursar"\nTryExec=/opt/bursar/bin/bursar\nIcon=bursar\nTerminal=false\nX-GNOME-Autostart-enabled=true\n'
     )
     assert starts_at_login(file)
     stop_at_login(file)
@@ -58,6 +60,17 @@ def test_macos_gets_a_launch_agent(tmp_path: Path) -> None:
         "Label": "dev.bursar.tray", "ProgramArguments": ["/opt/bursar", "-m", "app"], "RunAtLoad": True,
     }  # fmt: skip
     assert starts_at_login(file)
+
+
+def test_windows_gets_a_command_file(tmp_path: Path) -> None:
+    file = autostart_file({"APPDATA": str(tmp_path)}, "win32")
+    assert file is not None
+    start_at_login(file, ["C:\\Programs\\100% Bursar\\bursar-tray.exe"])
+    started = b'@start "" "C:\\Programs\\100%% Bursar\\bursar-tray.exe"'
+    assert file.read_bytes() == b"@chcp 65001 >nul\r\n" + started + b"\r\n"
+    assert starts_at_login(file)
+    stop_at_login(file)
+    assert not file.exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a file in the place of a folder")

@@ -73,6 +73,11 @@ def is_connected(folder: Path, agent: str) -> bool:
     return _kept_file(folder, agent).exists()
 
 
+def connected_agents(folder: Path) -> list[str]:
+    """The names of all that are; `folder` as above."""
+    return [agent for agent in OWN_SETTINGS if is_connected(folder, agent)]
+
+
 def make_connection(folder: Path, plan: Plan, key_id: str) -> None:
     """Change the file. What it was is kept first, so that a crash in between loses nothing. Raises InvalidInput."""
     try:

@@ -1,0 +1,129 @@
+"""Taking Bursar off a machine: what is there of it, what is given back without a question, and what goes only on a
+person's word.
+
+Its folders are emptied by name, and one in which something else lies stays: no `BURSAR_HOME` can cost a person more.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import paths
+from app.core.errors import AppError, MeterError
+from app.core.provider_keys import KeyName
+from app.keys.vault import Vault
+from app.ledger.attendance import any_run, has_keeper
+from app.ledger.engine import Ledger
+from app.ledger.meter_state import is_alive, request_stop, running_meter
+from app.ledger.provider_key_store import list_provider_keys
+from app.services.agents.connecting import CONNECTIONS, connected_agents
+from app.services.agents.lasting import disconnect_agent
+from app.services.autostart import autostart_file, stop_at_login
+from app.services.meter import STOP_LIMIT_S
+
+LEDGER_NAMES = ("ledger.sqlite*", ".ledger.sqlite*", "backups", "quarantine", CONNECTIONS, "told.json")
+OTHER_NAMES = ("settings.json*", "window.ini*", "meter", "log", "*.log*")
+_LOOK_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What there is of Bursar beside its program. `login` starts it at login; `agents` are connected for good; `keys`
+    lie in the keyring; `ledger` and `others` are files and folders, all in `folders`."""
+
+    login: Path | None
+    agents: tuple[str, ...]
+    keys: tuple[KeyName, ...]
+    ledger: tuple[Path, ...]
+    others: tuple[Path, ...]
+    folders: tuple[Path, ...]
+
+
+def find_traces(ledger: Ledger, environment: Mapping[str, str]) -> Traces:
+    """What is there. Raises LedgerError, or OSError as the folders do."""
+    data, config = paths.data_folder(), paths.config_folder()
+    folders = tuple(dict.fromkeys((paths.log_place(), config, data)))
+    login = autostart_file(environment)
+    return Traces(
+        login=login if login is not None and login.exists() else None,
+        agents=tuple(connected_agents(data / CONNECTIONS)),
+        keys=tuple(key.name for key in list_provider_keys(ledger)),
+        ledger=tuple(_named([data], LEDGER_NAMES)),
+        others=tuple(_named(folders, OTHER_NAMES)),
+        folders=folders,
+    )
+
+
+def end_meter(ledger: Ledger, gateway_port: int) -> bool:
+    """Have the meter end, if one runs; whether one did. Raises MeterError while a tray, another keeper or an agent's
+    run needs it, or when it does not end."""
+    if has_keeper(ledger, gateway_port) or any_run(ledger):
+        raise MeterError(
+            "Bursar is in use", "Quit the tray, end bursar proxy and the agents that bursar run started. Then again."
+        )
+    meter = running_meter(ledger)
+    if meter is None:
+        return False
+    request_stop(ledger, meter.instance_id)
+    until = time.monotonic() + STOP_LIMIT_S
+    while is_alive(ledger, meter.instance_id):
+        if time.monotonic() > until:
+            raise MeterError("The meter does not stop", f"End process {meter.pid} yourself. Then again.")
+        time.sleep(_LOOK_S)
+    return True
+
+
+def give_back(ledger: Ledger, traces: Traces) -> Iterator[str]:
+    """Take back what was changed outside Bursar's folders; tells each thing, and what could not be."""
+    if traces.login is not None:
+        yield _told(lambda: stop_at_login(traces.login or Path()), f"{traces.login} is removed.")
+    for agent in traces.agents:
+        yield _disconnected(ledger, agent)
+
+
+def forget_keys(vault: Vault, keys: Iterable[KeyName]) -> Iterator[str]:
+    """Take these keys out of the keyring; tells each, and what could not be."""
+    for key in keys:
+        yield _told(lambda entry=key.entry: vault.delete(entry), f"The key for {key.words} is out of the keyring.")
+
+
+def delete(places: Iterable[Path]) -> Iterator[str]:
+    """Delete these files and folders; tells what could not be."""
+    for place in places:
+        try:
+            shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink(missing_ok=True)
+        except OSError as error:
+            yield f"{place} stays: {error.strerror or type(error).__name__}."
+
+
+def remove_folders(folders: Iterable[Path]) -> Iterator[str]:
+    """Remove what is empty of these; tells what else lies in the others."""
+    for folder in folders:
+        if folder.is_dir():
+            inside = sorted(file.name for file in folder.iterdir())
+            if inside:
+                yield f"{folder} stays, with {', '.join(inside[:8])}{' and more' if len(inside) > 8 else ''}."
+            else:
+                folder.rmdir()
+
+
+def _named(folders: Iterable[Path], names: Iterable[str]) -> Iterator[Path]:
+    found = (place for folder in folders for name in names for place in sorted(folder.glob(name)))
+    yield from dict.fromkeys(found)
+
+
+def _disconnected(ledger: Ledger, agent: str) -> str:
+    try:
+        return f"{disconnect_agent(ledger, ledger.path.with_name(CONNECTIONS), agent)} is as it was before {agent}."
+    except AppError as error:
+        return f"{agent} stays connected. {error.title}: {error.message}"
+
+
+def _told(work: Callable[[], None], done: str) -> str:
+    try:
+        work()
+    except AppError as error:
+        return f"{error.title}: {error.message}"
+    return done
