@@ -4,6 +4,7 @@ person's word.
 Its folders are emptied by name, and one in which something else lies stays: no `BURSAR_HOME` can cost a person more.
 """
 
+import functools
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -86,7 +87,7 @@ def give_back(ledger: Ledger, traces: Traces) -> Iterator[str]:
 def forget_keys(vault: Vault, keys: Iterable[KeyName]) -> Iterator[str]:
     """Take these keys out of the keyring; tells each, and what could not be."""
     for key in keys:
-        yield _told(lambda entry=key.entry: vault.delete(entry), f"The key for {key.words} is out of the keyring.")
+        yield _told(functools.partial(vault.delete, key.entry), f"The key for {key.words} is out of the keyring.")
 
 
 def delete(places: Iterable[Path]) -> Iterator[str]:

@@ -178,6 +178,17 @@ class OverviewPage(Page):
         below.setSpacing(MARGIN)
         below.addWidget(self.where, 1)
         below.addWidget(self.bought)
+        self._stack_up(chart)
+        self._empty.setMaximumWidth(_EMPTY_WIDTH)
+        empty = QVBoxLayout()
+        empty.setContentsMargins(MARGIN - 16, 0, 0, 0)
+        empty.addWidget(self._empty)
+        self.content.addWidget(self.reading_line)
+        self.content.addLayout(empty)
+        self.content.addWidget(self._full, 1)
+        self.content.addStretch(0)
+
+    def _stack_up(self, chart: QVBoxLayout) -> None:
         inner = QWidget()
         self._column = column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
@@ -191,14 +202,6 @@ class OverviewPage(Page):
         full.setContentsMargins(0, 0, 0, 0)
         full.addWidget(scrolling(inner))
         self._full.hide()
-        self._empty.setMaximumWidth(_EMPTY_WIDTH)
-        empty = QVBoxLayout()
-        empty.setContentsMargins(MARGIN - 16, 0, 0, 0)
-        empty.addWidget(self._empty)
-        self.content.addWidget(self.reading_line)
-        self.content.addLayout(empty)
-        self.content.addWidget(self._full, 1)
-        self.content.addStretch(0)
 
     def _figures(self) -> QHBoxLayout:
         """Side by side, each with as much room as its words are long."""
