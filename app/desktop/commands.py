@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from app.core.advice import AdviceAnswer
 from app.core.caps import Cap
 from app.core.errors import AppError
 from app.core.key_limits import NO_LIMITS, KeyCap, KeyLimits
@@ -16,9 +17,19 @@ from app.desktop.price_commands import PriceCommands
 from app.desktop.questions import Questions
 from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
+from app.insight.savings import Suggestion
 from app.keys.issue import issue_key, rotate_key
 from app.keys.vault import Vault
-from app.ledger import approval_store, cap_store, key_store, loop_store, meter_state, raise_store, session_store
+from app.ledger import (
+    advice_store,
+    approval_store,
+    cap_store,
+    key_store,
+    loop_store,
+    meter_state,
+    raise_store,
+    session_store,
+)
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
 from app.ledger.key_store import VirtualKey
@@ -130,6 +141,20 @@ class Commands:
             else:
                 carry = session_store.pause_session if order is SessionOrder.PAUSE else session_store.stop_session
                 carry(self._ledger, session, by=ANSWERED_BY)
+
+        self._do(work, failed, done)
+
+    def answer_suggestion(
+        self, suggestion: Suggestion, answer: AdviceAnswer | None, failed: Failed, done: Done = _nothing
+    ) -> None:
+        """Write down what a person says to a suggestion; None takes it back."""
+        kind, project, weekly = suggestion.kind, suggestion.project, suggestion.saved_nano_usd
+
+        def work() -> None:
+            if answer is None:
+                advice_store.take_back_advice(self._ledger, kind, project)
+            else:
+                advice_store.answer_advice(self._ledger, kind, project, answer, weekly_nano_usd=weekly, by=ANSWERED_BY)
 
         self._do(work, failed, done)
 

@@ -9,11 +9,12 @@ task cost what it did is its difference to the mean of the same agent's other ta
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core.advice import Advice
 from app.core.call_sum import Account, CallSum, RateCard, TaskId, by_task
 from app.core.origin import OriginSum
 from app.core.tool_call import NO_TOOLS, ToolSums
 from app.insight.explain import Part, explain
-from app.insight.savings import SHOWN, Followed, Suggestion, followed, possible_savings
+from app.insight.savings import SHOWN, Followed, Suggestion, followed, possible_savings, unanswered
 from app.insight.sides import side_of
 
 TOP = 3
@@ -107,9 +108,11 @@ def review(
     card: RateCard,
     purposes: Sequence[OriginSum] = (),
     tools: ToolSums = NO_TOOLS,
+    said: Sequence[Advice] = (),
 ) -> Review:
     """A week and the one before it, `last`, looked at. `card` holds the list rates of their models,
-    `purposes` are the week's calls by what they were for, and `tools` the tools that they asked for."""
+    `purposes` are the week's calls by what they were for, `tools` the tools that they asked for, and `said`
+    what a person had answered to suggestions by the week's end."""
     now, before, savings = week.sums, last.sums, possible_savings(week, card)
     tasks = by_task(now)
     told = {task: sums for task, sums in tasks.items() if task.is_told}
@@ -120,8 +123,8 @@ def review(
         before=totals(before),
         agents=tuple(sorted(weeks, key=lambda week: (-week.now.cost_nano_usd, week.agent))),
         top=tuple(_costly(task, told[task], week, card) for task in _dearest(told)),
-        suggestions=savings[:SHOWN],
-        followed=followed(possible_savings(last, card)[:SHOWN], savings),
+        suggestions=unanswered(savings, said)[:SHOWN],
+        followed=followed(unanswered(possible_savings(last, card), said)[:SHOWN], savings, said),
         purposes=tuple(purposes),
         tools=tools,
     )

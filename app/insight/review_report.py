@@ -7,7 +7,7 @@ from app.insight.family import purposes_sentence
 from app.insight.report import Block, Grid, Heading, Sentences
 from app.insight.review import AgentWeek, Costly, Review, TaskClass, Totals
 from app.insight.tools import HEADERS, failing_rows, tools_sentences
-from app.insight.wording import followed_sentence, suggestion_sentence
+from app.insight.wording import done_sentences, followed_sentence, suggestion_sentence
 
 _PARTS_SHOWN = 3
 
@@ -96,7 +96,8 @@ def why(parts: tuple[Part, ...]) -> str:
 
 def _saved(review: Review) -> tuple[str, ...]:
     told = followed_sentence(review.followed)
-    return (*(suggestion_sentence(suggestion) for suggestion in review.suggestions), *([told] if told else []))
+    open_ones = (f"{place}. {suggestion_sentence(one)}" for place, one in enumerate(review.suggestions, start=1))
+    return (*open_ones, *done_sentences(review.followed), *([told] if told else []))
 
 
 def _agents(review: Review) -> Grid:

@@ -2,26 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from math import floor
 
+from app.core.advice import Advice, AdviceAnswer, Saving
 from app.core.call_input import MissCause
 from app.core.call_sum import Account, CallSum, RateCard, by_task
 
 SHOWN = 5
 """How many a review tells."""
-
-
-class Saving(StrEnum):
-    """What could have been saved. The first two are told of all projects together, the others of one."""
-
-    PAID_FAILURES = "paid failures"
-    UNREAD_CACHE = "unread cache"
-    SYSTEM = "changing system prompt"
-    TOOLS = "changing tools"
-    HISTORY = "edited history"
-    EXPIRED = "expired cache"
 
 
 _BY_CAUSE = {
@@ -44,10 +33,12 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A suggestion of the week before, and how much less the same thing cost since: 0 where it cost as much or more."""
+    """A suggestion of the week before, or one that a person says is done, and how much less the same thing cost since:
+    0 where it cost as much or more."""
 
     suggestion: Suggestion
     saved_nano_usd: int
+    is_done: bool = False
 
 
 def possible_savings(account: Account, card: RateCard) -> tuple[Suggestion, ...]:
@@ -59,10 +50,27 @@ def possible_savings(account: Account, card: RateCard) -> tuple[Suggestion, ...]
     return tuple(sorted(worth, key=lambda one: (-one.saved_nano_usd, one.kind, one.project)))
 
 
-def followed(before: Sequence[Suggestion], now: Sequence[Suggestion]) -> tuple[Followed, ...]:
-    """What became of the suggestions of the week before."""
+def unanswered(found: Sequence[Suggestion], said: Sequence[Advice]) -> tuple[Suggestion, ...]:
+    """Those that nobody has answered yet."""
+    known = {(one.kind, one.project) for one in said}
+    return tuple(one for one in found if (one.kind, one.project) not in known)
+
+
+def followed(
+    before: Sequence[Suggestion], now: Sequence[Suggestion], said: Sequence[Advice] = ()
+) -> tuple[Followed, ...]:
+    """What became of those that are done, against the week they were told of, and of the other suggestions of the week
+    before."""
     costs = {(one.kind, one.project): one.saved_nano_usd for one in now}
-    return tuple(Followed(one, max(0, one.saved_nano_usd - costs.get((one.kind, one.project), 0))) for one in before)
+
+    def follow(one: Suggestion, *, is_done: bool) -> Followed:
+        saved = max(0, one.saved_nano_usd - costs.get((one.kind, one.project), 0))
+        return Followed(one, saved, is_done)
+
+    done = [
+        Suggestion(one.kind, one.weekly_nano_usd, 0, one.project) for one in said if one.answer is AdviceAnswer.DONE
+    ]
+    return (*(follow(one, is_done=True) for one in done), *(follow(one, is_done=False) for one in before))
 
 
 def _missed(account: Account) -> list[Suggestion]:

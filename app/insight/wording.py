@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+from app.core.advice import Saving
 from app.core.money import format_usd
 from app.core.wording import counted
 from app.insight.causes import STRANDS, Cause
 from app.insight.explain import Explanation, Part
-from app.insight.savings import Followed, Saving, Suggestion
+from app.insight.savings import Followed, Suggestion
 from app.insight.sides import Side
 
 
@@ -44,20 +45,37 @@ def suggestion_sentence(suggestion: Suggestion) -> str:
     if suggestion.kind is Saving.UNREAD_CACHE:
         tasks = counted(suggestion.count, "task")
         return f"{saved} went to writing caches that were never read, in {tasks}: the extra price of writing, exactly."
-    where = f" in {suggestion.project}" if suggestion.project else ""
-    return f"{_ADVICE[suggestion.kind]}{where}: {saved} in {counted(suggestion.count, 'call')}."
+    return f"{advice_words(suggestion.kind, suggestion.project)}: {saved} in {counted(suggestion.count, 'call')}."
 
 
 def followed_sentence(followed: Sequence[Followed]) -> str:
     """What became of the suggestions of the week before, in one sentence; empty where there were none."""
-    if not followed:
+    before = [one for one in followed if not one.is_done]
+    if not before:
         return ""
-    saved = format_usd(sum(one.saved_nano_usd for one in followed))
-    whole = format_usd(sum(one.suggestion.saved_nano_usd for one in followed))
+    saved = format_usd(sum(one.saved_nano_usd for one in before))
+    whole = format_usd(sum(one.suggestion.saved_nano_usd for one in before))
     return f"Of the {whole} that could have been saved the week before, {saved} was saved in this one."
 
 
+def done_sentences(followed: Sequence[Followed]) -> tuple[str, ...]:
+    """What each suggestion saves that a person says is done."""
+    return tuple(
+        f"Done: {advice_words(one.suggestion.kind, one.suggestion.project)}. It saved "
+        f"{format_usd(one.saved_nano_usd)} of {format_usd(one.suggestion.saved_nano_usd)} a week."
+        for one in followed
+        if one.is_done
+    )
+
+
+def advice_words(kind: Saving, project: str) -> str:
+    """What to do, in few words."""
+    return _ADVICE[kind] + (f" in {project}" if project else "")
+
+
 _ADVICE = {
+    Saving.PAID_FAILURES: "Send fewer calls that fail and are paid all the same",
+    Saving.UNREAD_CACHE: "Write no caches that are never read",
     Saving.SYSTEM: "Keep the system prompt as it is while a session runs",
     Saving.TOOLS: "Keep the tools and their order as they are while a session runs",
     Saving.HISTORY: "Add to the conversation and leave what was said",

@@ -7,6 +7,7 @@ from app.core.windows import Window, span_at
 from app.insight.rates import rate_card
 from app.insight.review import Review, review
 from app.ledger.accounts import account_between
+from app.ledger.advice_store import list_advice
 from app.ledger.engine import Ledger
 from app.ledger.origin_sums import purposes_between
 from app.ledger.price_store import use_prices
@@ -27,7 +28,8 @@ def week_review(ledger: Ledger, monday: date, local: ZoneInfo) -> Review:
     now = account_between(ledger, start, end)
     last = account_between(ledger, *_week(noon - timedelta(days=7), local))
     purposes, tools = purposes_between(ledger, start, end), tool_sums(ledger, start, end)
-    return review(now, last, rate_card((*now.sums, *last.sums), noon), purposes, tools)
+    said = [one for one in list_advice(ledger) if one.answered_at < end]
+    return review(now, last, rate_card((*now.sums, *last.sums), noon), purposes, tools, said)
 
 
 def read_review(ledger: Ledger, monday: date, local: ZoneInfo) -> Review:

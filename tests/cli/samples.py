@@ -42,6 +42,7 @@ def book_call(
     model: str = "claude-opus-4-8",
     billing: Billing = Billing.API,
     origin: Origin = MAIN_ORIGIN,
+    outcome: Outcome = Outcome.COMPLETED,
 ) -> None:
     """Reserve and settle one call of 1,000 tokens in and 200 out."""
     asked = replace(draft(tags), billing=billing, origin=origin)
@@ -53,7 +54,7 @@ def book_call(
         operation=asked.operation,
         request_model=model,
         tags=tags,
-        outcome=Outcome.COMPLETED,
+        outcome=outcome,
         usage=Usage(input_tokens=1_000, output_tokens=200),
         cost_nano_usd=cost_nano_usd,
         cost_basis=Basis.UNPRICED if cost_nano_usd is None else Basis.TABLE,

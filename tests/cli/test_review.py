@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.cli.review import chosen_monday
+from app.core.call import Outcome
 from app.core.errors import InvalidInput
 from app.core.origin import Origin, RequestClass
 from app.core.tags import Tags
@@ -67,3 +68,17 @@ def test_a_week_is_named_by_its_number_or_by_now() -> None:
     for week in ("47", "2026-W60", "2026-11-16"):
         with pytest.raises(InvalidInput, match="like 2026-W47"):
             chosen_monday(week, now, BERLIN)
+
+
+def test_a_suggestion_is_answered_by_its_number_and_taken_back(bursar: Bursar, ledger: Ledger) -> None:
+    book_call(ledger, Tags(agent="claude", task="t"), 10**9, outcome=Outcome.FAILED)
+    words = "1. $1.00 went to 1 call that failed"
+    assert words in bursar("review").out
+    assert "There is no suggestion 2" in bursar("review", "decline", "2").err
+    assert bursar("review", "reopen").out == "No suggestion was answered.\n"
+    assert bursar("review", "decline", "1").out.startswith("Not suggested again: Send fewer calls that fail")
+    assert words not in bursar("review").out
+    assert "declined" in bursar("review", "reopen").out
+    assert bursar("review", "reopen", "1").out.startswith("Suggested again where it is worth it: Send fewer")
+    assert bursar("review", "done", "1").out.startswith("Done: Send fewer calls that fail")
+    assert "It saved $0.00 of $1.00 a week." in bursar("review").out

@@ -78,14 +78,14 @@ class Scribe:
 
     def write_call(
         self, cost: int | None = 10_000_000, *, tags: Tags = TAGS, at: datetime | None = None,
-        origin: Origin = MAIN_ORIGIN,
+        origin: Origin = MAIN_ORIGIN, outcome: Outcome = Outcome.COMPLETED,
     ) -> Call:  # fmt: skip
         """One finished call of `cost` nano-dollars."""
         at = at or datetime.now(UTC)
         basis = Basis.UNPRICED if cost is None else Basis.TABLE
         call = Call(
             new_id(), at, "anthropic", ApiShape.ANTHROPIC_MESSAGES, "chat", "claude-sonnet-4-5", tags,
-            Outcome.COMPLETED, Usage(input_tokens=1_200, output_tokens=30), cost, basis, duration_ms=900, origin=origin,
+            outcome, Usage(input_tokens=1_200, output_tokens=30), cost, basis, duration_ms=900, origin=origin,
         )  # fmt: skip
         draft = self.draft(cost, tags, call.call_id, at)
 

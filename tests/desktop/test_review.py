@@ -7,8 +7,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.core.advice import AdviceAnswer
+from app.core.call import Outcome
 from app.core.tags import Scope, Tags
+from app.desktop.pages.review import SuggestionRow
 from app.desktop.window import Window
+from app.ledger.advice_store import list_advice
+from app.ledger.engine import Ledger
 from app.services.reviews import monday_of
 from tests.desktop.conftest import ZONE, Scribe
 
@@ -74,3 +79,36 @@ def test_a_week_without_calls_says_so_and_a_task_leads_to_its_sessions(
     labels = dict(window.sessions.list.wanted.labels)
     assert labels == {Scope.AGENT: "Claude Code", Scope.PROJECT: "billing-api", Scope.TASK: "migrate invoices"}
     qtbot.waitUntil(lambda: window.sessions.list.rows.rowCount() == 1)
+
+
+def test_a_suggestion_is_answered_by_mouse_and_by_key_taken_back_and_followed_up(
+    qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe
+) -> None:
+    scribe.write_call(2_000_000_000)
+    scribe.write_call(1_000_000_000, outcome=Outcome.FAILED)
+    window.open_page("Review")
+    page = window.review
+
+    def rows() -> list[SuggestionRow]:
+        return [one for one in page.findChildren(SuggestionRow) if one.isVisible()]
+
+    qtbot.waitUntil(lambda: len(rows()) == 1)
+    assert (
+        rows()[0].declined.accessibleName()
+        == "Not for us: $1.00 went to 1 call that failed and were paid all the same."
+    )
+    QTest.mouseClick(rows()[0].declined, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.view is not None and page.view.suggestions == ())
+    assert [one.answer for one in list_advice(ledger)] == [AdviceAnswer.DECLINED]
+    qtbot.waitUntil(page.undo.isVisible)
+    QTest.mouseClick(page.undo.undo_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(rows()) == 1)
+    assert list_advice(ledger) == []
+    rows()[0].done.setFocus()
+    QTest.keyClick(rows()[0].done, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: page.view is not None and len(page.view.done) == 1)
+    assert page.view is not None
+    assert (page.view.suggestions, page.view.done[0].endswith("It saved $0.00 of $1.00 a week.")) == ((), True)
+    QTest.mouseClick(page.earlier, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.view is not None and page.view.is_empty)
+    assert not rows()

@@ -1,14 +1,16 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.advice import Advice, AdviceAnswer, Saving
 from app.core.call_input import MissCause
 from app.core.call_sum import Account, CallSum, MissSum, TaskId
 from app.insight.causes import Cause
 from app.insight.review import review, task_classes, totals
-from app.insight.savings import Followed, Saving, Suggestion
-from app.insight.wording import followed_sentence, suggestion_sentence
+from app.insight.savings import Followed, Suggestion
+from app.insight.wording import done_sentences, followed_sentence, suggestion_sentence
 from tests.insight.sums import CARD, any_account
 
 
@@ -112,3 +114,25 @@ def test_no_call_and_no_nano_dollar_is_lost(weeks: list[Account]) -> None:
     assert sum(one.cost_nano_usd for one in classed) <= found.now.cost_nano_usd
     counted = [one for one in week if one.all_calls]
     assert sum(one.calls for one in classed) == sum(one.all_calls for one in counted) == totals(counted).calls
+
+
+def test_what_was_answered_is_not_suggested_again_and_what_is_done_is_followed_up() -> None:
+    task = sums_of("a", 9, 10_000_000_000)
+
+    def week(system: int, gone: int) -> Account:
+        lost = ((MissCause.SYSTEM, system), (MissCause.EXPIRED, gone))
+        return Account((task,), (), tuple(MissSum(task.kin, cause, 3, 9, 0, 0, nano) for cause, nano in lost))
+
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    done = Advice(Saving.SYSTEM, "shop", AdviceAnswer.DONE, 3_000_000_000, at)
+    declined = Advice(Saving.EXPIRED, "shop", AdviceAnswer.DECLINED, 500_000_000, at)
+    now, last = week(1_000_000_000, 500_000_000), week(2_000_000_000, 500_000_000)
+    found = review(now, last, CARD, said=(done, declined))
+    assert found.suggestions == ()
+    assert found.followed == (Followed(Suggestion(Saving.SYSTEM, 3_000_000_000, 0, "shop"), 2_000_000_000, True),)
+    assert followed_sentence(found.followed) == ""
+    assert done_sentences(found.followed) == (
+        "Done: Keep the system prompt as it is while a session runs in shop. It saved $2.00 of $3.00 a week.",
+    )
+    elsewhere = review(now, last, CARD, said=(replace(declined, project="web"),))
+    assert [one.kind for one in elsewhere.suggestions] == [Saving.SYSTEM, Saving.EXPIRED]

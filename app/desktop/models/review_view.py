@@ -10,7 +10,8 @@ from app.desktop.models.snapshot import agent_word
 from app.insight.family import purposes_sentence
 from app.insight.review import AgentWeek, Costly, Review, TaskClass, Totals
 from app.insight.review_report import class_name, why
-from app.insight.wording import followed_sentence, suggestion_sentence
+from app.insight.savings import Suggestion
+from app.insight.wording import done_sentences, followed_sentence, suggestion_sentence
 
 _NO_MEAN = "No other task of this agent to compare with."
 
@@ -43,14 +44,16 @@ class SpreadLine:
 
 @dataclass(frozen=True, slots=True)
 class ReviewView:
-    """All that the page says of one week. `is_empty` where no call was made in it."""
+    """All that the page says of one week. `suggestions` are words and what they are about, `is_empty` where no call was
+    made in it."""
 
     title: str
     sentence: str
     notes: tuple[str, ...]
     costly: tuple[CostlyView, ...]
     spread: tuple[SpreadLine, ...]
-    suggestions: tuple[str, ...]
+    suggestions: tuple[tuple[str, Suggestion], ...]
+    done: tuple[str, ...]
     followed: str
     is_empty: bool
 
@@ -63,7 +66,8 @@ def review_view(review: Review, monday: date) -> ReviewView:
         notes=_notes(review),
         costly=tuple(_costly(one) for one in review.top),
         spread=tuple(line for week in review.agents for line in _spread(week)),
-        suggestions=tuple(suggestion_sentence(one) for one in review.suggestions),
+        suggestions=tuple((suggestion_sentence(one), one) for one in review.suggestions),
+        done=done_sentences(review.followed),
         followed=followed_sentence(review.followed),
         is_empty=not review.now.calls,
     )

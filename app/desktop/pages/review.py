@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.core.advice import AdviceAnswer
 from app.core.errors import InvalidInput
 from app.core.tags import Scope
 from app.desktop.commands import Commands
@@ -22,9 +24,11 @@ from app.desktop.widgets.buttons import IconButton, button
 from app.desktop.widgets.ground import clear, scrolling
 from app.desktop.widgets.table import CELL_PAD, Table
 from app.desktop.widgets.text import ElidedText, Text, heading
+from app.desktop.widgets.undo_bar import UndoBar
 from app.insight.report import Writer, as_html, as_markdown, as_text
 from app.insight.review import Review
 from app.insight.review_report import review_report
+from app.insight.savings import Suggestion
 from app.services.reviews import monday_of, read_review
 from app.whole_file import write_whole
 
@@ -32,6 +36,10 @@ _TEXT_WIDTH = 560
 _WEEK = timedelta(days=7)
 _FILE_MODE = 0o644
 _FILTERS = "Markdown (*.md);;Web page (*.html);;JSON (*.json)"
+_ANSWERED = {
+    AdviceAnswer.DONE: "Done. What it saves is told from now on.",
+    AdviceAnswer.DECLINED: "Not suggested again in this project.",
+}
 _WRITERS: dict[str, Writer] = {".md": as_markdown, ".html": as_html, ".txt": as_text}
 
 
@@ -54,6 +62,8 @@ class ReviewPage(Page):
         self.later = IconButton("", "caret-right", lambda: self._turn(_WEEK), name="The week after")
         self.copy_button = button("Copy as text", self.copy)
         self.export_button = button("Export…", self.ask_for_file)
+        self.undo = UndoBar()
+        QShortcut(QKeySequence("Ctrl+Z"), self, self.undo.take_back)
         self._body = QVBoxLayout()
         self._lay_out()
 
@@ -140,10 +150,12 @@ class ReviewPage(Page):
             table = Table(self.spread, name="How calls were spread over tasks", fits_content=True)
             table.setFixedWidth(_TEXT_WIDTH + 2 * CELL_PAD)
             self._body.addWidget(table)
-        if view.suggestions or view.followed:
+        if view.suggestions or view.done or view.followed:
             self._begin("What could have been saved")
-            for words in view.suggestions:
-                self._body.addWidget(_paragraph(words))
+            for words, suggestion in view.suggestions:
+                self._body.addWidget(SuggestionRow(words, partial(self._answer, suggestion)))
+            for words in view.done:
+                self._body.addWidget(_paragraph(words, ink="text_2"))
             if view.followed:
                 self._body.addWidget(_paragraph(view.followed, ink="text_2"))
 
@@ -156,6 +168,22 @@ class ReviewPage(Page):
         label = (Scope.TASK, one.task) if one.task else (Scope.SESSION, one.session)
         labels = (label, (Scope.AGENT, one.agent), (Scope.PROJECT, one.project))
         self.opened.emit([(scope, value) for scope, value in labels if value])
+
+    def _answer(self, suggestion: Suggestion, answer: AdviceAnswer) -> None:
+        """It goes from the list at once; what is done is followed up."""
+        self.error.clear()
+
+        def take_back() -> None:
+            self._commands.answer_suggestion(suggestion, None, self.error.tell, self._ask_again)
+
+        def offer() -> None:
+            self.undo.offer(_ANSWERED[answer], take_back)
+            self._ask_again()
+
+        self._commands.answer_suggestion(suggestion, answer, self.error.tell, offer)
+
+    def _ask_again(self) -> None:
+        self._ask(at_once=True)
 
     def _written(self, write: Writer) -> str:
         assert self._read is not None
@@ -182,6 +210,23 @@ class ReviewPage(Page):
         column.addLayout(self._body)
         column.addStretch(1)
         self.content.addWidget(scrolling(inner), 1)
+        self.content.addWidget(self.undo)
+
+
+class SuggestionRow(QWidget):
+    """What could be saved, and two answers to it."""
+
+    def __init__(self, words: str, answer: Callable[[AdviceAnswer], None]) -> None:
+        super().__init__()
+        self.setMaximumWidth(_TEXT_WIDTH + 2 * CELL_PAD)
+        self.done = button("Done", lambda: answer(AdviceAnswer.DONE), name=f"Done: {words}")
+        self.declined = button("Not for us", lambda: answer(AdviceAnswer.DECLINED), name=f"Not for us: {words}")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(CELL_PAD, 4, CELL_PAD, 4)
+        row.setSpacing(8)
+        row.addWidget(Text(words, wraps=True), 1)
+        for made in (self.done, self.declined):
+            row.addWidget(made, 0, Qt.AlignmentFlag.AlignTop)
 
 
 class CostlyRow(QWidget):
