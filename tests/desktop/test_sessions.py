@@ -211,7 +211,7 @@ def test_an_imported_session_is_marked_searched_and_gone_through_and_has_no_orde
     store_calls(ledger, [LoggedCall(LogSource.CODEX, past)])
     qtbot.waitUntil(lambda: names(page) == ["task s0", "old-session"])
     row = page.list.rows.value(1)
-    assert (row.state, row.kind, row.cost) == (SessionState.IMPORTED, "Codex, imported", "$0.01")
+    assert (row.state, row.kind, row.cost) == (SessionState.IMPORTED, "imported, Codex", "$0.01")
     choose(page, 1)
     offered = [one.text() for one in page.orders.findChildren(QPushButton) if one.isVisible()]
     assert offered == ["Copy as text"]

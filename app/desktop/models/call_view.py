@@ -44,8 +44,9 @@ def call_facts(call: Call, clock: Clock) -> list[tuple[str, str]]:
         ("Part", call_part(call) or "main conversation"),
         ("Agent", ", ".join(part for part in (tags.agent, tags.project, tags.user, tags.team) if part)),
         ("Ended", f"{call_state(call)}{status}" + (f", {call.error_type}" if call.error_type else "")),
-        ("Took", f"{milliseconds(call.duration_ms)} ms" + (f", first words after {first:,} ms" if first else "")),
     ]
+    if call.duration_ms is not None:
+        told.append(("Took", f"{call.duration_ms:,} ms" + (f", first words after {first:,} ms" if first else "")))
     return [(name, words) for name, words in told if words]
 
 

@@ -110,7 +110,7 @@ def session_rows(sessions: Iterable[Session], open_ones: frozenset[SessionId], a
         lines = family_of(session.origin_sums)[1:]
         is_open = session.id in open_ones if lines else None
         state = activity.state_of(session.id, session.last_at)
-        kind = agent_word(session.id.agent) + (", imported" if session.id.is_imported else "")
+        kind = ("imported, " if session.id.is_imported else "") + agent_word(session.id.agent)
         standing, name = activity.order_for(session.id), title_of(session.id)
         rows.append(SessionRow(session, None, 0, name, kind, session.whole, state, standing, is_open))
         if is_open:

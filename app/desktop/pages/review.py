@@ -32,7 +32,7 @@ from app.insight.savings import Suggestion
 from app.services.reviews import monday_of, read_review
 from app.whole_file import write_whole
 
-_TEXT_WIDTH = 560
+_WIDTH = 560 + 2 * CELL_PAD
 _WEEK = timedelta(days=7)
 _FILE_MODE = 0o644
 _FILTERS = "Markdown (*.md);;Web page (*.html);;JSON (*.json)"
@@ -148,7 +148,7 @@ class ReviewPage(Page):
             self._begin("How calls were spread")
             self.spread.update(view.spread)
             table = Table(self.spread, name="How calls were spread over tasks", fits_content=True)
-            table.setFixedWidth(_TEXT_WIDTH + 2 * CELL_PAD)
+            table.setFixedWidth(_WIDTH)
             self._body.addWidget(table)
         if view.suggestions or view.done or view.followed:
             self._begin("What could have been saved")
@@ -204,6 +204,8 @@ class ReviewPage(Page):
         for made in (self.copy_button, self.export_button):
             made.hide()
         inner = QWidget()
+        # All of it as wide as its texts: a narrower text in a wider column would be given the height of fewer lines.
+        inner.setMaximumWidth(MARGIN - CELL_PAD + _WIDTH + MARGIN)
         column = QVBoxLayout(inner)
         column.setContentsMargins(MARGIN - CELL_PAD, 16, MARGIN, MARGIN)
         self._body.setSpacing(4)
@@ -218,7 +220,6 @@ class SuggestionRow(QWidget):
 
     def __init__(self, words: str, answer: Callable[[AdviceAnswer], None]) -> None:
         super().__init__()
-        self.setMaximumWidth(_TEXT_WIDTH + 2 * CELL_PAD)
         self.done = button("Done", lambda: answer(AdviceAnswer.DONE), name=f"Done: {words}")
         self.declined = button("Not for us", lambda: answer(AdviceAnswer.DECLINED), name=f"Not for us: {words}")
         row = QHBoxLayout(self)
@@ -234,7 +235,6 @@ class CostlyRow(QWidget):
 
     def __init__(self, one: CostlyView, open_it: Callable[[CostlyView], None]) -> None:
         super().__init__()
-        self.setMaximumWidth(_TEXT_WIDTH + 2 * CELL_PAD)
         self.link = button(
             "Show its sessions", lambda: open_it(one), kind="link", name=f"Show the sessions of {one.name}"
         )
@@ -255,6 +255,5 @@ class CostlyRow(QWidget):
 
 def _paragraph(words: str, *, ink: str = "text") -> Text:
     made = Text(words, ink=ink, wraps=True)
-    made.setContentsMargins(CELL_PAD, 0, 0, 0)
-    made.setMaximumWidth(_TEXT_WIDTH)
+    made.setContentsMargins(CELL_PAD, 0, CELL_PAD, 0)
     return made
