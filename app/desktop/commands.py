@@ -84,6 +84,15 @@ class Commands:
             lambda: approval_store.approve_session(self._ledger, approval.approval_id, by=ANSWERED_BY), failed, done
         )
 
+    def approve_all(self, approvals: tuple[Approval, ...], failed: Failed, done: Done = _nothing) -> None:
+        """Let those of these calls go that still wait, and no later one."""
+        asked = [approval.approval_id for approval in approvals]
+
+        def work() -> None:
+            approval_store.approve_all(self._ledger, asked, by=ANSWERED_BY)
+
+        self._do(work, failed, done)
+
     def refuse(self, approvals: tuple[Approval, ...], failed: Failed, done: Done = _nothing) -> None:
         """Refuse these calls; of several, those that still wait."""
         asked = [approval.approval_id for approval in approvals]

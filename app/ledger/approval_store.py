@@ -152,15 +152,13 @@ def refuse(ledger: Ledger, approval_id: str, *, by: str) -> None:
 
 def refuse_all(ledger: Ledger, approval_ids: Sequence[str], *, by: str) -> int:
     """Refuse those of these calls that still wait, in one transaction. Returns how many."""
-    with ledger.write() as connection:
-        moved = [
-            one
-            for one in approval_ids
-            if _move(connection, approvals.c.approval_id == one, ApprovalState.REFUSED, datetime.now(UTC), by)
-        ]
-        for one in moved:
-            _follow_up(connection, one, ApprovalState.REFUSED, by)
-    return len(moved)
+    return _answer_all(ledger, approval_ids, ApprovalState.REFUSED, by)
+
+
+def approve_all(ledger: Ledger, approval_ids: Sequence[str], *, by: str) -> int:
+    """Let those of these calls go that still wait, each at most at the amount asked for, in one transaction. Returns
+    how many."""
+    return _answer_all(ledger, approval_ids, ApprovalState.APPROVED, by)
 
 
 def ask(connection: Connection, draft: Draft, obstacle: Obstacle, instance_id: str, expires_at: datetime) -> str:
@@ -236,6 +234,15 @@ def close_questions(connection: Connection, instance_id: str, now: datetime) -> 
 def _answer(ledger: Ledger, approval_id: str, state: ApprovalState, by: str) -> None:
     with ledger.write() as connection:
         _answer_in(connection, approval_id, state, datetime.now(UTC), by)
+
+
+def _answer_all(ledger: Ledger, approval_ids: Sequence[str], state: ApprovalState, by: str) -> int:
+    with ledger.write() as connection:
+        now = datetime.now(UTC)
+        moved = [one for one in approval_ids if _move(connection, approvals.c.approval_id == one, state, now, by)]
+        for one in moved:
+            _follow_up(connection, one, state, by)
+    return len(moved)
 
 
 def _answer_in(connection: Connection, approval_id: str, state: ApprovalState, now: datetime, by: str) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.money import NANO_PER_USD
@@ -22,7 +22,7 @@ from app.desktop.theme import ThemeSwitch
 from app.desktop.tray import Tray
 from app.desktop.widgets.cold_line import ColdLine
 from app.desktop.widgets.raise_form import RaiseForm
-from app.desktop.widgets.session_form import SessionForm
+from app.desktop.widgets.sure_form import SureForm
 from app.ledger import approval_store, cap_store, meter_state
 from app.ledger.ballast import give_up, take_on
 from app.ledger.engine import Ledger
@@ -153,6 +153,38 @@ def test_a_cap_is_raised_for_an_hour(qtbot: QtBot, popover: Popover, ledger: Led
     assert timedelta(minutes=59) < raised.until - datetime.now(UTC) <= timedelta(hours=1)
 
 
+def test_all_of_a_session_are_approved_at_once_and_much_is_asked_about(
+    qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe
+) -> None:
+    cap_everything(ledger)
+    for _ in range(2):
+        scribe.ask(2 * NANO_PER_USD)
+    scribe.ask(2 * NANO_PER_USD, tags=replace(TAGS, session="s-2"))
+    qtbot.waitUntil(lambda: len(popover.bands()) == 2)
+    answers = popover.bands()[0].answers
+    qtbot.waitUntil(lambda: answers.all_button.text() == "Approve all 2")
+    qtbot.waitUntil(lambda: answers.all_button.is_armed)
+    QTest.keyClick(popover.bands()[0], Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: [call.tags.session for call in approval_store.waiting(ledger)] == ["s-2"])
+    qtbot.waitUntil(lambda: len(popover.bands()) == 1)
+    for _ in range(2):
+        scribe.ask(2 * NANO_PER_USD, tags=replace(TAGS, session="s-2"))
+    answers = popover.bands()[0].answers
+    qtbot.waitUntil(lambda: answers.all_button.text() == "Approve all 3…")
+    qtbot.waitUntil(lambda: answers.all_button.is_armed)
+    QTest.mouseClick(answers.all_button, Qt.MouseButton.LeftButton)
+    form = answers.form
+    assert isinstance(form, SureForm)
+    said = "Approve 3 calls? They can cost up to $6.00. Everything, today goes over its $1.00 by at most that."
+    assert form.words.text() == said
+    assert form.approve_button.text() == "Approve up to $6.00"
+    scribe.ask(2 * NANO_PER_USD, tags=replace(TAGS, session="s-2"))
+    qtbot.waitUntil(lambda: len(answers._group.calls) == 4)
+    qtbot.waitUntil(lambda: form.approve_button.is_armed)
+    QTest.mouseClick(form.approve_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(approval_store.waiting(ledger)) == 1)  # the one that came while it was asked
+
+
 def test_a_session_is_approved_after_asking_once_more(
     qtbot: QtBot, popover: Popover, ledger: Ledger, scribe: Scribe
 ) -> None:
@@ -165,7 +197,7 @@ def test_a_session_is_approved_after_asking_once_more(
     qtbot.waitUntil(lambda: answers.session_button.is_armed)
     QTest.keyClick(popover.bands()[0], Qt.Key.Key_S)
     form = answers.form
-    assert isinstance(form, SessionForm)
+    assert isinstance(form, SureForm)
     qtbot.waitUntil(lambda: "whatever they cost" in texts(popover))
     assert len(approval_store.waiting(ledger)) == 3
     qtbot.waitUntil(lambda: form.approve_button.is_armed)
@@ -246,6 +278,23 @@ def test_a_second_click_closes_and_so_does_esc(qtbot: QtBot, popover: Popover) -
     assert popover.isVisible()
     QTest.keyClick(popover, Qt.Key.Key_Escape)
     assert not popover.isVisible()
+
+
+def test_no_key_acts_before_tab_has_reached_something(
+    qtbot: QtBot, commands: Commands, ledger: Ledger, scribe: Scribe, tasks: Tasks
+) -> None:
+    scribe.write_call()
+    popover = Popover(commands)
+    qtbot.addWidget(popover)
+    popover.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE))
+    popover.toggle_at(QPoint(5, 5))
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is not None)
+    for key in (Qt.Key.Key_Space, Qt.Key.Key_Return):
+        focused = QApplication.focusWidget()
+        assert focused is popover
+        QTest.keyClick(focused, key)
+    tasks.stop()
+    assert list_stopped_sessions(ledger) == []
 
 
 def test_a_running_session_whose_cache_is_about_to_end_says_so(

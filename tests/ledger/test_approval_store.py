@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,10 +10,12 @@ from app.ledger.approval_store import (
     ApprovalState,
     answered,
     approve,
+    approve_all,
     ask,
     close,
     close_questions,
     refuse,
+    refuse_all,
     state_of,
     waiting,
 )
@@ -114,3 +117,19 @@ def test_the_oldest_question_comes_first_and_the_newest_answer(used_up: Ledger) 
     for approval_id in asked:
         approve(used_up, approval_id, by="ada")
     assert [one.approval_id for one in answered(used_up, limit=2)] == asked[:0:-1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"), [(approve_all, ApprovalState.APPROVED), (refuse_all, ApprovalState.REFUSED)]
+)
+def test_many_are_answered_at_once_and_those_that_were_answered_stay_so(
+    used_up: Ledger, answer: Callable[..., int], state: ApprovalState
+) -> None:
+    first, second, third, later = (ask_person(used_up) for _ in range(4))
+    other = approve if state is ApprovalState.REFUSED else refuse
+    other(used_up, second, by="cli")
+    assert answer(used_up, [first, second, third], by="tray") == 2
+    told = {one.approval_id: one.state for one in answered(used_up)}
+    assert told[first] is told[third] is state
+    assert told[second] is not state
+    assert [one.approval_id for one in waiting(used_up)] == [later]

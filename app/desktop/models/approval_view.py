@@ -31,6 +31,7 @@ _LOOP_ANSWERS = {
 }
 CLOCK_WORDS = "Caps by day, week or month would start anew by it, so calls wait until you say that it is right."
 ROOM_BEYOND_NEED = 5
+_MANY_CALLS, _MUCH_NANO_USD = 10, 5 * NANO_PER_USD
 _SESSION_END = 6
 
 
@@ -70,6 +71,24 @@ class WaitingGroup:
         amounts = [call.worst_nano_usd for call in self.calls]
         known = [amount for amount in amounts if amount is not None]
         return sum(known) if len(known) == len(amounts) else None
+
+
+def all_words(group: WaitingGroup) -> str:
+    """What it means to approve all calls of a group at once."""
+    most, first = group.most_nano_usd, group.oldest
+    said = f"Approve {len(group.calls):,} calls? "
+    if most is None:
+        return f"{said}Nobody knows what they can cost: one has no price."
+    said += f"They can cost up to {format_usd(most)}."
+    if {call.cap_id for call in group.calls} == {first.cap_id}:
+        said += f" {first.cap_name} goes over its {format_usd(first.limit_nano_usd)} by at most that."
+    return said
+
+
+def wants_asking(group: WaitingGroup) -> bool:
+    """Whether approving all of a group is so much that it is asked once more."""
+    most = group.most_nano_usd
+    return len(group.calls) > _MANY_CALLS or most is None or most > _MUCH_NANO_USD
 
 
 def waiting_groups(snapshot: Snapshot) -> tuple[WaitingGroup, ...]:

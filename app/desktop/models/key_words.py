@@ -29,12 +29,13 @@ ON_ROWS = (
     KeyWords(("Space",), "Fold a session out or in"),
     KeyWords(("E",), "Explain a session’s cost"),
     KeyWords(("S",), "Stop a session"),
-    KeyWords(("P",), "Let a stopped session go on"),
+    KeyWords(("P",), "Pause a session, or let it go on"),
     KeyWords(("Del",), "Remove a cap, key or price; revoke a key"),
     KeyWords(("T",), "The Overview’s graph as a table"),
 )
 ON_APPROVALS = (
     KeyWords(("A",), "Approve once"),
+    KeyWords(("Shift+A",), "Approve all of its session’s calls"),
     KeyWords(("S",), "Approve for the session"),
     KeyWords(("R",), "Raise the cap"),
     KeyWords(("X",), "Refuse"),

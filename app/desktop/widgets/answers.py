@@ -5,15 +5,16 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
+from app.core.money import format_usd
 from app.core.session import SessionOrder
 from app.desktop.commands import Commands
 from app.desktop.formats import spoken_usd
-from app.desktop.models.approval_view import WaitingGroup, up_to
+from app.desktop.models.approval_view import WaitingGroup, all_words, up_to, wants_asking
 from app.desktop.models.session_view import id_of
 from app.desktop.widgets.buttons import GuardedButton, button
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.raise_form import RaiseForm
-from app.desktop.widgets.session_form import SessionForm
+from app.desktop.widgets.sure_form import SureForm
 from app.desktop.widgets.text import Text
 from app.ledger.approval_store import Approval
 
@@ -22,10 +23,10 @@ _STOPPED = "Stopped. Its next call is refused"
 
 
 class Answers(QWidget):
-    """Buttons about one group of waiting calls; approving is for its oldest call alone, refusing for all of them.
+    """Buttons about one group of waiting calls; approving is for its oldest call or for all, refusing for all of them.
 
-    Keys A, S, R and X answer while it, or the row that owns it, has the focus. `answered` is told when the ledger took
-    it, `session_asked` asks to see the session.
+    Keys A, Shift+A, S, R and X answer while it, or the row that owns it, has the focus. `answered` is told when the
+    ledger took it, `session_asked` asks to see the session.
     """
 
     answered = Signal()
@@ -39,7 +40,7 @@ class Answers(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(8)
         self.error = ErrorLine()
-        self.form: RaiseForm | SessionForm | None = None
+        self.form: RaiseForm | SureForm | None = None
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._make_buttons()
         self._show_buttons()
@@ -49,12 +50,30 @@ class Answers(QWidget):
         if group.oldest.approval_id != self._group.oldest.approval_id:
             self._told.hide()
         self._group = group
+        self._count_words()
 
     def approve(self) -> None:
         """Let the oldest call go."""
         call = self._group.oldest
         self._send(f"Approved, {up_to(call.worst_nano_usd)}" if call.is_about_cap else "Goes on")
         self._commands.approve(call, self._failed, self.answered.emit)
+
+    def ask_all(self) -> None:
+        """Let all that wait now go; many calls, or much money, are asked about once more."""
+        if not wants_asking(self._group):
+            self.approve_all(self._group)
+            return
+        group, most = self._group, self._group.most_nano_usd
+        verb = f"Approve {len(group.calls):,} calls" if most is None else f"Approve up to {format_usd(most)}"
+        form = SureForm(all_words(group), verb, lambda: self.approve_all(group), self._close_form)
+        self._show_form(form)
+        form.approve_button.setFocus()
+
+    def approve_all(self, group: WaitingGroup) -> None:
+        """Let these calls go: those that were told of, and none that came since."""
+        self._close_form()
+        self._send(f"Approved {len(group.calls):,} calls, {up_to(group.most_nano_usd)}")
+        self._commands.approve_all(group.calls, self._failed, self.answered.emit)
 
     def approve_session(self) -> None:
         """Let the session's calls pass the cap until its window ends."""
@@ -81,14 +100,17 @@ class Answers(QWidget):
 
     def open_session(self) -> None:
         """Ask whether the whole session is meant: nobody can say what it will come to."""
-        form = SessionForm(self._group.oldest, self.approve_session, self._close_form)
+        passed = self._group.oldest.cap_name
+        said = f"This session's calls then pass {passed} without asking, whatever they cost, until it resets."
+        form = SureForm(said, "Approve session", self.approve_session, self._close_form)
         self._show_form(form)
         form.approve_button.setFocus()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """A approves, S its session, R raises, X refuses, each under the guard of its button."""
+        """A approves, Shift+A all, S its session, R raises, X refuses, each under the guard of its button."""
+        is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         keys = {
-            Qt.Key.Key_A: self.approve_button,
+            Qt.Key.Key_A: self.all_button if is_shifted else self.approve_button,
             Qt.Key.Key_S: self.session_button,
             Qt.Key.Key_R: self.raise_button,
             Qt.Key.Key_X: self.refuse_button,
@@ -100,17 +122,17 @@ class Answers(QWidget):
             pressed.press()
 
     def _make_buttons(self) -> None:
-        call, count = self._group.oldest, len(self._group.calls)
+        call = self._group.oldest
         who = f"{self._group.agent} in {call.tags.project}" if call.tags.project else self._group.agent
         most = "an unknown amount" if call.worst_nano_usd is None else f"up to {spoken_usd(call.worst_nano_usd)}"
         is_loop = call.is_about_loop
         self.approve_button = GuardedButton(
-            "Approve once" if count == 1 else "Approve next", self.approve, kind="" if is_loop else "primary",
+            "Approve once", self.approve, kind="" if is_loop else "primary",
             name=f"Approve once, {who}, {most}",
         )  # fmt: skip
         self.raise_button = GuardedButton("Raise cap…", self.open_raise, name=f"Raise {call.cap_name}")
         self.refuse_button = GuardedButton(
-            "Refuse" if count == 1 else "Refuse all", self.refuse, kind="primary" if is_loop else "",
+            "Refuse", self.refuse, kind="primary" if is_loop else "",
             name=f"Refuse, {who}",
         )  # fmt: skip
         self.session_button = GuardedButton(
@@ -122,11 +144,14 @@ class Answers(QWidget):
         )  # fmt: skip
         self.show_button.setToolTip("Show the session in the window")
         self.stop_button = GuardedButton("Stop this session", self.stop_session, kind="link", name=f"Stop, {who}")
+        self.all_button = GuardedButton("", self.ask_all, kind="link")
+        self._who = who
         self._place_buttons(call)
         if is_loop:
             self._speak_of_loop(who)
         elif call.is_about_clock:
             self._rename({self.approve_button: "The clock is right"}, who)
+        self._count_words()
 
     def _place_buttons(self, call: Approval) -> None:
         self._told = Text("", ink="text_2")
@@ -138,9 +163,24 @@ class Answers(QWidget):
         answers = (self.approve_button, self.raise_button, self.refuse_button)
         column.addLayout(_row(*(answers[::-1] if call.is_about_loop else answers)))
         column.addLayout(_row(self.session_button, self.stop_button, self.show_button))
+        column.addLayout(_row(self.all_button))
         for made in (self.session_button, self.stop_button):
             made.setEnabled(bool(call.tags.session))
             made.setVisible(bool(call.tags.session))
+
+    def _count_words(self) -> None:
+        """What the buttons are about as calls come and go; where there is one call, there is no all."""
+        call, count = self._group.oldest, len(self._group.calls)
+        is_many = count > 1 and call.is_about_cap
+        self.all_button.setVisible(is_many)
+        self.all_button.setEnabled(is_many)
+        if not call.is_about_cap:
+            return
+        self.approve_button.setText("Approve next" if is_many else "Approve once")
+        self.refuse_button.setText("Refuse all" if is_many else "Refuse")
+        dots = "…" if wants_asking(self._group) else ""
+        self.all_button.setText(f"Approve all {count:,}{dots}")
+        self.all_button.setAccessibleName(f"Approve all {count:,}, {self._who}, {up_to(self._group.most_nano_usd)}")
 
     @property
     def _stops(self) -> bool:
@@ -183,7 +223,7 @@ class Answers(QWidget):
         self._allow_again()
         self.error.tell(error)
 
-    def _show_form(self, form: RaiseForm | SessionForm) -> None:
+    def _show_form(self, form: RaiseForm | SureForm) -> None:
         self.form = form
         self._buttons.hide()
         self._column.insertWidget(0, form)

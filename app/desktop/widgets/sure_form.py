@@ -1,4 +1,4 @@
-"""Letting a whole session pass a cap, asked once more in the place where it is asked."""
+"""Asking once more, in the place where it is asked, before a session or many calls pass a cap."""
 
 from collections.abc import Callable
 
@@ -8,23 +8,20 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.desktop.widgets.buttons import GuardedButton, button
 from app.desktop.widgets.text import Text
-from app.ledger.approval_store import Approval
 
 
-class SessionForm(QWidget):
-    """What it means, with Approve and Cancel."""
+class SureForm(QWidget):
+    """What it means, with the verb and Cancel."""
 
-    def __init__(self, approval: Approval, approve: Callable[[], None], cancel: Callable[[], None]) -> None:
+    def __init__(self, said: str, verb: str, approve: Callable[[], None], cancel: Callable[[], None]) -> None:
         super().__init__()
         self._cancel = cancel
-        said = (
-            f"This session's calls then pass {approval.cap_name} without asking, whatever they cost, until it resets."
-        )
+        self.words = Text(said, wraps=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(Text(said, wraps=True))
-        self.approve_button = GuardedButton("Approve session", approve, kind="primary")
+        column.addWidget(self.words)
+        self.approve_button = GuardedButton(verb, approve, kind="primary")
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.approve_button)
