@@ -42,6 +42,7 @@ from proxy_addon.company import stop_without_runs
 from proxy_addon.destinations import Destinations
 from proxy_addon.dispatch import DirectAddons
 from proxy_addon.gate import Gate
+from proxy_addon.guards import guards
 from proxy_addon.hardening import harden_process, refuse_exposed_files
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.loop_watch import keep_usual
@@ -52,7 +53,6 @@ from proxy_addon.own_tls import OwnTls
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes
 from proxy_addon.socket_addon import SocketAddon, send_messages_whole
-from proxy_addon.strict_http import read_strictly
 from proxy_addon.upkeep import start_upkeep
 from proxy_addon.wire import answer_errors_in_json, closing
 
@@ -162,7 +162,6 @@ async def _listen(
     forward_port = arguments.forward_port or _free_port()
     answer_errors_in_json(hooks.calls.sent_keys.masked)
     send_messages_whole()
-    read_strictly()
     master = Master(_options(routes, gateway_port, forward_port, arguments.network))
     master.addons = DirectAddons(master)
     ready = asyncio.Event()
@@ -170,6 +169,7 @@ async def _listen(
     master.addons.add(
         core.Core(),
         hooks.server,
+        *guards(hooks.server, GATEWAY_TARGET),
         next_layer.NextLayer(),
         OwnTls(() if arguments.network is None else arguments.network.hosts),
         disable_h2c.DisableH2C(),

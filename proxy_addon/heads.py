@@ -8,9 +8,6 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-MAX_HEAD_BYTES = 256 * 1024
-"""Agents' heads seen have some thousands of bytes, providers' less than 32 kB."""
-
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*", re.DOTALL)
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/1\.([01])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: .*)?", re.DOTALL)

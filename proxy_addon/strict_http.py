@@ -36,21 +36,18 @@ from mitmproxy.proxy.layers.http._hooks import (
     HttpResponseHeadersHook,
 )
 
-from proxy_addon.heads import MAX_HEAD_BYTES, AmbiguousHead, check_request_head, status_of
+from proxy_addon.heads import AmbiguousHead, check_request_head, status_of
+from proxy_addon.limits import (
+    BODY_S,
+    FIRST_HEAD_S,
+    HEAD_S,
+    LINGER_S,
+    MAX_HEAD_BYTES,
+    MAX_HELD_ANSWER_BYTES,
+    MAX_INTERIM_ANSWERS,
+    SLOWEST_BYTES_PER_S,
+)
 from proxy_addon.request import MAX_BODY_BYTES
-
-FIRST_HEAD_S = 60.0
-"""From a connection's opening to its first request."""
-HEAD_S = 10.0
-"""From the first byte of a head to its last."""
-BODY_S = 60.0
-SLOWEST_BYTES_PER_S = 16 * 1024
-"""A body has a minute, and more while it comes as fast as this."""
-LINGER_S = 10.0
-"""How long what still comes of a refused body is dropped, so that its sender gets to read the answer."""
-MAX_HELD_ANSWER_BYTES = 4 * 1024 * 1024
-"""Of an answer that is held back until its end: an error about a question that we asked."""
-_MAX_INTERIM = 100
 
 type Commands = layer.CommandGenerator[None]
 
@@ -60,7 +57,7 @@ _BLANK_LINE = re.compile(rb"\n\r?\n")
 def read_strictly() -> None:
     """Let mitmproxy use the classes below. To be called before it listens."""
     for ours in (StrictServer, StrictClient, StrictStream):
-        setattr(layers, ours.__mro__[1].__name__, ours)
+        setattr(layers, ours.__bases__[-1].__name__, ours)
     _http1.make_body_reader = _body_reader
 
 
@@ -103,7 +100,18 @@ def _body_reader(expected_size: int | None) -> Any:
     return _Chunks() if expected_size is None else _make_body_reader(expected_size)
 
 
-class StrictServer(_http1.Http1Server):
+class _Ended(_http1.Http1Connection):
+    """Reads no more of a body that has broken: mitmproxy would, and close its connection a second time."""
+
+    def read_body(self, event: events.Event) -> Commands:
+        """A body, piece by piece."""
+        for command in super().read_body(event):
+            yield command
+            if isinstance(command, commands.CloseConnection):
+                self.state = self.done
+
+
+class StrictServer(_Ended, _http1.Http1Server):
     """The side of the client."""
 
     buf: _Buffer
@@ -204,7 +212,7 @@ class StrictServer(_http1.Http1Server):
         yield ReceiveHttp(RequestProtocolError(self.stream_id, words, code))
 
 
-class StrictClient(_http1.Http1Client):
+class StrictClient(_Ended, _http1.Http1Client):
     """The side of the provider."""
 
     buf: _Buffer
@@ -235,7 +243,7 @@ class StrictClient(_http1.Http1Client):
         while True:
             self.buf.drop_empty_lines()
             head = self.buf.head()
-            if len(self.buf if head is None else head) > MAX_HEAD_BYTES or self._interim > _MAX_INTERIM:
+            if len(self.buf if head is None else head) > MAX_HEAD_BYTES or self._interim > MAX_INTERIM_ANSWERS:
                 raise AmbiguousHead("The head of its answer is too long.")
             if head is None:
                 return False

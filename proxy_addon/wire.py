@@ -35,7 +35,7 @@ def put_on(flow: http.HTTPFlow, sending: Sending) -> None:
     if sending.mask is not None:
         flow.metadata[MASK] = sending.mask
     flow.request.scheme, flow.request.host, flow.request.port = upstream.scheme, upstream.host, upstream.port
-    flow.request.path = sending.target
+    flow.request.path, flow.request.authority = sending.target, ""
     flow.request.raw_content = sending.body
     flow.request.headers.fields = sending.fields
 

@@ -59,6 +59,7 @@ FAULTS = {
     "F46": "log cannot be written",
     "F47": "no notifications",
     "F48": "upgrade while calls run",
+    "F49": "requests that can be read in two ways",
 }
 """The kinds of faults by number. A cell is one of them at one moment."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -48,6 +49,11 @@ class Wire:
     def ledger(self) -> Ledger:
         """The meter's."""
         return self.running.ledger
+
+    @property
+    def host(self) -> str:
+        """What a request to the meter names as its host."""
+        return urlsplit(self.running.gateway).netloc
 
     def raw(self, body: bytes = ASKED, path: str = CHAT, **fields: str) -> bytes:
         """A request as it goes over the wire."""
