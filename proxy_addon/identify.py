@@ -7,7 +7,6 @@ without one is refused, whatever else it brings: nobody could say who pays, nor 
 """
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,7 +73,7 @@ def proxy_user(proxy_authorization: str) -> str:
         return ""
     try:
         return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of any kind: not base64, not ASCII, not UTF-8
         return ""
 
 

@@ -126,7 +126,7 @@ def answers(data: bytes) -> None:
 
 def callers(data: bytes) -> None:
     """Whoever calls with whatever headers is somebody or nobody, and nothing raises."""
-    text = data.decode("latin-1")
+    text = data.decode("utf-8", "surrogateescape")  # as mitmproxy reads headers
     parts = text.split("\n")
     headers: Mapping[str, str] = {
         name: parts[number % len(parts)]
@@ -135,10 +135,10 @@ def callers(data: bytes) -> None:
              "x-bursar-session", "user-agent", "proxy-authorization")
         )
     }  # fmt: skip
-    caller = caller_of(headers, parts[0], proxy_user(text))
+    caller = caller_of(headers, parts[0], proxy_user(parts[-1]))
     assert len(caller.task) <= 1_000
     assert len(caller.session) <= 1_000
-    account_mark(key_header("openai", text))
+    account_mark(key_header("openai", data.decode("latin-1")))
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
@@ -163,6 +163,6 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = {
         for number in range(len(SHAPES))
         for kind, body in ((1, _STREAM), (1, b"data: " + _ANSWER + b"\n\ndata: [DONE]\n\n"), (2, _ANSWER))
     ),
-    "callers": (b"Bearer bsr_abc\nsk-ant-x\nBasic eDp5\ncurl/8", b""),
+    "callers": (b"Bearer bsr_abc\nsk-ant-x\nBasic eDp5\ncurl/8", b"", b"Basic eDp5", "Basic é".encode()),
 }
 """Bytes from which others are made."""

@@ -79,7 +79,7 @@ class World:
             except ConnectionRefusedError:
                 self.met["refused connections"] += 1
                 await asyncio.sleep(RETRY_S)
-            except (OSError, asyncio.IncompleteReadError):
+            except (OSError, asyncio.IncompleteReadError, ValueError):  # the end in the place of a chunk's length
                 self.met["broken off"] += 1
             except TimeoutError:
                 self.met["hung"] += 1
