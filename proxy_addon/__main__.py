@@ -7,6 +7,7 @@ reason is on standard output.
 
 import asyncio
 import functools
+import gc
 import json
 import logging
 import os
@@ -188,6 +189,8 @@ async def _listen(
         ledger.taken_up = functools.partial(register_meter, ledger, lock, gateway, forward)
         await asyncio.to_thread(ledger.taken_up)
         _stop_when_asked(arguments, ledger, lock, stop)
+        gc.collect()
+        gc.freeze()  # what is there by now stays, and need not be looked through again and again
         _say({"event": "ready", "pid": os.getpid(), "gateway": gateway, "forward": forward})
         await stop.wait()
         await asyncio.gather(hooks.calls.drain(DRAIN_LIMIT_S), hooks.sockets.drain(DRAIN_LIMIT_S))

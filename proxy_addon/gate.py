@@ -22,7 +22,7 @@ from proxy_addon.gate_wording import STOPPED_MESSAGE, refused_by_person, sentenc
 from proxy_addon.holders import KeyCheck
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
-from proxy_addon.resent import HUNG_UP_S, TOLD_TO_RETRY_S, OpenQuestion, Resent
+from proxy_addon.resent import HUNG_UP_S, TOLD_TO_RETRY_S, Mark, OpenQuestion, Resent
 from proxy_addon.waiting_room import WaitingRoom
 
 CONTENTION_LIMIT_S = 120.0
@@ -60,7 +60,7 @@ class _Wait:
     check: KeyCheck | None = None
     contended_until: float | None = None
     is_in_line: bool = False
-    mark: str = ""
+    mark: Mark = lambda: ""
     excused: frozenset[CapWindow] = frozenset()
     question: str = ""
     asked_about: tuple[Obstacle, ...] = field(default=())
@@ -85,7 +85,7 @@ class Gate:
         draft: Draft,
         *,
         patience_s: float,
-        mark: str = "",
+        mark: Mark = lambda: "",
         is_client_gone: Callable[[], bool] = lambda: False,
         quote: Quote | None = None,
         can_fit: CanFit | None = None,
@@ -93,9 +93,10 @@ class Gate:
     ) -> Passage:
         """Hold the call's money, however long that takes within `patience_s`.
 
-        A request with the same `mark` as one that left before goes on where that one was. `quote` and `can_fit` are for
-        caps that hold less than the worst case, as in `admit`; `check` is asked before the first look. Raises
-        LedgerError when the ledger cannot be written, and KeyRejected when the call's key ended while it waited.
+        A request with the same `mark` as one that left before goes on where that one was; it is a hash of the body, and
+        found where it is needed. `quote` and `can_fit` are for caps that hold less than the worst case, as in `admit`;
+        `check` is asked before the first look. Raises LedgerError when the ledger cannot be written, and KeyRejected
+        when the call's key ended while it waited.
         """
         wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, check, mark=mark)
         try:
@@ -133,8 +134,7 @@ class Gate:
 
     async def _take_over_question(self, wait: _Wait) -> None:
         """A call that comes to the gate may have left a question open when it was here before."""
-        mark = wait.mark
-        kept = self._resent.take(mark) if mark else None
+        kept = self._resent.take(wait.mark()) if self._resent else None
         if kept is not None:
             wait.question, wait.asked_about, wait.excused = kept.question, kept.asked_about, kept.excused
             expires_at = self._expiry(wait)
@@ -214,8 +214,8 @@ class Gate:
         if not wait.question:
             return
         question = OpenQuestion(wait.question, wait.asked_about, wait.excused)
-        if wait.mark and seconds:
-            self._resent.keep(wait.mark, question, seconds)
+        if seconds and (mark := wait.mark()):
+            self._resent.keep(mark, question, seconds)
         else:
             self._close(question.question, ApprovalState.EXPIRED)
 

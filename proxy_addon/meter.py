@@ -172,7 +172,7 @@ class Meter:
             passage = await self._gate.pass_through(
                 draft,
                 patience_s=patience_of(request),
-                mark=mark_of(request, draft.tags, said),
+                mark=lambda: mark_of(request, draft.tags, said),
                 is_client_gone=request.is_client_gone,
                 quote=None if body is None else quote,
                 can_fit=None if body is None else lambda: _limited(route, body, 1) is not None,

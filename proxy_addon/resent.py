@@ -16,6 +16,10 @@ HUNG_UP_S = 5.0
 """An SDK whose own time is up sends again within a second or two; a person who stopped an agent does not."""
 
 
+type Mark = Callable[[], str]
+"""Finds what a request shares with the same one sent again and with no other; empty for one that is like no other."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
     """A question without an answer yet: its id, what it is about, and what was excused before it."""
@@ -32,6 +36,9 @@ class Resent:
     def __init__(self, forget: Callable[[OpenQuestion], object]) -> None:
         self._forget = forget
         self._kept: dict[str, tuple[OpenQuestion, asyncio.TimerHandle]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._kept)
 
     def keep(self, mark: str, question: OpenQuestion, seconds: float) -> None:
         """Leave a question open for so long; after that it is handed to `forget`."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.ledger import places
@@ -21,6 +21,10 @@ from app.ledger.statement import Statement
 from app.ledger.tables import instances, switches
 
 PAUSED = "paused"
+_STOP_REQUESTED = Statement(
+    select(instances.c.stop_requested_at).where(instances.c.instance_id == bindparam("of_instance"))
+)
+_PAUSE = Statement(select(switches).where(switches.c.name == PAUSED))
 _IS_PAUSED = Statement(select(switches.c.is_on).where(switches.c.name == PAUSED))
 
 
@@ -99,8 +103,7 @@ def request_stop(ledger: Ledger, instance_id: str) -> None:
 
 def stop_requested(connection: Connection, instance_id: str) -> bool:
     """Whether somebody asked this meter to end."""
-    asked = select(instances.c.stop_requested_at).where(instances.c.instance_id == instance_id)
-    return connection.execute(asked).scalar_one_or_none() is not None
+    return _STOP_REQUESTED.value(connection, {"of_instance": instance_id}) is not None
 
 
 def paused(connection: Connection) -> bool:
@@ -116,7 +119,7 @@ def is_paused(ledger: Ledger) -> bool:
 
 def cuts_everything(connection: Connection) -> bool:
     """Whether a person paused everything and wants running answers cut too, within a transaction at hand."""
-    row = connection.execute(select(switches).where(switches.c.name == PAUSED)).one_or_none()
+    row = _PAUSE.first(connection, {})
     return row is not None and row.is_on and row.cuts_streams
 
 

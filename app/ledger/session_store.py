@@ -20,6 +20,7 @@ from app.ledger.statement import Statement
 CUT_IS_REMEMBERED = timedelta(minutes=10)
 """Longer than any client measured goes on sending a request again: Claude Code ends after three minutes."""
 
+_ALL_STOPPED = Statement(select(stopped_sessions).order_by(stopped_sessions.c.stopped_at.desc()))
 _STOPPED = Statement(select(stopped_sessions.c.is_pause).where(stopped_sessions.c.session == bindparam("of_session")))
 _OF_SESSION = and_(
     cut_sessions.c.session == bindparam("of_session"), cut_sessions.c.virtual_key_id == bindparam("of_key")
@@ -76,8 +77,7 @@ def resume_session(ledger: Ledger, session: str) -> None:
 
 def stopped_sessions_now(connection: Connection) -> list[StoppedSession]:
     """All stopped and paused sessions, the newest first, within a transaction at hand."""
-    newest = select(stopped_sessions).order_by(stopped_sessions.c.stopped_at.desc())
-    return [StoppedSession(**row) for row in connection.execute(newest).mappings()]
+    return [StoppedSession(**row) for row in _ALL_STOPPED.mappings(connection, {})]
 
 
 def list_stopped_sessions(ledger: Ledger) -> list[StoppedSession]:

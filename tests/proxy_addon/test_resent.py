@@ -50,7 +50,7 @@ def _draft() -> Draft:
 
 
 async def _come(gate: Gate, mark: str = "same") -> Passage:
-    return await gate.pass_through(_draft(), patience_s=A_MOMENT_S, mark=mark)
+    return await gate.pass_through(_draft(), patience_s=A_MOMENT_S, mark=lambda: mark)
 
 
 def test_request_sent_again_takes_over_its_question_and_the_answer_given_meanwhile(ledger: Ledger, gate: Gate) -> None:
