@@ -11,6 +11,7 @@ type Entry = tuple[str, str, str]
 
 WITH_METADATA = ("bursar", "genai-prices", "keyring", "mcp", "mitmproxy")
 """Packages that are asked for their version, or tell by it where to look."""
+RESOURCES = ("demo", "prices", "release")
 EXCLUDED = (
     "tkinter",
     "setuptools",
@@ -40,7 +41,7 @@ def version(checkout: Path) -> str:
 
 def resources(checkout: Path) -> list[tuple[str, str]]:
     """Bursar's data, to where `app.paths.resources_folder` looks."""
-    return [(str(checkout / "resources" / name), f"app/_resources/{name}") for name in ("demo", "prices")]
+    return [(str(checkout / "resources" / name), f"app/_resources/{name}") for name in RESOURCES]
 
 
 def kept(entries: list[Entry]) -> list[Entry]:

@@ -34,6 +34,7 @@ from app.cli import (
     tools,
     tray,
     uninstall,
+    update,
 )
 from app.cli.console import show_error
 from app.core.errors import AppError
@@ -75,6 +76,7 @@ app.command("forecast")(forecast.show_forecast)
 caps.app.command("simulate")(simulate.simulate_cap)
 app.command("explain")(explain.explain_cost)
 app.command("demo")(demo.show_demo)
+app.add_typer(update.app, name="update")
 app.command("uninstall")(uninstall.uninstall)
 
 

@@ -22,6 +22,7 @@ from app.services.doctor.examination import examine
 from app.services.doctor.finding import Finding
 from app.services.own_command import lasting_command
 from app.services.person import user_name
+from app.services.releases import find_newer, words_of
 from app.services.settings import load_settings
 
 type Done = Callable[[], None]
@@ -79,6 +80,10 @@ class MachineCommands:
                 stop_at_login(file)
 
         self._lane.run(work, lambda _none: done(), failed)
+
+    def find_newer(self, done: Callable[[str], None], failed: Failed) -> None:
+        """Ask the release feed; `done` gets what it says, in words."""
+        self._lane.run(lambda: words_of(find_newer(load_settings(self._settings_file))), done, failed)
 
     def find_agents(self, done: Callable[[list[InstalledAgent], frozenset[str]], None], failed: Failed) -> None:
         """The agents that are installed, and the names of those that are connected for good."""

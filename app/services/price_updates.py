@@ -3,13 +3,9 @@
 The ledger keeps the tables, so that the last good one can be gone back to and a running meter sees the change.
 """
 
-import ipaddress
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from app.core.errors import FetchError, InvalidInput
 from app.ledger.engine import Ledger
@@ -18,9 +14,9 @@ from app.pricing.book import bundled_book
 from app.pricing.price_table import table_from_json
 from app.pricing.resources import read_figures
 from app.pricing.review import Concern, review_table
+from app.services.download import TooLarge, download
 
 MAX_BYTES = 50_000_000
-TIMEOUT_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ def fetch_update(ledger: Ledger, source: str, now: datetime) -> Update:
     Raises FetchError where there is nothing to read, InvalidInput where it is no whole table or older than ours.
     """
     is_web = source.startswith(("https://", "http://"))
-    body, fetched_at = (_download(source), now) if is_web else _read(Path(source))
+    body, fetched_at = (_fetched(source), now) if is_web else _read(Path(source))
     shipped = bundled_book().table.as_of
     if shipped is not None and fetched_at < shipped:
         raise InvalidInput(
@@ -63,6 +59,14 @@ def accept_update(ledger: Ledger, update: Update) -> FetchedTable:
     return keep_table(ledger, update.body, update.source, update.fetched_at)
 
 
+def _fetched(url: str) -> bytes:
+    failed, otherwise = "The prices could not be fetched", "Those in force stay. A file works too: --from FILE"
+    try:
+        return download(url, MAX_BYTES, failed=failed, otherwise=otherwise)
+    except TooLarge:
+        raise _too_large() from None
+
+
 def _read(file: Path) -> tuple[bytes, datetime]:
     """A file's bytes and the day of its last change, which is all that tells how old its prices are."""
     try:
@@ -74,34 +78,11 @@ def _read(file: Path) -> tuple[bytes, datetime]:
     return _bounded(body), changed_at
 
 
-def _download(url: str) -> bytes:
-    if not url.startswith("https://") and not _is_this_machine(urlsplit(url).hostname or ""):
-        raise InvalidInput("Not a safe address", "Prices are fetched over https only.")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler(_proxies()))
-    try:
-        with opener.open(url, timeout=TIMEOUT_S) as answer:
-            return _bounded(answer.read(MAX_BYTES + 1))
-    except (OSError, urllib.error.URLError, ValueError) as error:
-        why = getattr(error, "reason", None) or getattr(error, "code", None) or type(error).__name__
-        raise FetchError(
-            "The prices could not be fetched", f"{why}. Those in force stay. A file works too: --from FILE"
-        ) from None
-
-
 def _bounded(body: bytes) -> bytes:
     if len(body) > MAX_BYTES:
-        raise InvalidInput("Not a price table", f"It is larger than {MAX_BYTES // 10**6} MB.")
+        raise _too_large()
     return body
 
 
-def _proxies() -> dict[str, str]:
-    """The proxies of the environment but those on this machine: they are the meter, which is not to meter us."""
-    found = urllib.request.getproxies()
-    return {scheme: url for scheme, url in found.items() if not _is_this_machine(urlsplit(url).hostname or "")}
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _too_large() -> InvalidInput:
+    return InvalidInput("Not a price table", f"It is larger than {MAX_BYTES // 10**6} MB.")

@@ -54,7 +54,8 @@ class Settings:
     (`gitlab.internal:443`) on this machine or its network that the forward proxy may reach. `listen` is where agents of
     containers and other machines reach the meter (`172.17.0.1:8443`; empty: nowhere), `listen_names` what they call it,
     `listen_anywhere` that the whole network may (see `app.core.network`). `backups_kept` is how many daily backups of
-    the ledger are kept. Calls older than `retention_days` are dropped once they are summed; 0 keeps all. `unknown`
+    the ledger are kept. Calls older than `retention_days` are dropped once they are summed; 0 keeps all. With
+    `update_check` the doctor asks `update_feed` (empty: the feed of this build) for a newer Bursar. `unknown`
     holds keys of the file that this version has no meaning for.
     """
 
@@ -80,6 +81,8 @@ class Settings:
     listen_anywhere: bool = False
     backups_kept: int = 7
     retention_days: int = 0
+    update_check: bool = False
+    update_feed: str = ""
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -230,6 +233,11 @@ def _check_text(name: str, value: object) -> None:
         raise InvalidInput(name, f"“{name}” must be a text.")
 
 
+def _check_feed(name: str, value: object) -> None:
+    if not isinstance(value, str) or (value and not _is_base_url(value)):
+        raise InvalidInput(name, f"“{name}” must be an address that begins with https://, or empty.")
+
+
 def _check_names(name: str, value: object) -> None:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise InvalidInput(name, f"“{name}” must list names, like host.docker.internal.")
@@ -272,6 +280,8 @@ _CHECKS = {
     "listen_anywhere": _check_switch,
     "backups_kept": _check_backups,
     "retention_days": _check_retention,
+    "update_check": _check_switch,
+    "update_feed": _check_feed,
 }
 
 

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import InvalidInput
 from app.desktop.models.settings_words import clock_text, port_of, upstream_words
 from app.desktop.pages.settings import SettingsPage
+from app.desktop.widgets.text import Text
 from app.desktop.window import Window
 from app.services.autostart import start_at_login, starts_at_login
 from app.services.settings import Theme, TrayInk, load_settings
@@ -152,3 +153,14 @@ def test_ports_and_hosts_in_words() -> None:
     assert port_of(" 8080 ") == 8080
     assert upstream_words({}) == "Each provider’s own"
     assert upstream_words({"openai": "https://llm.corp.test"}) == "OpenAI at https://llm.corp.test"
+
+
+def test_a_newer_bursar_is_asked_for_only_on_a_persons_word(
+    qtbot: QtBot, page: SettingsPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert not page.updates.isChecked()
+    monkeypatch.setattr("app.desktop.machine_commands.find_newer", lambda _settings: None)
+    page.look_button.click()
+    qtbot.waitUntil(lambda: any("is the newest" in text.text() for text in page.findChildren(Text)))
+    page.updates.click()
+    qtbot.waitUntil(lambda: page._settings.update_check)

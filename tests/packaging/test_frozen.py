@@ -68,7 +68,7 @@ def test_nothing_of_the_building_machine_goes_in() -> None:
 
 def test_the_data_is_put_where_it_is_looked_for(tmp_path: Path) -> None:
     placed = {target for _, target in frozen_content.resources(ROOT)}
-    assert placed == {"app/_resources/demo", "app/_resources/prices"}
+    assert placed == {f"app/_resources/{name}" for name in ("demo", "prices", "release")}
     assert all(Path(source).is_dir() for source, _ in frozen_content.resources(ROOT))
 
 

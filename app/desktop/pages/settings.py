@@ -26,6 +26,7 @@ _THEMES = {Theme.SYSTEM: "As the system", Theme.LIGHT: "Light", Theme.DARK: "Dar
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _INKS = {TrayInk.AUTOMATIC: "Automatic", TrayInk.LIGHT: "Light", TrayInk.DARK: "Dark"}
 _QUIET = "Holds what caps, loops and the week have to say. Who waits and the meter are told at any time."
+_UPDATES = "Only the release feed is read, and nothing is downloaded: you install a newer one yourself."
 _LOGIN = "The meter runs from then on, also for agents that are connected for good."
 
 
@@ -41,6 +42,8 @@ class SettingsPage(Page):
         self._settings = settings
         self.at_login = Tick("Start Bursar when I log in")
         self.theme, self.ink = Choice(), Choice()
+        self.updates = Tick("Doctor also asks whether a newer Bursar is out")
+        self.look_button = button("Check now", self._look_for_newer)
         self.setup_button = button("Set up again…", self.setup_wanted.emit)
         self.notifications = Tick("Tell me outside Bursar’s windows")
         self.on_caps = Tick("A cap reaches an alert level")
@@ -50,6 +53,7 @@ class SettingsPage(Page):
         self.on_week, self.week_day = Tick("What a week came to, in the next, on"), Choice()
         self.quiet_from, self.quiet_to = QLineEdit(), QLineEdit()
         self.gateway_port, self.forward_port = QLineEdit(), QLineEdit()
+        self._newer = Text(_UPDATES, ink="text_3", size=Size.CAPTION, wraps=True)
         self._listens = Text("", ink="text_2")
         self._upstreams = Text("", ink="text_2", wraps=True)
         self._name_controls()
@@ -75,7 +79,7 @@ class SettingsPage(Page):
         self.notifications.setChecked(settings.notifications)
         for tick, name in self._ticks().items():
             tick.setChecked(getattr(settings, name))
-            tick.setEnabled(settings.notifications or tick is self.notifications)
+            tick.setEnabled(settings.notifications or tick in (self.notifications, self.updates))
         self.week_day.setCurrentIndex(settings.week_told_on)
         self.week_day.setEnabled(settings.notifications and settings.notify_week)
         for field, text in ((self.quiet_from, settings.quiet_from), (self.quiet_to, settings.quiet_to)):
@@ -97,6 +101,7 @@ class SettingsPage(Page):
             self.on_meter: "notify_meter",
             self.on_loops: "notify_loops",
             self.on_week: "notify_week",
+            self.updates: "update_check",
         }
 
     def _wire(self) -> None:
@@ -138,6 +143,10 @@ class SettingsPage(Page):
         self.error.clear()
         self._commands.machine.set_start_at_login(is_on, lambda: self.at_login.setChecked(is_on), self._not_at_login)
 
+    def _look_for_newer(self) -> None:
+        self.error.clear()
+        self._commands.machine.find_newer(self._newer.setText, self.error.tell)
+
     def _not_at_login(self, error: AppError) -> None:
         self.error.tell(error)
         self._commands.machine.look_at_login(self.at_login.setChecked, self.error.tell)
@@ -170,6 +179,7 @@ class SettingsPage(Page):
             rows += [("At login", self.at_login), ("", _note(_LOGIN))]
         rows += [
             ("Theme", self.theme), ("Tray icon ink", self.ink), ("First run", self.setup_button),
+            ("Updates", _in_row(self.updates, self.look_button)), ("", self._newer),
             ("Notifications", None), ("", self.notifications), ("When", self.on_caps), ("", self.on_waiting),
             ("", self.on_meter), ("", self.on_loops), ("", _in_row(self.on_week, self.week_day)),
             ("Quiet hours", _in_row(self.quiet_from, Text("to", ink="text_2"), self.quiet_to)), ("", _note(_QUIET)),

@@ -13,6 +13,7 @@ from app.services.doctor.agents import agent_findings
 from app.services.doctor.authority import authority_finding
 from app.services.doctor.finding import Finding, Level, in_order
 from app.services.doctor.machine import machine_findings
+from app.services.doctor.releases import release_findings
 from app.services.doctor.ways_around import findings_around, places_of
 from app.services.own_ca import ca_certificate_path
 from app.services.settings import load_settings
@@ -30,6 +31,7 @@ def examine(
         files = [*paths.private_files(ledger.path), settings_file]
         findings = machine_findings(ledger, settings, vault, files, now) + agent_findings(ledger, now)
         findings.append(authority_finding(ca_certificate_path(), now))
+        findings += release_findings(settings)
     except AppError as error:
         return [Finding(Level.WRONG, "Bursar", error.title, error.message)]
     return in_order(findings + findings_around(environment, places_of(environment, folder), gateway_url))
