@@ -10,10 +10,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from sqlmodel import SQLModel
 
+import app.ledger
 import command_tree
 from app.ledger.engine import open_ledger
 from app.services.settings import Settings
@@ -93,8 +96,8 @@ def schema_page() -> str:
             version = database.execute("PRAGMA user_version").fetchone()[0]
             lines = [_MADE, "# The ledger’s schema", ""]
             lines += [
-                f"Version {version}. One SQLite file in WAL mode. Money is a whole number of nano-dollars (10⁻⁹ USD), an "
-                "instant a whole number of microseconds since 1970 in UTC. NULL is unknown, never 0. Read it with "
+                f"Version {version}. One SQLite file in WAL mode. Money is a whole number of nano-dollars (10⁻⁹ USD), "
+                "an instant a whole number of microseconds since 1970 in UTC. NULL is unknown, never 0. Read it with "
                 "`bursar export` or with SQLite, read only; write it through Bursar alone.",
                 "",
             ]
@@ -125,9 +128,9 @@ def _table(database: sqlite3.Connection, name: str) -> Iterator[str]:
 
 def _meanings_of_tables() -> dict[str, str]:
     """The first sentence that a table's class says of itself."""
-    found = {}
-    for mapper in SQLModel.metadata.tables:
-        found[mapper] = ""
+    for module in iter_modules(app.ledger.__path__):
+        import_module(f"app.ledger.{module.name}")
+    found = dict.fromkeys(SQLModel.metadata.tables, "")
     waiting = list(SQLModel.__subclasses__())
     while waiting:
         one = waiting.pop()

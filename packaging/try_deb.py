@@ -64,7 +64,7 @@ def mirror() -> str:
     files = [SOURCES[0], *sorted(SOURCES[1].glob("*"))] if SOURCES[1].is_dir() else [SOURCES[0]]
     for file in files:
         text = file.read_text("utf-8") if file.is_file() else ""
-        named = re.search(r"^(?:URIs:|deb(?: \[[^\]]*\])?)\s+(\S+/debian)/?\s", text, re.MULTILINE)
+        named = re.search(r"^(?:URIs:|deb(?: \[[^\]]*\])?)\s+(\S+/(?:debian|ubuntu))/?\s", text, re.MULTILINE)
         if named:
             return named[1]
     raise SystemExit("try_deb: no Debian mirror is named in this machine's sources")
@@ -88,6 +88,7 @@ def mounted(root: Path) -> Iterator[None]:
 def try_package(root: Path, package: Path) -> int:
     """Install, try, remove, compare."""
     inside(root, "dpkg", "--purge", "bursar")
+    inside(root, "find", HOME, "-mindepth", "1", "-delete")
     shutil.copyfile(package, root / "bursar.deb")
     inside(root, "apt-get", "update", "-qq")
     inside(root, "apt-get", "install", "-qq", "--no-install-recommends", "--download-only", "./bursar.deb")
