@@ -17,14 +17,13 @@ import sys
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver
 from mitmproxy.master import Master
 from mitmproxy.options import Options
 
 from app import paths
-from app.core.errors import AppError, InvalidInput, MeterError
+from app.core.errors import AppError, MeterError
 from app.core.network import NetworkPlace
 from app.keys.vault import FixedVault, KeyringVault, Vault
 from app.ledger.ballast import take_on
@@ -35,7 +34,7 @@ from app.ledger.quarantine import open_sound
 from app.ledger.recovery import recover_dead_instances
 from app.log import set_up_logging
 from proxy_addon.addon import MeterAddon
-from proxy_addon.arguments import Arguments, parse_arguments
+from proxy_addon.arguments import Arguments, keys_from_stdin, parse_arguments
 from proxy_addon.budget import Budget
 from proxy_addon.calls import Calls
 from proxy_addon.clock import Clock
@@ -46,6 +45,7 @@ from proxy_addon.gate import Gate
 from proxy_addon.guards import guards
 from proxy_addon.hardening import harden_process, refuse_exposed_files
 from proxy_addon.keyring_cache import ProviderKeys
+from proxy_addon.lane.doors import FastLane
 from proxy_addon.loop_watch import keep_usual
 from proxy_addon.meter import Meter
 from proxy_addon.network_door import NETWORK_TARGET, NetworkDoor
@@ -78,6 +78,7 @@ class Hooks:
     requests: MeterAddon
     sockets: SocketAddon
     door: NetworkDoor | None
+    lane: FastLane | None
 
     @property
     def ours(self) -> list[object]:
@@ -95,7 +96,7 @@ def main() -> int:
         set_up_logging(paths.log_folder() / "meter.log")
         logging.getLogger("mitmproxy").setLevel(logging.WARNING)
         routes = Routes(arguments.upstreams)
-        vault: Vault = FixedVault(_keys_from_stdin()) if arguments.keys_from_stdin else KeyringVault()
+        vault: Vault = FixedVault(keys_from_stdin()) if arguments.keys_from_stdin else KeyringVault()
         ledger = open_sound(arguments.ledger, checkpoints=True)
         take_on(ledger.path)
     except AppError as error:
@@ -134,11 +135,11 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
     server = proxyserver.Proxyserver()
     budget = Budget(ledger)
-    meter = Meter(recorder, gate, keys, budget)
-    calls = Calls(meter)
+    calls = Calls(meter := Meter(recorder, gate, keys, budget))
     requests = MeterAddon(calls, routes, destinations, budget, closing(server))
     door = None if arguments.network is None else NetworkDoor(arguments.network, meter.check)
-    hooks = Hooks(server, calls, requests, SocketAddon(server), door)
+    lane = FastLane(calls, routes, server, GATEWAY_TARGET, requests.user_of)
+    hooks = Hooks(server, calls, requests, SocketAddon(server), door, lane if arguments.lane == "fast" else None)
     orders.look()  # the prices in force, before the first call
     recorder.start()
     tasks = [start_upkeep(recorder, ledger, arguments), asyncio.create_task(keep_usual(meter.loops, ledger))]
@@ -170,6 +171,7 @@ async def _listen(
     master.addons.add(
         core.Core(),
         hooks.server,
+        *([hooks.lane] if hooks.lane else []),
         *guards(hooks.server, GATEWAY_TARGET),
         next_layer.NextLayer(),
         OwnTls(() if arguments.network is None else arguments.network.hosts),
@@ -266,20 +268,6 @@ def _stop_on_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
         loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait_for_eof, name="stdin", daemon=True).start()
-
-
-def _keys_from_stdin() -> dict[str, str]:
-    """The provider keys given as one line of JSON. Read byte by byte, so that nothing after the line is swallowed."""
-    line = b""
-    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
-        line += byte
-    try:
-        keys: Any = json.loads(line)
-    except ValueError:
-        keys = None
-    if not isinstance(keys, dict) or not all(isinstance(value, str) for value in keys.values()):
-        raise InvalidInput("No keys on standard input", 'Give one line of JSON, such as {"anthropic": "…"}.')
-    return {str(name): value for name, value in keys.items()}
 
 
 def _free_port() -> int:

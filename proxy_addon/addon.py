@@ -88,6 +88,10 @@ class MeterAddon:
         if user:
             self._proxy_users[flow.client_conn.id] = user
 
+    def user_of(self, client_id: str) -> str:
+        """The user name that came with the tunnel of a client."""
+        return self._proxy_users.get(client_id, "")
+
     def client_connected(self, client: Any) -> None:
         """Somebody connects: another user of this machine is shown out before a byte is read."""
         if not is_same_user(client.peername[:2], client.sockname[:2]):
@@ -180,7 +184,8 @@ class MeterAddon:
         if delivery.is_held_back:
             return
         stream(flow, delivery)
-        flow.response.headers.fields = await delivery.told()
+        await delivery.wait_told()
+        flow.response.headers.fields = delivery.told()
         if sending.mask is not None:
             flow.response.data.reason = sending.mask.whole(flow.response.data.reason)
 
@@ -215,7 +220,7 @@ class MeterAddon:
         return http.Response.make(status, body, JSON | {"cache-control": "no-store"})
 
     def _head(self, flow: http.HTTPFlow) -> Head:
-        return head_of(flow, self._proxy_users.get(flow.client_conn.id, ""))
+        return head_of(flow, self.user_of(flow.client_conn.id))
 
 
 def _is_gone(flow: http.HTTPFlow) -> bool:

@@ -1,13 +1,19 @@
 """What the meter's process is started with."""
 
 import argparse
+import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app.core.errors import InvalidInput
 from app.core.network import NetworkPlace, parse_network_place
 from app.ledger.backups import KEPT
 from proxy_addon.routes import parse_place
+
+LANES = ("hooks", "fast")
+"""What carries plain calls: mitmproxy's own layer for HTTP, or ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class Arguments:
     stop_without_runs: bool
     backups_kept: int
     retention_days: int
+    lane: str
 
 
 def parse_arguments() -> Arguments:
@@ -43,13 +50,8 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--stop-without-runs", action="store_true")
     parser.add_argument("--backups-kept", type=int, default=KEPT)
     parser.add_argument("--retention-days", type=int, default=0)
+    parser.add_argument("--lane", choices=LANES, default=LANES[0])
     given = parser.parse_args()
-    upstreams = {}
-    for pair in given.upstream:
-        provider, sign, url = pair.partition("=")
-        if not sign:
-            raise InvalidInput("Not an upstream", f"“{pair[:80]}” must look like openai=https://llm.example.com")
-        upstreams[provider] = url
     network = None
     if given.listen:
         network = parse_network_place(given.listen, given.listen_name, is_meant=given.listen_anywhere)
@@ -57,7 +59,7 @@ def parse_arguments() -> Arguments:
         given.ledger,
         given.gateway_port,
         given.forward_port,
-        upstreams,
+        dict(_upstream(pair) for pair in given.upstream),
         frozenset(parse_place(text) for text in given.private_destination),
         network,
         given.keys_from_stdin,
@@ -65,4 +67,26 @@ def parse_arguments() -> Arguments:
         given.stop_without_runs,
         given.backups_kept,
         given.retention_days,
+        given.lane,
     )
+
+
+def _upstream(pair: str) -> tuple[str, str]:
+    provider, sign, url = pair.partition("=")
+    if not sign:
+        raise InvalidInput("Not an upstream", f"“{pair[:80]}” must look like openai=https://llm.example.com")
+    return provider, url
+
+
+def keys_from_stdin() -> dict[str, str]:
+    """The provider keys given as one line of JSON. Read byte by byte, so that nothing after the line is swallowed."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    try:
+        keys: Any = json.loads(line)
+    except ValueError:
+        keys = None
+    if not isinstance(keys, dict) or not all(isinstance(value, str) for value in keys.values()):
+        raise InvalidInput("No keys on standard input", 'Give one line of JSON, such as {"anthropic": "…"}.')
+    return {str(name): value for name, value in keys.items()}

@@ -57,7 +57,7 @@ class Delivery:
         self._pass_on = pass_on
         self._masked = None
         if sending.mask is not None and not self.is_held_back:
-            encoding = lower_headers(self.fields).get("content-encoding", "")
+            encoding = headers.get("content-encoding", "") if has(self.fields, b"content-encoding") else ""
             self._masked = MaskedStream(sending.mask, pass_on, encoding, cut)
 
     @property
@@ -72,10 +72,20 @@ class Delivery:
         is_broken = hider is not None and hider.is_broken
         return not is_broken and not (self._masked is not None and self._masked.is_cut)
 
-    async def told(self) -> Fields:
+    @property
+    def is_told(self) -> bool:
+        """Whether the head has not to wait for what the agent is told of its money."""
+        return self._exchange is None or self._exchange.is_told
+
+    async def wait_told(self) -> None:
+        """Wait for that, not for long."""
+        if self._exchange is not None:
+            await self._exchange.wait_told()
+
+    def told(self) -> Fields:
         """The head's fields with what the agent is told of its money."""
         if self._exchange is not None:
-            for name, value in (await self._exchange.told_headers()).items():
+            for name, value in self._exchange.told_headers().items():
                 self.fields = with_field(self.fields, name.encode(), bytes_of(value))
         return self.fields
 

@@ -61,16 +61,24 @@ class Exchange:
     account: bytes = b""
     loops: LoopWatch | None = None
 
-    async def told_headers(self) -> dict[str, str]:
-        """Headers for the agent. Read while the provider worked, so there is hardly ever anything left to wait for;
-        an answer is not held up for them."""
+    @property
+    def is_told(self) -> bool:
+        """Whether what the agent is told of its money is there, or nothing is."""
+        return self.told is None or self.told.done()
+
+    async def wait_told(self) -> None:
+        """Read while the provider worked, so there is hardly ever anything left to wait for; an answer is not held up
+        for it."""
+        if self.told is not None:
+            await asyncio.wait({self.told}, timeout=TOLD_WITHIN_S)
+
+    def told_headers(self) -> dict[str, str]:
+        """Headers for the agent, as far as they are known by now."""
         limit = {} if self.output_limit is None else {LIMIT_HEADER: str(self.output_limit)}
-        if self.told is None:
+        told = self.told
+        if told is None or not told.done() or told.cancelled() or told.exception() is not None:
             return limit
-        await asyncio.wait({self.told}, timeout=TOLD_WITHIN_S)
-        if not self.told.done() or self.told.cancelled() or self.told.exception() is not None:
-            return limit
-        return self.told.result() | limit
+        return told.result() | limit
 
     def look_after_money(self, recorder: Recorder) -> bool:
         """Settle the call when its usage cannot change any more: what it did not need is free at once. Else see that

@@ -90,7 +90,8 @@ async def _call(meter: Meter, route: Route, token: str, body: bytes) -> None:
     reader = shape_for(route.api_shape).reader(exchange.facts, {})
     exchange.tap = Tap(reader, content_type="application/json", content_encoding="")
     exchange.tap.tap(WHOLE_BODY)
-    await exchange.told_headers()
+    await exchange.wait_told()
+    exchange.told_headers()
     exchange.end_complete(meter.recorder)
 
 

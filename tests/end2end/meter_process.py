@@ -19,6 +19,9 @@ from app.ledger.engine import Ledger, open_ledger
 
 KEYS = {"anthropic": "sk-ant-real", "openai": "sk-real", "google": "AIza-real"}
 PATIENCE_S = 20.0
+LANES = ("hooks", "fast")
+LANE = "BURSAR_TEST_LANE"
+"""An environment variable that chooses the lane of every meter that these tests start."""
 
 NewCalls = Callable[[int], list[Call]]
 """Gives the calls that a test has made so far, oldest first, once there are that many."""
@@ -95,6 +98,8 @@ def start_process(
     """A meter process that was just started. Without `keys` it asks the keyring."""
     command = [*before, sys.executable, "-m", "proxy_addon", "--ledger", str(home / "ledger.sqlite")]
     command += ["--gateway-port", "0", "--forward-port", "0", "--stop-with-stdin", *extra]
+    if LANE in os.environ:
+        command += ["--lane", os.environ[LANE]]
     if keys is not None:
         command.append("--keys-from-stdin")
     for provider, url in upstreams.items():

@@ -17,12 +17,13 @@ from mitmproxy.test import tflow
 
 from proxy_addon.addon import MeterAddon
 from proxy_addon.dispatch import DirectAddons
+from proxy_addon.lane.doors import FastLane
 from proxy_addon.network_door import NetworkDoor
 from proxy_addon.own_tls import OwnTls
 from proxy_addon.socket_addon import SocketAddon
 
 LIFECYCLE = ("load", "configure", "done", "running", "update")
-OURS = (MeterAddon, SocketAddon, NetworkDoor, OwnTls, next_layer.NextLayer, proxyserver.Proxyserver)
+OURS = (MeterAddon, FastLane, SocketAddon, NetworkDoor, OwnTls, next_layer.NextLayer, proxyserver.Proxyserver)
 WRITTEN_AFTER = "1faeecd0f0466e25"
 """Of mitmproxy's own dispatch: look at what it does now before you change this."""
 

@@ -21,7 +21,7 @@ from tests.faults.wire.bare_client import Answer, ask, request
 from tests.faults.wire.cells import GOOD, TRUTH, kept, sized
 from tests.faults.wire.misbehaving import PLAY_HEADER, MisbehavingProvider
 
-LANES: dict[str, tuple[str, ...]] = {"hooks": ()}
+LANES = {lane: ("--lane", lane) for lane in ("hooks", "fast")}
 """The ways through the meter, and the arguments that choose one. Every test here is run over each."""
 
 CHAT = "/openai/v1/chat/completions"
@@ -113,7 +113,9 @@ def misbehaving() -> Iterator[MisbehavingProvider]:
 @pytest.fixture(scope="module")
 def wire(module_home: Path, misbehaving: MisbehavingProvider, lane: str) -> Iterator[Wire]:  # noqa: F811
     """A meter before that provider, with one cap that calls must not pass."""
-    with meter(module_home, {"openai": misbehaving.url}, extra=LANES[lane]) as running:
+    home = module_home / lane
+    home.mkdir(mode=0o700)
+    with meter(home, {"openai": misbehaving.url}, extra=LANES[lane]) as running:
         add_cap(
             running.ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.TOTAL, limit_nano_usd=LIMIT,
             action=Action.BLOCK, time_zone="UTC",

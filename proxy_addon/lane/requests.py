@@ -1,0 +1,155 @@
+"""One request off the wire: whole and plain, or to be read by somebody else, or by nobody.
+
+A request is plain when there is one way to read it and nothing to it but a head and a body of a length that it tells:
+a POST or GET of HTTP/1.1 to a path, with one `Host`. Chunked bodies, upgrades, `Expect`, other methods and the rest of
+HTTP are for mitmproxy's layer, and so is whatever llhttp does not take for HTTP: one reader refuses for both lanes.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+import httptools
+
+from proxy_addon.calls import Head
+from proxy_addon.header_fields import Fields, text_of
+from proxy_addon.heads import MAX_HEAD_BYTES
+from proxy_addon.request import MAX_BODY_BYTES
+
+_METHODS = (b"POST ", b"GET ")
+_LONGEST_METHOD = max(map(len, _METHODS))
+_HEAD_END = b"\r\n\r\n"
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,15}")
+_ALONE = (b"host", b"content-length")
+_NOT_PLAIN = frozenset(
+    {b"transfer-encoding", b"upgrade", b"expect", b"trailer", b"te", b"http2-settings", b"proxy-connection"}
+)
+_CONNECTION_TOKENS = frozenset({b"keep-alive", b"close"})
+
+
+class NotPlain(Exception):
+    """For mitmproxy's layer to read, or to refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainRequest:
+    """A head of `size` bytes whose body has `length`. `is_last`: its sender closes the connection after the answer."""
+
+    size: int
+    method: str
+    target: str
+    fields: Fields = field(repr=False)
+    length: int
+    is_last: bool
+
+    def head(self, user: str) -> Head:
+        """As the meter reads it."""
+        return Head.of(self.method, self.target, self.fields, user)
+
+
+class Inbox:
+    """What a client has sent and nobody has taken yet."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._looked_at = 0
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def add(self, data: bytes) -> None:
+        """More came."""
+        self._data += data
+
+    def take(self, length: int) -> bytes | None:
+        """The next so many bytes, or None where there are fewer."""
+        if len(self._data) < length:
+            return None
+        taken = bytes(memoryview(self._data)[:length])
+        del self._data[:length]
+        self._looked_at = 0
+        return taken
+
+    def take_all(self) -> bytes:
+        """Every byte that is left."""
+        return self.take(len(self._data)) or b""
+
+    def head(self) -> PlainRequest | None:
+        """The next request's head, which is not taken yet, or None where it has not come whole. Raises NotPlain."""
+        data = self._data
+        begin = bytes(data[:_LONGEST_METHOD])
+        if not any(begin.startswith(method) or method.startswith(begin) for method in _METHODS):
+            raise NotPlain
+        end = data.find(_HEAD_END, max(0, self._looked_at - len(_HEAD_END) + 1))
+        known = len(data) if end < 0 else end
+        if _BARE_LF.search(data, max(0, self._looked_at - 1), min(known, MAX_HEAD_BYTES)):
+            raise NotPlain
+        if known >= MAX_HEAD_BYTES:
+            raise NotPlain
+        self._looked_at = known
+        return None if end < 0 else _read(bytes(data[: end + len(_HEAD_END)]))
+
+
+class _Listener:
+    """What llhttp tells of a head."""
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.is_complete = False
+        self.is_last = False
+        self.parser = httptools.HttpRequestParser(self)
+
+    def on_url(self, url: bytes) -> None:
+        """Called by llhttp, perhaps for a part of it."""
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by llhttp."""
+        self.fields.append((name, value.strip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """Called by llhttp, which forgets the rest where no body follows."""
+        self.is_complete = True
+        self.is_last = not self.parser.should_keep_alive()
+
+
+def _read(head: bytes) -> PlainRequest:
+    listener = _Listener()
+    parser = listener.parser
+    try:
+        parser.feed_data(head)
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        raise NotPlain from None
+    if not listener.is_complete:
+        raise NotPlain
+    fields = tuple(listener.fields)
+    length = _length(fields)
+    target = listener.target
+    if parser.get_http_version() != "1.1" or not target.startswith(b"/") or not target.isascii():
+        raise NotPlain
+    method = parser.get_method().decode("ascii")
+    if length > MAX_BODY_BYTES or (method == "GET" and length):
+        raise NotPlain
+    return PlainRequest(len(head), method, text_of(target), fields, length, listener.is_last)
+
+
+def _length(fields: Fields) -> int:
+    """The length of the body. Raises NotPlain."""
+    length, seen = 0, set()
+    for name, value in fields:
+        key = name.lower()
+        if key in _NOT_PLAIN:
+            raise NotPlain
+        if key in _ALONE and key in seen:
+            raise NotPlain
+        seen.add(key)
+        if key == b"content-length":
+            if not _LENGTH.fullmatch(value):
+                raise NotPlain
+            length = int(value)
+        elif key == b"connection" and not {token.strip().lower() for token in value.split(b",")} <= _CONNECTION_TOKENS:
+            raise NotPlain
+    if b"host" not in seen:
+        raise NotPlain
+    return length
