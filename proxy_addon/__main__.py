@@ -191,9 +191,7 @@ async def _listen(
         ledger.taken_up = functools.partial(register_meter, ledger, lock, gateway, forward)
         await asyncio.to_thread(ledger.taken_up)
         _stop_when_asked(arguments, ledger, lock, stop)
-        gc.collect()
-        gc.freeze()  # what is there by now stays, and need not be looked through again and again
-        _say({"event": "ready", "pid": os.getpid(), "gateway": gateway, "forward": forward})
+        _say_ready(gateway, forward)
         await stop.wait()
         await asyncio.gather(hooks.calls.drain(DRAIN_LIMIT_S), hooks.sockets.drain(DRAIN_LIMIT_S))
     finally:
@@ -279,6 +277,12 @@ def _free_port() -> int:
 def _failed(error: AppError) -> int:
     _say({"event": "failed", "title": error.title, "message": error.message})
     return FAILED
+
+
+def _say_ready(gateway: str, forward: str) -> None:
+    gc.collect()
+    gc.freeze()  # what is there by now stays, and need not be looked through again and again
+    _say({"event": "ready", "pid": os.getpid(), "gateway": gateway, "forward": forward})
 
 
 def _say(event: dict[str, object]) -> None:

@@ -6,7 +6,7 @@ Everything is bounded: a head, interim answers before it, and what a chunked bod
 import httptools
 
 from proxy_addon.header_fields import Fields
-from proxy_addon.heads import MAX_HEAD_BYTES
+from proxy_addon.limits import MAX_HEAD_BYTES
 
 MAX_INTERIM = 100
 """Answers of the 1xx kind, which mean that one must go on waiting (RFC 9110, section 15.2)."""

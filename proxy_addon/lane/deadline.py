@@ -6,7 +6,7 @@ import time
 
 from mitmproxy.proxy import commands, events, layer
 
-from proxy_addon.strict_http import BODY_S, HEAD_S, SLOWEST_BYTES_PER_S
+from proxy_addon.limits import BODY_S, HEAD_S, SLOWEST_BYTES_PER_S
 
 
 class Deadline:

@@ -12,7 +12,7 @@ import httptools
 
 from proxy_addon.calls import Head
 from proxy_addon.header_fields import Fields, text_of
-from proxy_addon.heads import MAX_HEAD_BYTES
+from proxy_addon.limits import MAX_HEAD_BYTES
 from proxy_addon.request import MAX_BODY_BYTES
 
 _METHODS = (b"POST ", b"GET ")

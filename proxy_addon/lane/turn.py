@@ -24,10 +24,10 @@ from proxy_addon.lane.heads import (
     written_refusal,
     written_request,
 )
+from proxy_addon.limits import MAX_HELD_ANSWER_BYTES
 from proxy_addon.meter import Refused
 from proxy_addon.routes import Route, Upstream
 from proxy_addon.sending import Sending
-from proxy_addon.strict_http import MAX_HELD_ANSWER_BYTES
 
 type Commands = layer.CommandGenerator[None]
 
