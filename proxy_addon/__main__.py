@@ -81,6 +81,11 @@ class Hooks:
     lane: FastLane | None
 
     @property
+    def first(self) -> list[object]:
+        """What decides on a connection before mitmproxy does."""
+        return [*([self.lane] if self.lane else []), *guards(self.server, GATEWAY_TARGET)]
+
+    @property
     def ours(self) -> list[object]:
         """In the order in which they are called."""
         return [*([self.door] if self.door else []), self.requests, self.sockets]
@@ -171,8 +176,7 @@ async def _listen(
     master.addons.add(
         core.Core(),
         hooks.server,
-        *([hooks.lane] if hooks.lane else []),
-        *guards(hooks.server, GATEWAY_TARGET),
+        *hooks.first,
         next_layer.NextLayer(),
         OwnTls(() if arguments.network is None else arguments.network.hosts),
         disable_h2c.DisableH2C(),
