@@ -77,7 +77,7 @@ def popover_asking(stage: Stage) -> Shots:
 
 def popover_cold(stage: Stage) -> Shots:
     """With a cache that goes cold soon."""
-    busiest = read(stage.ledger("month")).sessions[0]
+    busiest = read(stage.ledger("month")).at_work[0]
     who = (busiest.session, busiest.task, busiest.agent, busiest.project)
     cold = ColdSoon(*who, NOW + timedelta(seconds=72), 31_000_000)
     with stage.popover("month", cold=(cold,)) as one:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QPoint, QSettings
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.desktop.closing import destroy
@@ -127,7 +127,7 @@ class Stage:
         tasks = Tasks()
         made = Popover(sample_commands(ledger, tasks))
         made.show_snapshot(replace(read(ledger), **changes))
-        made.show()
+        made.toggle_at(QPoint(0, 0))
         try:
             yield made
         finally:

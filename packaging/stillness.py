@@ -11,6 +11,8 @@ from typing import ClassVar, Self
 from app.ledger import identifiers
 
 _WINDOWS = "app.desktop."
+_TOLD = ("app.ledger.price_store", "app.ledger.key_store")
+"""Where else a time is taken that the windows tell."""
 _STANDS_SINCE_S = 1_000.0
 _NS_PER_MS = 1_000_000
 
@@ -39,11 +41,11 @@ class _Ticks:
 
 
 def stand_still(at: datetime) -> None:
-    """The clock of everything under app.desktop that was imported so far stands at `at`. Only the popover's and the
-    buttons' sense of elapsed time goes on where it does not show."""
+    """The clock of everything under app.desktop that was imported so far, and of what it tells, stands at `at`. Only
+    the sense of elapsed time goes on, where it does not show."""
     StillTime.moment = at
     for name, module in list(sys.modules.items()):
-        if name.startswith(_WINDOWS) and getattr(module, "datetime", None) is datetime:
+        if (name.startswith(_WINDOWS) or name in _TOLD) and getattr(module, "datetime", None) is datetime:
             setattr(module, "datetime", StillTime)  # noqa: B010 - a module knows no such attribute by its type
     overview = sys.modules[_WINDOWS + "pages.overview"]
     setattr(overview, "time", SimpleNamespace(monotonic=lambda: _STANDS_SINCE_S))  # noqa: B010

@@ -211,7 +211,7 @@ class Popover(QFrame):
         sections: list[QWidget] = []
         if snapshot.is_empty and not snapshot.waiting:
             sections.append(empty_section())
-        if snapshot.sessions:
+        if snapshot.at_work:
             sections.append(running_section(snapshot, self._order))
         if not snapshot.is_empty or snapshot.caps:
             sections.append(caps_section(snapshot, self._page_opener("Caps")))

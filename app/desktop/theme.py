@@ -32,8 +32,9 @@ QPushButton:focus { border: 2px solid $accent; padding: 0 11px; min-height: 24px
 QPushButton[kind="primary"] { background: $accent; color: $on_accent; border-color: $accent; font-weight: 500; }
 QPushButton[kind="primary"]:focus { border-color: $text; }
 QPushButton[kind="destructive"] { color: $at_text; }
-QPushButton[kind="link"] { background: transparent; border: none; color: $accent; padding: 0; text-align: left; }
-QPushButton[kind="link"]:focus { border: none; text-decoration: underline; }
+QPushButton[kind="link"] { background: transparent; border: none; color: $accent; padding: 0; min-height: 20px;
+    text-align: left; }
+QPushButton[kind="link"]:focus { border: none; min-height: 20px; text-decoration: underline; }
 QPushButton[kind="quiet"] { background: transparent; border: 1px solid transparent; color: $text_2; padding: 0 4px; }
 QPushButton[kind="quiet"]:focus { border-color: $accent; }
 QPushButton[kind="quiet"]:hover { color: $text; }

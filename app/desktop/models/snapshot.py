@@ -64,6 +64,12 @@ class Snapshot:
         return tuple(dict.fromkeys(session.agent for session in self.sessions))
 
     @property
+    def at_work(self) -> tuple[SessionSpend, ...]:
+        """Sessions of the last ten minutes of which no call waits, busiest first."""
+        waiting = {(ask.tags.session, ask.tags.agent) for ask in self.waiting if ask.tags.session}
+        return tuple(one for one in self.sessions if (one.session, one.agent) not in waiting)
+
+    @property
     def is_empty(self) -> bool:
         """Whether no call was ever seen."""
         return not self.calls

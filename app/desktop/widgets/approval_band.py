@@ -93,8 +93,8 @@ class ApprovalBand(Ground):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.setContentsMargins(MARGIN, 12, MARGIN, 12)
-        column.setSpacing(8)
+        column.setContentsMargins(MARGIN, 10, MARGIN, 10)
+        column.setSpacing(6)
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self._hand)

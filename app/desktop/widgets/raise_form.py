@@ -20,7 +20,7 @@ from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.text import Text
 from app.ledger.approval_store import Approval
 
-_AMOUNT_WIDTH = 72
+_AMOUNT_WIDTH = 66
 _LEAST_UNTIL = 8
 
 
@@ -46,7 +46,7 @@ class RaiseForm(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         row = QHBoxLayout()
-        row.setSpacing(8)
+        row.setSpacing(6)
         row.addWidget(Text("Raise to $"))
         row.addWidget(self.amount)
         row.addWidget(self.until, 1)

@@ -24,7 +24,7 @@ from app.ledger.spend import SessionSpend
 
 MARGIN = 16
 MOST_ROWS = 3
-_STOP_WIDTH = 26
+_STOP_WIDTH, _BETWEEN_CAPS = 26, 2
 _MOST_FIGURE_CHARACTERS = 26
 FIRST_COMMAND = "bursar run -- claude"
 
@@ -87,22 +87,24 @@ def ledger_section(title: str, words: str) -> QWidget:
 
 
 def running_section(snapshot: Snapshot, order: Callable[[str, SessionOrder], None]) -> QWidget:
-    """The sessions that spent most in the last ten minutes. `order` stops one, or lets it go on."""
+    """The sessions that spent most in the last ten minutes, save those that wait: they are asked about above. `order`
+    stops one, or lets it go on."""
     box, column = _box(QVBoxLayout())
     waiting = len({ask.tags.agent for ask in snapshot.waiting})
-    count = plural(len(snapshot.agents), "agent") + (f", {waiting} paused" if waiting else "")
+    agents = len({session.agent for session in snapshot.at_work})
+    count = plural(agents, "agent") + (f", {waiting} paused" if waiting else "")
     column.addLayout(_section_head("Running", count))
     grid = QGridLayout()
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setHorizontalSpacing(8)
     grid.setVerticalSpacing(6)
     grid.setColumnStretch(0, 1)
-    for place, session in enumerate(snapshot.sessions[:MOST_ROWS]):
+    for place, session in enumerate(snapshot.at_work[:MOST_ROWS]):
         _add_session(grid, 2 * place, session, _held_words(snapshot, session), order)
         if cold := next((one for one in snapshot.cold if one.session == session.session), None):
             grid.addWidget(ColdLine(cold, snapshot.read_at), 2 * place + 1, 0, 1, grid.columnCount())
     column.addLayout(grid)
-    hidden = len(snapshot.sessions) - MOST_ROWS
+    hidden = len(snapshot.at_work) - MOST_ROWS
     if hidden > 0:
         column.addWidget(Text(f"{hidden} more running", ink="text_3", size=Size.CAPTION))
     return box
@@ -120,6 +122,7 @@ def caps_section(snapshot: Snapshot, open_caps: Callable[[], None]) -> QWidget:
     count = max(MOST_ROWS, sum(view.level is not Level.FINE for view in views))
     for view in views[:count]:
         column.addWidget(CapRow(view, is_dimmed=bool(snapshot.trouble)))
+        column.addSpacing(_BETWEEN_CAPS)
     if len(views) > count:
         more = plural(len(views) - count, "more cap")
         column.addWidget(button(f"{more}, all fine", open_caps, kind="link"))
