@@ -4,11 +4,11 @@ person's word.
 Its folders are emptied by name, and one in which something else lies stays: no `BURSAR_HOME` can cost a person more.
 """
 
-import functools
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from app import paths
@@ -79,7 +79,7 @@ def end_meter(ledger: Ledger, gateway_port: int) -> bool:
 def give_back(ledger: Ledger, traces: Traces) -> Iterator[str]:
     """Take back what was changed outside Bursar's folders; tells each thing, and what could not be."""
     if traces.login is not None:
-        yield _told(lambda: stop_at_login(traces.login or Path()), f"{traces.login} is removed.")
+        yield _told(partial(stop_at_login, traces.login), f"{traces.login} is removed.")
     for agent in traces.agents:
         yield _disconnected(ledger, agent)
 
@@ -87,7 +87,7 @@ def give_back(ledger: Ledger, traces: Traces) -> Iterator[str]:
 def forget_keys(vault: Vault, keys: Iterable[KeyName]) -> Iterator[str]:
     """Take these keys out of the keyring; tells each, and what could not be."""
     for key in keys:
-        yield _told(functools.partial(vault.delete, key.entry), f"The key for {key.words} is out of the keyring.")
+        yield _told(partial(vault.delete, key.entry), f"The key for {key.words} is out of the keyring.")
 
 
 def delete(places: Iterable[Path]) -> Iterator[str]:

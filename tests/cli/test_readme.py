@@ -69,6 +69,7 @@ WAITED_FOR = {"bursar approvals list", "bursar approvals approve --session", "bu
 RUN_BY = {
     "python3 packaging/run.py demo": "tests/packaging/test_run.py",
     "python3 packaging/run.py test": ".ci/run",
+    ".venv/bin/python packaging/reference.py": "tests/packaging/test_reference.py",
     "python3 packaging/run.py bursar --help": "tests/packaging/test_run.py",
     "bursar": "tests/cli/test_main.py",
     "bursar run -- claude": "tests/end2end/agents",
@@ -97,6 +98,11 @@ RUN_BY = {
     "bursar prices update": "tests/cli/test_prices.py",
 }
 NOT_RUN = {
+    "python3 packaging/build.py deb": "takes minutes; packaging/try_deb.py tries what it makes",
+    "python3 packaging/build.py wheel": "takes minutes; tests/packaging/test_build.py makes one with the same tool",
+    "python3 packaging/smoke.py dist/bursar/bursar": "needs what build.py makes",
+    "sudo python3 packaging/try_deb.py dist/bursar_*.deb": "needs root, a mirror and what build.py makes",
+    "python3 packaging/build_twice.py": "takes minutes",
     "claude mcp add bursar -- bursar mcp": (
         "changes Claude Code's own settings; tests/end2end/test_mcp.py runs the server itself"
     ),
@@ -104,7 +110,7 @@ NOT_RUN = {
         "no container engine where tests run; tests/end2end/test_network.py reaches the meter as a container does"
     ),
 }
-TAKES_MINUTES = re.compile(r"(?:\.venv/bin/)?python -m |\.venv/bin/")
+TAKES_MINUTES = re.compile(r"(?:\.venv/bin/)?python -m ")
 """Longer tests and benchmarks: that they are there is what is looked at."""
 
 
@@ -136,7 +142,7 @@ def test_a_new_line_would_be_seen() -> None:
 def test_the_test_that_runs_a_line_has_its_words(line: str, place: str) -> None:
     files = [ROOT / place] if (ROOT / place).is_file() else [*(ROOT / place).rglob("*.py")]
     text = "\n".join(file.read_text("utf-8") for file in files)
-    words = re.findall(r"(?<!\S)-{0,2}[a-z][a-z-]{2,}(?!\S)|bursar/\w+", line)
+    words = re.findall(r"(?<!\S)-{0,2}[a-z][a-z-]{2,}(?!\S)|bursar/\w+|(?<=packaging/)reference", line)
     assert words
     told = [word for word in words if word in text]
     assert told, f"{place} says nothing of {words}"
