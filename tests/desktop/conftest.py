@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.call import ApiShape, Basis, Call, Outcome
+from app.core.clock import Doubt
 from app.core.loops import Finding, LoopKind, LoopLevel
 from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.reservations import Draft
@@ -102,13 +103,13 @@ class Scribe:
         finding = Finding(LoopKind.FAILING, level, count, "m", ("Bash",), 1_900_000_000)
         self._write(lambda desk: note_loop(desk.connection, finding, tags, "", new_id(), datetime.now(UTC)))
 
-    def ask(self, worst: int, *, tags: Tags = TAGS, carries_results: bool = False) -> None:
-        """A call that meets its cap, or goes on with a loop, and waits."""
+    def ask(self, worst: int, *, tags: Tags = TAGS, carries_results: bool = False, doubt: Doubt | None = None) -> None:
+        """A call that meets its cap, goes on with a loop, or comes while the clock is in doubt, and waits."""
         draft = self.draft(worst, tags, new_id(), datetime.now(UTC))
         draft = replace(draft, carries_results=carries_results)
 
         def operation(desk: Desk) -> None:
-            verdict = admit(desk.connection, desk.caps, draft, instance_id=self.lock.instance_id)
+            verdict = admit(desk.connection, desk.caps, draft, instance_id=self.lock.instance_id, doubt=doubt)
             expires_at = draft.at + timedelta(minutes=10)
             approval_store.ask(desk.connection, draft, verdict.obstacles[0], self.lock.instance_id, expires_at)
 

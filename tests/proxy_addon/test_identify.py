@@ -54,6 +54,7 @@ def test_own_session_label_goes_before_the_agents() -> None:
         ("Basic " + base64.b64encode(b"tag:x").decode(), "tag"),
         ("basic " + base64.b64encode(b"tag").decode(), "tag"),
         ("Basic !!!", ""),
+        ("Basic ü", ""),  # atheris found it
         ("Basic " + base64.b64encode(b"\xff\xfe:x").decode(), ""),
         ("Bearer tag", ""),
         ("", ""),

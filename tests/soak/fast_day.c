@@ -22,6 +22,7 @@ __attribute__((constructor)) static void begin(void) {
 }
 
 int clock_gettime(clockid_t id, struct timespec *out) {
+    if (!ask) begin();  /* others may ask before we were begun */
     int result = ask(id, out);
     if (result == 0 && (id == CLOCK_REALTIME || id == CLOCK_BOOTTIME)) {
         double since = out->tv_sec + out->tv_nsec / 1e9 - first[id];

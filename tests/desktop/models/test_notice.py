@@ -1,11 +1,13 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.core.clock import Doubt
 from app.core.money import NANO_PER_USD
 from app.core.tags import Scope, Tags
 from app.core.windows import Window
+from app.desktop.models.approval_view import CLOCK_WORDS, answer_words, waiting_groups, why
 from app.desktop.models.notice import (
     Act,
     alert_notices,
@@ -15,9 +17,11 @@ from app.desktop.models.notice import (
     waiting_notice,
 )
 from app.desktop.models.snapshot import Snapshot
+from app.desktop.models.tray_words import waiting_line
 from app.desktop.reading import read_snapshot
 from app.ledger import cap_store
 from app.ledger.alert_store import Alert
+from app.ledger.approval_store import answered, approve
 from app.ledger.engine import Ledger
 from tests.desktop.conftest import ZONE, Scribe
 
@@ -63,6 +67,22 @@ def test_one_call_that_waits_can_be_answered(ledger: Ledger, scribe: Scribe, lim
     assert notice.body == f"billing-api, today {used}. Next call: up to $1.00."
     assert [action.label for action in notice.actions] == ["Approve once", "Refuse", "Open", "Open"]
     assert [action.key for action in notice.actions][:2] == [Act.APPROVE, Act.REFUSE]
+
+
+def test_a_clock_in_doubt_is_asked_about_in_its_own_words(ledger: Ledger, scribe: Scribe) -> None:
+    cap_store.add_cap(
+        ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.DAY, limit_nano_usd=NANO_PER_USD, time_zone="UTC"
+    )
+    scribe.ask(1, doubt=Doubt("mark", timedelta(hours=-3)))
+    snapshot = reading(ledger)
+    notice = waiting_notice(snapshot)
+    assert (notice.title, notice.body) == ("The clock went back by 3 hours", CLOCK_WORDS)
+    assert [action.label for action in notice.actions][:2] == ["It is right", "Refuse"]
+    (group,) = waiting_groups(snapshot)
+    assert waiting_line(group) == "Claude Code waits: The clock went back by 3 hours"
+    assert why(group.oldest).startswith("<b>The clock went back by 3 hours</b>. Caps by day, week or month")
+    approve(ledger, group.oldest.approval_id, by="me")
+    assert answer_words(answered(ledger)[0]) == "The clock is right"
 
 
 def test_many_that_wait_are_counted_and_opened(ledger: Ledger, scribe: Scribe) -> None:
