@@ -17,10 +17,15 @@ MAX_BYTES = 1024 * 1024 * 1024
 _FREE_BYTES = 1024 * 1024
 _MAX_RATIO = 100
 """JSON and event streams seen fold to a twentieth at most; a bomb folds a thousandfold."""
+_SLICE_BYTES = 4096
+"""What is taken at a time, so that a bomb is known by its first bytes, however many come with them."""
 _ZSTD_SLICE = 64
 """A zstd block of a few bytes can stand for 128 kB, and the decoder has no limit of its own: it is fed in slices."""
 _ZSTD_WINDOW = 8 * 1024 * 1024
 """The largest window that HTTP allows (RFC 9659)."""
+_LARGE_BROTLI_WINDOWS = (0b1101, 0b1111)
+"""How streams with windows of 8 and 16 MB begin (RFC 7932, section 9.1). A decoder holds as much; servers use 4 MB, the
+library's default, or less."""
 
 
 class UndecodableContent(ValueError):
@@ -50,15 +55,19 @@ class _Limited:
         self._given = 0
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        self._taken += len(data)
         try:
-            for piece in self._inflate(data):
-                self._given += len(piece)
-                if self._given > min(self._max_bytes, _FREE_BYTES + _MAX_RATIO * self._taken):
-                    raise UndecodableContent("The body unfolds beyond the limit.")
-                yield piece
+            for start in range(0, len(data), _SLICE_BYTES):
+                yield from self._decode(data[start : start + _SLICE_BYTES])
         except (zlib.error, brotli.error, zstandard.ZstdError) as error:
             raise UndecodableContent("The body is not in the encoding that its header names.") from error
+
+    def _decode(self, part: bytes) -> Iterator[bytes]:
+        self._taken += len(part)
+        for piece in self._inflate(part):
+            self._given += len(piece)
+            if self._given > min(self._max_bytes, _FREE_BYTES + _MAX_RATIO * self._taken):
+                raise UndecodableContent("The body unfolds beyond the limit.")
+            yield piece
 
 
 def _identity() -> Callable[[bytes], Iterator[bytes]]:
@@ -99,8 +108,13 @@ def _open_deflate(start: bytes) -> "zlib._Decompress":
 
 def _brotli() -> Callable[[bytes], Iterator[bytes]]:
     member = brotli.Decompressor()
+    is_begun = False
 
     def inflate(data: bytes) -> Iterator[bytes]:
+        nonlocal is_begun
+        if not is_begun and data[0] & 0x0F in _LARGE_BROTLI_WINDOWS:
+            raise UndecodableContent("The body needs more memory than it is worth.")
+        is_begun = True
         yield member.process(data, output_buffer_limit=PIECE_BYTES)
         while not member.can_accept_more_data():
             yield member.process(b"", output_buffer_limit=PIECE_BYTES)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-PATIENCE_S = 6.0
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,17 @@ def read_answer(connection: socket.socket, held: bytearray | None = None) -> Ans
 
 
 def _read_chunks(connection: socket.socket, held: bytearray) -> tuple[bytes, bool]:
-    body = b""
+    body = bytearray()
     while True:
         while (end := held.find(b"\r\n")) < 0:
             if not _more(connection, held):
-                return body, False
+                return bytes(body), False
         size = int(held[:end].split(b";")[0], 16)
         del held[: end + 2]
         piece, is_whole = _take(connection, held, size + 2)
         body += piece[:size]
         if size == 0 or not is_whole:
-            return body, is_whole
+            return bytes(body), is_whole
 
 
 def _take(connection: socket.socket, held: bytearray, size: int) -> tuple[bytes, bool]:

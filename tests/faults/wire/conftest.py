@@ -1,5 +1,6 @@
 """One meter and one misbehaving provider for all cells of a file: what one cell breaks, the next would notice."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ class Wire:
 
     running: RunningMeter
     provider: MisbehavingProvider
+    is_warm: bool = False
 
     @property
     def ledger(self) -> Ledger:
@@ -82,6 +84,13 @@ class Wire:
         assert (answer.status, answer.body, answer.is_whole) == (200, GOOD, True)
         wait_until(lambda: self.money().posted == before + TRUTH, "the good call to be charged, and nothing else")
         assert self.running.process.poll() is None
+
+    def goes_on_for(self, seconds: float) -> None:
+        """Others' calls go through for that long, beside one that is still held."""
+        end, held = time.monotonic() + seconds, self.money().held
+        while time.monotonic() < end:
+            assert self.ask(self.raw()).body == GOOD
+        wait_until(lambda: self.money().held == held, "the good calls to be settled")
 
     def resident(self) -> int:
         """Bytes of memory that the meter holds."""
