@@ -284,7 +284,6 @@ def _failed(error: AppError) -> int:
 
 
 def _say_ready(gateway: str, forward: str) -> None:
-    gc.collect()
     gc.freeze()  # what is there by now stays, and need not be looked through again and again
     _say({"event": "ready", "pid": os.getpid(), "gateway": gateway, "forward": forward})
 
