@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from app.core.errors import InvalidInput
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.statement import Statement
 from app.ledger.tables import price_data, price_overrides
 from app.pricing.book import Book, bundled_book, current_book, use_book
 from app.pricing.overrides import PriceOverride, Rates
@@ -24,6 +25,16 @@ from app.pricing.price_table import PriceTable, table_from_json
 
 logger = logging.getLogger(__name__)
 
+_NEWEST_FIRST = (price_data.c.data_id.desc(),)
+"""By when they were put in force: ids sort by time."""
+_NEWEST = Statement(
+    select(price_data.c.data_id).where(price_data.c.undone_at.is_(None)).order_by(*_NEWEST_FIRST).limit(1)
+)
+_KEPT = Statement(
+    select(price_overrides)
+    .where(price_overrides.c.removed_at.is_(None))
+    .order_by(price_overrides.c.created_at, price_overrides.c.override_id)
+)
 TABLES_KEPT = 3
 """How many fetched tables stay: the one in force and what an undo can go back to."""
 
@@ -41,9 +52,7 @@ class FetchedTable:
 
 def read_overrides(connection: Connection) -> tuple[PriceOverride, ...]:
     """All overrides that were not removed, oldest first, in or out of effect, within a transaction at hand."""
-    kept = select(price_overrides).where(price_overrides.c.removed_at.is_(None))
-    rows = connection.execute(kept.order_by(price_overrides.c.created_at, price_overrides.c.override_id))
-    return tuple(_override_of(row) for row in rows.mappings())
+    return tuple(_override_of(row) for row in _KEPT.mappings(connection, {}))
 
 
 def list_overrides(ledger: Ledger) -> tuple[PriceOverride, ...]:
@@ -118,8 +127,8 @@ def table_in_force(connection: Connection) -> FetchedTable | None:
 
 def table_id_in_force(connection: Connection) -> str | None:
     """Which fetched table is in force, without reading it."""
-    newest = select(price_data.c.data_id).where(price_data.c.undone_at.is_(None)).order_by(*_NEWEST_FIRST).limit(1)
-    return connection.execute(newest).scalar_one_or_none()
+    found: str | None = _NEWEST.value(connection, {})
+    return found
 
 
 def read_book(connection: Connection, present: Book | None = None) -> Book:
@@ -195,10 +204,6 @@ def undo_table(ledger: Ledger) -> FetchedTable | None:
             undone = update(price_data).where(price_data.c.data_id == table.data_id)
             connection.execute(undone.values(undone_at=datetime.now(UTC)))
     return table
-
-
-_NEWEST_FIRST = (price_data.c.data_id.desc(),)
-"""By when they were put in force: ids sort by time."""
 
 
 def _remove(connection: Connection, override_id: str) -> None:

@@ -10,6 +10,14 @@ from app.core.errors import InvalidInput
 from app.core.provider_keys import KeyName, ProviderKey, Trial
 from app.ledger.engine import Ledger
 from app.ledger.key_tables import project_keys, provider_keys
+from app.ledger.statement import Statement
+
+_ALL = Statement(
+    select(provider_keys).order_by(provider_keys.c.provider, provider_keys.c.is_default.desc(), provider_keys.c.label)
+)
+_CHOSEN = Statement(
+    select(project_keys.c.project, project_keys.c.provider, project_keys.c.label).order_by(project_keys.c.project)
+)
 
 
 def list_provider_keys(ledger: Ledger) -> list[ProviderKey]:
@@ -20,13 +28,10 @@ def list_provider_keys(ledger: Ledger) -> list[ProviderKey]:
 
 def read_provider_keys(connection: Connection) -> list[ProviderKey]:
     """As `list_provider_keys`, within the transaction at hand."""
-    wanted = select(provider_keys).order_by(
-        provider_keys.c.provider, provider_keys.c.is_default.desc(), provider_keys.c.label
-    )
     projects: dict[KeyName, list[str]] = {}
-    for project, provider, label in connection.execute(select(project_keys).order_by(project_keys.c.project)):
+    for project, provider, label in _CHOSEN.rows(connection, {}):
         projects.setdefault(KeyName(provider, label), []).append(project)
-    return [_key_of(row, projects) for row in connection.execute(wanted).mappings()]
+    return [_key_of(row, projects) for row in _ALL.mappings(connection, {})]
 
 
 def note_provider_key(ledger: Ledger, name: KeyName, at: datetime, trial: Trial = Trial.NONE) -> None:
