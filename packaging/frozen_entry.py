@@ -7,7 +7,7 @@ import os
 import sys
 from importlib import import_module
 
-from app.services.own_command import AUDIT, METER, PART, RELAY
+from app.services.own_command import AUDIT, KEEPER, METER, PART, RELAY
 
 LOADER_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
 """PyInstaller leads the loader to its own libraries by these, and keeps what they were with `_ORIG` behind."""
@@ -39,7 +39,7 @@ def main() -> None:
         from app.services.sandbox_relay import main as run_relay
 
         run_relay(sys.argv[1:])
-    elif module in (METER, AUDIT):
+    elif module in (METER, AUDIT, KEEPER):
         sys.exit(import_module(f"{module}.__main__").main())
     else:
         sys.exit(f"bursar: there is no part {module!r}")

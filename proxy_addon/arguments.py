@@ -18,7 +18,8 @@ LANES = ("hooks", "fast")
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the meter was started with. Port 0 means any free one."""
+    """What the meter was started with. Port 0 means any free one. `keys_from` is the descriptor from which the
+    providers' keys are read; None leaves them to the keyring."""
 
     ledger: Path
     gateway_port: int
@@ -26,7 +27,7 @@ class Arguments:
     upstreams: dict[str, str]
     private_destinations: frozenset[tuple[str, int]]
     network: NetworkPlace | None
-    keys_from_stdin: bool
+    keys_from: int | None
     stop_with_stdin: bool
     stop_without_runs: bool
     backups_kept: int
@@ -45,7 +46,8 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--listen", default="", metavar="ADDRESS:PORT")
     parser.add_argument("--listen-name", action="append", default=[], metavar="NAME")
     parser.add_argument("--listen-anywhere", action="store_true")
-    parser.add_argument("--keys-from-stdin", action="store_true")
+    parser.add_argument("--keys-from-stdin", dest="keys_from", action="store_const", const=0)
+    parser.add_argument("--keys-from-descriptor", dest="keys_from", type=int)
     parser.add_argument("--stop-with-stdin", action="store_true")
     parser.add_argument("--stop-without-runs", action="store_true")
     parser.add_argument("--backups-kept", type=int, default=KEPT)
@@ -62,7 +64,7 @@ def parse_arguments() -> Arguments:
         dict(_upstream(pair) for pair in given.upstream),
         frozenset(parse_place(text) for text in given.private_destination),
         network,
-        given.keys_from_stdin,
+        given.keys_from,
         given.stop_with_stdin,
         given.stop_without_runs,
         given.backups_kept,
@@ -78,10 +80,10 @@ def _upstream(pair: str) -> tuple[str, str]:
     return provider, url
 
 
-def keys_from_stdin() -> dict[str, str]:
+def keys_from(descriptor: int) -> dict[str, str]:
     """The provider keys given as one line of JSON. Read byte by byte, so that nothing after the line is swallowed."""
     line = b""
-    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+    while not line.endswith(b"\n") and (byte := os.read(descriptor, 1)):
         line += byte
     try:
         keys: Any = json.loads(line)

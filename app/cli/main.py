@@ -49,7 +49,7 @@ app = typer.Typer(
 app.callback(invoke_without_command=True)(tray.show_tray)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run_agent)
 app.command("env")(env.print_exports)
-app.command("proxy")(proxy.serve)
+app.add_typer(proxy.app, name="proxy")
 app.command("ca")(ca.print_certificate)
 app.command("connect")(connect.connect)
 app.command("disconnect")(connect.disconnect)

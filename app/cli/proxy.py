@@ -1,9 +1,10 @@
-"""`bursar proxy`: the meter in the foreground, without a tray."""
+"""`bursar proxy`: the meter in the foreground, without a tray; and a running one replaced by another."""
 
 import json
 import signal
 import sys
 import threading
+import time
 from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -18,12 +19,18 @@ from app.services.settings import MAX_PORT, Settings
 
 if TYPE_CHECKING:
     from app.ledger.engine import Ledger
+    from app.services.keeper import Keeper
     from app.services.kept_meter import KeptMeter
 
 _LOOK_S = 0.2
+_REPLACED_WITHIN_S = 60.0
+
+app = typer.Typer()
 
 
+@app.callback(invoke_without_command=True)
 def serve(
+    context: typer.Context,
     gateway_port: int | None = typer.Option(None, min=0, max=MAX_PORT, help="Port for base URLs; 0 takes a free one."),
     forward_port: int | None = typer.Option(
         None, min=0, max=MAX_PORT, help="Port for HTTPS_PROXY; 0 takes a free one."
@@ -38,15 +45,22 @@ def serve(
     ),
 ) -> None:
     """Run the meter in the foreground until Ctrl-C. Needs no screen."""
+    if context.invoked_subcommand is not None:
+        return
+    places.refuse_exposed()
+    places.keep_log("proxy")
+    read = _with_ports(places.read_settings(), gateway_port, forward_port)
+    settings, network = _with_network(read, listen, tuple(listen_name), listen_anywhere)
+    _keep_serving(settings, network, _read_keys() if keys_from_stdin else None)
+    console.tell("The meter has stopped.")
+
+
+def _keep_serving(settings: Settings, network: NetworkPlace | None, keys: dict[str, str] | None) -> None:
+    """Until a signal comes, or somebody asks the meter to end. Raises MeterError, LedgerError."""
     from app.ledger.attendance import attend_keeper
     from app.services.jobs import start_jobs
     from app.services.kept_meter import KeptMeter
 
-    places.refuse_exposed()
-    places.keep_log("proxy")
-    settings = _with_ports(places.read_settings(), gateway_port, forward_port)
-    settings, network = _with_network(settings, listen, tuple(listen_name), listen_anywhere)
-    keys = _read_keys() if keys_from_stdin else None
     stop = _stop_on_signals()
     with places.opened_ledger() as ledger:
         _require_none_running(ledger)
@@ -55,13 +69,59 @@ def serve(
         jobs = start_jobs(ledger, settings.backups_kept)
         try:
             _say_where(meter, network)
-            while not stop.is_set() and not meter.wait(_LOOK_S):
-                pass
+            _tell_trouble(meter, stop)
         finally:
             keeper.release()
             jobs.stop()
             meter.stop()
-    console.tell("The meter has stopped.")
+
+
+@app.command("restart")
+def restart() -> None:
+    """Replace the running meter by another one, with the settings as they are now, or start one that was given up.
+
+    No call is lost or refused: the new meter takes the next ones, and the old one ends those that it has.
+    """
+    from app.services.keeper import keepers_of, renew_meter
+    from app.services.meter import renewed_command
+
+    kept = keepers_of(places.ledger_file().resolve())
+    if not kept:
+        raise MeterError("No meter is kept running", "Start one with: bursar, or bursar proxy")
+    for keeper in kept:
+        renew_meter(keeper, renewed_command(keeper, places.read_settings(), places.ledger_file().resolve()))
+        _wait_for_another(keeper)
+    console.say("A new meter serves. What the one before it had on its way goes to its end.")
+
+
+def _wait_for_another(before: "Keeper") -> None:
+    """Raises MeterError when it does not come."""
+    from app.services.keeper import KeeperPhase, keepers_of
+
+    deadline = time.monotonic() + _REPLACED_WITHIN_S
+    while time.monotonic() < deadline:
+        now = next((one for one in keepers_of(places.ledger_file().resolve()) if one.pid == before.pid), None)
+        if now is None:
+            break
+        if now.phase is KeeperPhase.RUNNING and now.meter_pid != before.meter_pid:
+            return
+        if now.reason and now.reason != before.reason and now.phase is not KeeperPhase.STARTING:
+            goes_on = " The one before it goes on." if now.phase is KeeperPhase.RUNNING else ""
+            raise MeterError("The new meter does not start", now.reason + goes_on)
+        time.sleep(_LOOK_S)
+    raise MeterError("The new meter does not start", "Its log tells more. See: bursar doctor")
+
+
+def _tell_trouble(meter: "KeptMeter", stop: threading.Event) -> None:
+    """Until it is over; say when the meter is given up. Raises MeterError when there can be none."""
+    from app.services.keeper import TRY_AGAIN
+
+    told = ""
+    while not stop.is_set() and not meter.wait(_LOOK_S):
+        trouble = meter.trouble
+        if trouble and not told:
+            console.tell(f"{trouble} Calls are answered with an error until: {TRY_AGAIN}")
+        told = trouble
 
 
 def _with_ports(settings: Settings, gateway_port: int | None, forward_port: int | None) -> Settings:

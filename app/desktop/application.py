@@ -35,7 +35,8 @@ from app.ledger.attendance import attend_keeper
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import Meter
 from app.services.jobs import start_jobs
-from app.services.meter import meter_command
+from app.services.keeper import Keeper
+from app.services.meter import start_command
 from app.services.own_command import as_typed, own_command
 from app.services.settings import Settings, settings_zone
 from app.services.told import NAME as TOLD_NAME
@@ -96,7 +97,7 @@ class Desktop(QObject):
         self.tasks = Tasks()
         self.commands = Commands(ledger, vault, self.tasks, paths.settings_path(), time_zone.key)
         log_file = paths.log_folder() / "meter-start.log"
-        self.keeper = MeterKeeper(meter_command(settings, ledger.path), log_file)
+        self.keeper = MeterKeeper(start_command(settings, ledger.path), log_file)
         self._presence = attend_keeper(ledger, settings.gateway_port) if keeps_meter else None
         if not keeps_meter:
             self.keeper.leave_alone()
@@ -217,9 +218,9 @@ class Desktop(QObject):
                 if is_new(self._snapshot):
                     self.open_setup()
 
-    def _see_meter(self, meter: Meter | None) -> None:
-        """The keeper acts on every sight; the views are told when it came or went, also without a write."""
-        self.keeper.saw(meter)
+    def _see_meter(self, meter: Meter | None, kept: Keeper | None) -> None:
+        """The supervisor acts on every sight; the views are told when it came or went, also without a write."""
+        self.keeper.saw(meter, kept)
         if self._snapshot is not None and self._snapshot.meter != meter:
             self._snapshot = replace(self._snapshot, meter=meter)
             self._render()

@@ -18,6 +18,7 @@ from app.desktop.reading import read_snapshot
 from app.ledger import alert_store, meter_state
 from app.ledger.engine import Ledger
 from app.ledger.feed import ChangeWatch
+from app.services.keeper import keepers_of
 
 LOOK_EVERY_S = 0.1
 METER_LOOK_EVERY_S = 0.5
@@ -30,12 +31,13 @@ _LOG = logging.getLogger(__name__)
 
 class LedgerFeed(QObject):
     """Signals, all delivered in the receiver's thread: `read` with a Snapshot, `alerted` with a list of Alert,
-    `meter_seen` with a Meter or None twice a second, `failed` with a LedgerError (the last snapshot stays true). Alerts
-    after `told_until` are told; None begins with those that come."""
+    `meter_seen` twice a second with a Meter or None, and where there is none, with its Keeper or None; `failed`
+    with a LedgerError (the last snapshot stays true). Alerts after `told_until` are told; None begins with those
+    that come."""
 
     read = Signal(object)
     alerted = Signal(object)
-    meter_seen = Signal(object)
+    meter_seen = Signal(object, object)
     failed = Signal(object)
 
     def __init__(
@@ -79,7 +81,7 @@ class LedgerFeed(QObject):
                     last_alert = alert_store.last_alert_id(self._ledger)
                 if clock - looked_at >= METER_LOOK_EVERY_S:
                     looked_at = clock
-                    self.meter_seen.emit(meter_state.running_meter(self._ledger))
+                    self._look_at_meter()
                 if (clock >= rests_until or self._wanted.is_set()) and self._is_due(watch, clock - read_at):
                     read_at = clock
                     self.read.emit(read_snapshot(self._ledger, self._now(), self._zone))
@@ -93,6 +95,11 @@ class LedgerFeed(QObject):
                 self.failed.emit(LedgerError("The ledger could not be read", f"{type(error).__name__}. See the log."))
         if watch is not None:
             watch.close()
+
+    def _look_at_meter(self) -> None:
+        meter = meter_state.running_meter(self._ledger)
+        kept = [] if meter is not None else keepers_of(self._ledger.path)
+        self.meter_seen.emit(meter, kept[0] if kept else None)
 
     def _is_due(self, watch: ChangeWatch, since_read_s: float) -> bool:
         wanted = self._wanted.is_set()

@@ -1,7 +1,9 @@
-"""Keeps a meter running: starts one when none runs, again when it dies, and gives up when it keeps dying.
+"""Sees to it that a meter runs: starts one when none does, and tells a person when it cannot be had.
 
-The meter is started detached, so it goes on when the tray is quit. Whether it lives is read from the ledger by the
-feed; nothing here waits for a process.
+What is started is the meter's keeper, detached, so both go on when the tray is quit. It starts the meter again when
+that dies, and says when it has given up; here that is told, and a person's word to try again is passed on. Where no
+keeper lives (it was killed, or cannot start, or there is none on this system), the meter is started from here, again
+when it dies, and given up when it keeps dying. Who lives is read by the feed; nothing here waits for a process.
 """
 
 import json
@@ -12,14 +14,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from app.core.errors import MeterError
 from app.ledger.meter_state import Meter
 from app.paths import PRIVATE_FILE_MODE
+from app.services.keeper import Keeper, renew_meter, told_in
 
 CRASHES = 5
 CRASH_WINDOW_S = 60.0
@@ -36,10 +41,11 @@ else:
 
 
 class MeterPhase(StrEnum):
-    """What the keeper is doing about the meter."""
+    """What is done about the meter. `kept`: there is none, and its keeper sees to it."""
 
     LOOKING = "looking"
     STARTING = "starting"
+    KEPT = "kept"
     RUNNING = "running"
     PAUSING = "pausing"
     FAILED = "failed"
@@ -47,7 +53,8 @@ class MeterPhase(StrEnum):
 
 
 class MeterKeeper(QObject):
-    """Feed it every sight of the meter (`saw`). `changed` tells the trouble in words; empty when there is none."""
+    """Feed it every sight of the meter and its keeper (`saw`). `changed` tells the trouble in words; empty when there
+    is none."""
 
     changed = Signal(str)
 
@@ -61,17 +68,23 @@ class MeterKeeper(QObject):
         self._started_at = 0.0
         self._down_since: float | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._kept: Keeper | None = None
         self._log_start = 0
         self._reason = ""
         self._told = ""
 
-    @Slot(object)
-    def saw(self, meter: Meter | None) -> None:
-        """Act on whether a meter runs."""
+    @Slot(object, object)
+    def saw(self, meter: Meter | None, kept: Keeper | None = None) -> None:
+        """Act on whether a meter runs, and whether one that does not has a keeper."""
         if self.phase is MeterPhase.LEFT_ALONE:
             return
+        self._kept = kept
         if meter is not None:
             self._settle_running()
+        elif kept is not None:
+            self._leave_to(kept)
+        elif self.phase is MeterPhase.KEPT:
+            self._note_crash(self._failure_told() or "It ended by itself.")
         elif self.phase is MeterPhase.LOOKING:
             self._start()
         elif self.phase is MeterPhase.RUNNING:
@@ -83,7 +96,10 @@ class MeterKeeper(QObject):
     def start_again(self) -> None:
         """A person asks for another try after it was given up."""
         self._crashes.clear()
-        if self.phase is not MeterPhase.RUNNING:
+        if self._kept is not None and self.phase is not MeterPhase.LEFT_ALONE:
+            with suppress(MeterError):  # it is gone, which the next sight tells
+                renew_meter(self._kept)
+        elif self.phase is not MeterPhase.RUNNING:
             self._start()
 
     def leave_alone(self) -> None:
@@ -94,6 +110,12 @@ class MeterKeeper(QObject):
         self.phase = MeterPhase.RUNNING
         self._down_since = None
         self._reason = ""
+
+    def _leave_to(self, kept: Keeper) -> None:
+        self.phase = MeterPhase.FAILED if kept.trouble else MeterPhase.KEPT
+        self._reason = kept.trouble or kept.reason
+        if self._down_since is None:
+            self._down_since = self._clock()
 
     def _start(self) -> None:
         if self.phase is MeterPhase.LEFT_ALONE:
@@ -143,8 +165,10 @@ class MeterKeeper(QObject):
 
     def _trouble(self) -> str:
         tries = len(self._crashes)
-        tried = f" Bursar tried to start it {tries} times." if self.phase is MeterPhase.FAILED else ""
-        return f"Calls from connected agents fail until it is back.{tried} {self._reason}"
+        is_ours = self.phase is MeterPhase.FAILED and self._kept is None
+        tried = f" Bursar tried to start it {tries} times." if is_ours else ""
+        fate = "wait" if self.phase is MeterPhase.KEPT else "fail"
+        return f"Calls from connected agents {fate} until it is back.{tried} {self._reason}"
 
     def _failure_told(self) -> str:
         """The reason on the last JSON line that this start wrote into the log; empty while there is none."""
@@ -153,8 +177,8 @@ class MeterKeeper(QObject):
                 event = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(event, dict) and event.get("event") == "failed":
-                return f"{event.get('title', 'It failed')}. {event.get('message', '')}".strip()
+            if told := told_in(line):
+                return told
             if isinstance(event, dict) and "event" in event:
                 return ""
         return ""

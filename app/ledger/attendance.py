@@ -1,7 +1,8 @@
 """Who is there around a ledger beside its meters: runs that need one, and keepers that see to one.
 
-A run is a `bursar run` with its agent. A keeper is a tray or a `bursar proxy`: it starts the meter of its port again
-when that dies. Each is a locked file in a folder beside the ledger.
+A run is a `bursar run` with its agent. A keeper starts the meter of its port again when that dies: the process that
+holds the meter's sockets (`app.services.keeper`), and a tray or a `bursar proxy`, which see to that one. Each is a
+locked file in a folder beside the ledger.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from app.ledger import places
 from app.ledger.engine import Ledger
 from app.ledger.file_lock import HeldLock, is_held, one_at_a_time
 from app.ledger.identifiers import new_id
@@ -61,4 +63,4 @@ def _forget_the_dead(folder: Path) -> None:
 
 
 def _folder(ledger: Ledger) -> Path:
-    return ledger.path.with_name(f"{ledger.path.name}.attendance")
+    return places.attendance_folder(ledger.path)

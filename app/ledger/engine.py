@@ -62,7 +62,7 @@ class Ledger:
 
     def follow_file(self) -> None:
         """Take up a file that was put in the place of ours. Raises LedgerError, and LedgerGone while there is none."""
-        if places.identity(self.path) == self._identity:
+        if self._identity is not None and places.identity(self.path) == self._identity:
             return
         with self._changing:
             seen = places.identity(self.path)
@@ -83,14 +83,7 @@ def open_ledger(path: Path, *, checkpoints: bool = False, is_first: bool = False
     """The ledger at `path`, created and brought to the newest schema, after a backup of what it was. Raises
     LedgerError; a newer schema is refused, and so is making one where one was lost, unless it `is_first`."""
     _create_private(path, is_first)
-    path = path.resolve()  # meters find one another's locks beside it, whichever link or working directory they came by
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),  # a text would be cut at a question mark in a folder's name
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
-    )
-    event.listen(engine, "connect", _pragmas(checkpoints))
-    event.listen(engine, "begin", _begin)
-    ledger = Ledger(path, engine)
+    ledger = _ledger_at(path, checkpoints)
     try:
         with ledger.read() as connection:
             is_current = migrations.is_current(connection)
@@ -101,6 +94,23 @@ def open_ledger(path: Path, *, checkpoints: bool = False, is_first: bool = False
         ledger.close()
         raise
     return ledger
+
+
+def await_ledger(path: Path, *, checkpoints: bool = False) -> Ledger:
+    """A ledger whose file is not there: reading and writing raise LedgerGone until somebody has put one back, which is
+    then taken up."""
+    return _ledger_at(path, checkpoints)
+
+
+def _ledger_at(path: Path, checkpoints: bool) -> Ledger:
+    path = path.resolve()  # meters find one another's locks beside it, whichever link or working directory they came by
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),  # a text would be cut at a question mark in a folder's name
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _pragmas(checkpoints))
+    event.listen(engine, "begin", _begin)
+    return Ledger(path, engine)
 
 
 def _migrate(connection: Connection, path: Path, is_first: bool) -> None:

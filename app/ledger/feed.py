@@ -18,13 +18,14 @@ class ChangeWatch:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._file = places.identity(ledger.path)
-        self._connection = ledger.engine.raw_connection()
+        # to ask for a file that is not there would make one
+        self._connection = None if self._file is None else ledger.engine.raw_connection()
         self._seen = self._version()
 
     def changed(self) -> bool:
         """True once for each time somebody committed since the last ask or another file was put in the ledger's place,
         and while the file cannot be asked: whoever then reads it learns why."""
-        if places.identity(self._ledger.path) != self._file:
+        if self._connection is None or places.identity(self._ledger.path) != self._file:
             self._follow()
             return True
         try:
@@ -36,7 +37,8 @@ class ChangeWatch:
 
     def close(self) -> None:
         """Give the connection back."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def _follow(self) -> None:
         """Ask the file that stands there now; while there is none, that is for the next time."""
@@ -48,10 +50,13 @@ class ChangeWatch:
             following = self._ledger.engine.raw_connection()
         except (LedgerError, DatabaseError):
             return
-        self._connection.invalidate()
+        if self._connection is not None:
+            self._connection.invalidate()
         self._connection, self._file = following, file
 
     def _version(self) -> int:
+        if self._connection is None:
+            return 0
         cursor = self._connection.cursor()
         try:
             return int(cursor.execute("PRAGMA data_version").fetchone()[0])

@@ -29,6 +29,11 @@ def meters_folder(path: Path) -> Path:
     return beside(path, ".meters")
 
 
+def attendance_folder(path: Path) -> Path:
+    """Where those who are there around a ledger have their locks: runs, and keepers of its meters."""
+    return beside(path, ".attendance")
+
+
 def key_file(path: Path) -> Path:
     """Where the key of a ledger's fingerprints lies."""
     return beside(path, ".key")

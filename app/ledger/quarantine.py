@@ -6,10 +6,10 @@ The file goes first, so that nobody opens it without its WAL: that would be an o
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.core.errors import LedgerDamaged, LedgerError
+from app.core.errors import LedgerDamaged, LedgerError, LedgerGone
 from app.ledger import places
 from app.ledger.database_errors import RESTORE
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger, await_ledger, open_ledger
 from app.ledger.soundness import BUDGET_S, Soundness, quick_check
 
 _DONE = "restored"
@@ -28,6 +28,18 @@ def open_sound(path: Path, *, checkpoints: bool) -> Ledger:
         ledger.close()
         _move_if_damaged(path)
     return ledger
+
+
+def open_or_await(path: Path, *, checkpoints: bool) -> Ledger:
+    """Open a ledger as `open_sound` does. One that is lost, or was damaged and is moved aside now, is waited for: every
+    read and write raises LedgerGone until it was restored. Raises LedgerError for all else."""
+    try:
+        return open_sound(path, checkpoints=checkpoints)
+    except (LedgerDamaged, LedgerGone):
+        if not places.is_lost(path):
+            raise
+        set_aside(path, datetime.now(UTC))  # an empty file, or what else is left
+        return await_ledger(path, checkpoints=checkpoints)
 
 
 def set_aside_if_damaged(path: Path) -> bool:

@@ -1,18 +1,25 @@
-"""A meter that is kept running: started again on the same ports when it dies, given up when it keeps dying."""
+"""A meter that is kept running as long as this process wants one, and its keeper with it.
+
+The keeper starts the meter again when it dies. Here is what remains: a keeper that was killed. The meter goes on
+without it; when that one has died too, both are started again on the same ports. (On Windows there is no keeper, and
+this is all that starts a meter again.)
+"""
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.core.errors import MeterError
-from app.services import crashes
+from app.services import crashes, keeper
 from app.services.crashes import Crashes
-from app.services.meter import start_meter
+from app.services.meter import STOP_LIMIT_S, start_meter
 from app.services.settings import Settings
 
+_LOOK_S = 0.2
 _LOG = logging.getLogger(__name__)
 
 
@@ -49,6 +56,13 @@ class KeptMeter:
         """Where agents reach it as HTTPS proxy."""
         return self._meter.forward_url
 
+    @property
+    def trouble(self) -> str:
+        """Why the keeper has given it up, and what to do; empty while it has not."""
+        port = self._settings.gateway_port
+        kept = keeper.keeper_at(self._ledger_path, port)
+        return kept.trouble if kept is not None else ""
+
     def wait(self, timeout_s: float) -> bool:
         """Wait until it has ended for good; False when it still runs. Raises MeterError when it kept dying."""
         ended = self._ended.wait(timeout_s)
@@ -59,12 +73,17 @@ class KeptMeter:
     def stop(self) -> None:
         """Let it finish what runs and end it. Safe to call twice."""
         self._stopping.set()
+        orphan = keeper.orphan_of(self._ledger_path, self._meter.process.pid)
         self._meter.stop()
+        _wait_for_end(orphan, STOP_LIMIT_S)
         self._watcher.join()
 
     def _watch(self) -> None:
         seen = Crashes()
         while self._meter.wait() != 0 and not self._stopping.is_set():
+            self._let_orphan_serve()
+            if self._stopping.is_set():
+                break
             self._meter.stop()  # it is dead; this closes its pipes
             pause_s = seen.note()
             if pause_s is None:
@@ -77,6 +96,14 @@ class KeptMeter:
                 break
         self._ended.set()
 
+    def _let_orphan_serve(self) -> None:
+        """Wait for the end of a meter whose keeper was killed. Our end of its standard input stays open meanwhile."""
+        orphan = keeper.orphan_of(self._ledger_path, self._meter.process.pid)
+        if orphan:
+            _LOG.warning("the meter's keeper was killed; the meter goes on")
+        while orphan and keeper.is_running(orphan) and not self._stopping.wait(_LOOK_S):
+            pass
+
     def _start_again(self) -> bool:
         try:
             meter = start_meter(self._settings, self._ledger_path, keys=self._keys)
@@ -87,3 +114,9 @@ class KeptMeter:
         if self._stopping.is_set():
             meter.stop()
         return True
+
+
+def _wait_for_end(pid: int, limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while pid and keeper.is_running(pid) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S / 4)

@@ -1,8 +1,9 @@
 """The meter's process: how it is started, and a running one in the hands of a headless command.
 
-The tray starts its meter detached and uses only `meter_command`; `bursar proxy` and the demo hold theirs as a child
-through `start_meter`, and closing its standard input stops it. The one that `bursar run` starts outlives it as long as
-other runs need it, and sees by itself when none is left.
+What is started is its keeper, which starts the meter and holds its sockets (`app.services.keeper`); on Windows, the
+meter itself. The tray starts it detached and uses only `start_command`; `bursar proxy` and the demo hold theirs as a
+child through `start_meter`, and closing its standard input stops it. The one that `bursar run` starts outlives it as
+long as other runs need it, and sees by itself when none is left.
 """
 
 import contextlib
@@ -10,14 +11,17 @@ import json
 import logging
 import os
 import queue
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 from app.core.errors import MeterError
+from app.services import keeper
 from app.services.own_command import METER, part_command
 from app.services.settings import Settings
 
@@ -56,9 +60,50 @@ def meter_command(
     return command
 
 
+def start_command(
+    settings: Settings,
+    ledger_path: Path,
+    *,
+    keys_from_stdin: bool = False,
+    stop_with_stdin: bool = False,
+    stop_without_runs: bool = False,
+) -> list[str]:
+    """The argument list that starts a meter and sees to it: its keeper's, or its own where there is none."""
+    handed = keys_from_stdin and not keeper.IS_USED
+    command = meter_command(
+        settings,
+        ledger_path,
+        keys_from_stdin=handed,
+        stop_with_stdin=stop_with_stdin,
+        stop_without_runs=stop_without_runs,
+    )
+    if not keeper.IS_USED:
+        return command
+    return keeper.keeper_command(
+        command,
+        settings,
+        ledger_path,
+        keys_from_stdin=keys_from_stdin,
+        stop_with_stdin=stop_with_stdin,
+        for_runs=stop_without_runs,
+    )
+
+
+def renewed_command(kept: keeper.Keeper, settings: Settings, ledger_path: Path) -> list[str]:
+    """The argument list for the next meter of a keeper: what the settings say now, on the sockets that it has. Empty
+    for one that belongs to a command: what was said on its line stands."""
+    if "--stop-with-stdin" in kept.flags:
+        return []
+    is_usual = kept.gateway_port == settings.gateway_port
+    here = replace(settings, gateway_port=kept.gateway_port, forward_port=kept.forward_port)
+    return meter_command(
+        here if is_usual else replace(here, listen=""), ledger_path, stop_without_runs="--for-runs" in kept.flags
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class StartedMeter:
-    """A meter that is ready and belongs to this process."""
+    """A meter that is ready and belongs to this process. `process` is its keeper's, where it has one."""
 
     process: subprocess.Popen[bytes]
     gateway_url: str
@@ -77,8 +122,7 @@ class StartedMeter:
             _close(self.process.stdin)
         if self.wait(STOP_LIMIT_S) is None:
             _LOG.warning("the meter (pid %d) did not stop in %.0f s and is killed", self.process.pid, STOP_LIMIT_S)
-            self.process.kill()
-            self.process.wait()
+            _kill(self.process)
         if self.process.stdout is not None:
             self.process.stdout.close()
 
@@ -96,7 +140,7 @@ def start_meter(
     `keys` maps providers to their keys and is handed over on standard input, never in the arguments; None leaves the
     meter to the system keyring. Raises MeterError with the meter's own reason, or when it is not ready in time.
     """
-    command = meter_command(
+    command = start_command(
         settings,
         ledger_path,
         keys_from_stdin=keys is not None,
@@ -162,11 +206,20 @@ def _started(process: subprocess.Popen[bytes], line: bytes) -> StartedMeter:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
+    _kill(process)
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             _close(stream)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """And with a keeper its meter: they are a group of their own."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _close(stream: IO[bytes]) -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 METER, AUDIT, RELAY = "proxy_addon", "proxy_addon.audit", "app.services.sandbox_relay"
+KEEPER = "proxy_addon.keeper"
 """The modules that run as processes of their own."""
 PART = "_part"
 _NO_PYTHON_PATH_FROM_FOLDER = "-P"

@@ -1,7 +1,7 @@
 """The meter behind `bursar run`: found or started, started again when it dies, shared by all runs on this machine.
 
-A meter that runs start ends by itself when the last of them does. One that a tray or `bursar proxy` keeps is left to
-them as long as they live; after that the runs that use it see to it.
+A meter that runs start ends by itself when the last of them does. Starting it again is its keeper's, or a tray's or a
+`bursar proxy`'s, as long as they live; after that the runs that use it see to it.
 """
 
 import logging
@@ -17,7 +17,7 @@ from app.core.errors import AppError, MeterError
 from app.ledger.attendance import any_run, at_the_door, attend_run, has_keeper
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import Meter, is_alive, meter_at, running_meter
-from app.services import crashes
+from app.services import crashes, keeper
 from app.services.crashes import Crashes
 from app.services.meter import START_LIMIT_S, STOP_LIMIT_S, start_meter
 from app.services.settings import Settings
@@ -69,7 +69,11 @@ class SharedMeter:
         newest = self._newest()
         if newest.is_alive:
             return ""
-        return _STOPPED if newest.is_asked_to_stop else self._trouble or _DIED
+        if newest.is_asked_to_stop:
+            return _STOPPED
+        kept = keeper.keeper_at(self._ledger.path, self._port)
+        given_up = kept.trouble if kept is not None else ""
+        return f"{given_up} Try again with: {keeper.TRY_AGAIN}" if given_up else self._trouble or _DIED
 
     def stop_watching(self) -> None:
         """Let the meter be: the agent has ended."""
@@ -92,14 +96,24 @@ class SharedMeter:
 
     def _found(self) -> Meter | None:
         """A meter that runs and is to go on. Where a tray lives it may be about to start one."""
-        deadline = time.monotonic() + KEEPER_PATIENCE_S
+        began = time.monotonic()
+        deadline = began + KEEPER_PATIENCE_S
         while True:
             meter = running_meter(self._ledger)
             if meter is not None and not meter.is_asked_to_stop:
                 return meter
-            if not has_keeper(self._ledger, self._settings.gateway_port) or time.monotonic() > deadline:
+            if self._is_coming():
+                deadline = max(deadline, began + START_LIMIT_S)
+            elif not has_keeper(self._ledger, self._settings.gateway_port):
+                return None
+            if time.monotonic() > deadline:
                 return None
             time.sleep(LOOK_S)
+
+    def _is_coming(self) -> bool:
+        """Whether a keeper is about to have a meter, at whatever port."""
+        kept = keeper.keepers_of(self._ledger.path)
+        return any(one.phase is keeper.KeeperPhase.STARTING for one in kept)
 
     def _start(self, settings: Settings) -> Meter:
         if self._started is not None:

@@ -21,7 +21,7 @@ print(json.dumps({"event": "ready", "pid": os.getpid()} | urls), flush=True)
 def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Puts a small program in the meter's place; write its code to the path."""
     code = tmp_path / "meter.py"
-    monkeypatch.setattr(meter, "meter_command", lambda *given, **options: [sys.executable, str(code)])
+    monkeypatch.setattr(meter, "start_command", lambda *given, **options: [sys.executable, str(code)])
     return code
 
 

@@ -40,7 +40,7 @@ def starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     tries, code = tmp_path / "tries", tmp_path / "meter.py"
     tries.touch()
     code.write_text(f"open({str(tries)!r}, 'a').write('tried\\n')\nprint({json.dumps(FAILED)!r})")
-    monkeypatch.setattr(meter, "meter_command", lambda *given, **options: [sys.executable, str(code)])
+    monkeypatch.setattr(meter, "start_command", lambda *given, **options: [sys.executable, str(code)])
     return tries
 
 

@@ -21,6 +21,7 @@ from app.ledger.soundness import Soundness, quick_check
 from app.paths import closing_command, exposed
 from app.pricing.age import age_days, stale_notice
 from app.services.doctor.finding import Finding, Level, Remedy
+from app.services.keeper import TRY_AGAIN, KeeperPhase, keepers_of
 from app.services.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -49,6 +50,12 @@ def meter_findings(ledger: Ledger, settings: Settings) -> list[Finding]:
     if running is not None:
         title = f"The meter runs at {running.gateway_url} (process {running.pid})"
         return [Finding(Level.FINE, "Meter", title)]
+    kept = keepers_of(ledger.path)
+    if any(one.phase is not KeeperPhase.BLOCKED for one in kept):
+        return [Finding(Level.NOTE, "Meter", "The meter is starting", "Calls wait until it is there.")]
+    if kept:
+        title = "The meter keeps stopping"
+        return [Finding(Level.WRONG, "Meter", title, kept[0].trouble, TRY_AGAIN, Remedy.START_METER)]
     meaning = "Agents that were set up with bursar env or bursar connect find nobody there."
     title = "The meter is not running"
     findings = [Finding(Level.NOTE, "Meter", title, meaning, "Start it with: bursar", Remedy.START_METER)]

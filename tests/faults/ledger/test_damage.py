@@ -14,7 +14,8 @@ import pytest
 from app.core.errors import InvalidInput, LedgerDamaged, LedgerError, LedgerGone
 from app.ledger.call_store import recent_calls
 from app.ledger.engine import open_ledger
-from app.ledger.quarantine import open_sound
+from app.ledger.feed import ChangeWatch
+from app.ledger.quarantine import open_or_await, open_sound
 from app.ledger.restoring import Restored, restore_ledger
 from app.ledger.salvage import STATE
 from app.ledger.verification import verify_ledger
@@ -96,14 +97,14 @@ class Fault:
 TRUTH, THEN, WORST = 2 * CALLS * COST, CALLS * COST, 4 * CALLS * COST
 
 FAULTS = {
-    "file deleted": Fault(delete, "no start, no empty ledger; the backup is put back", LedgerGone, THEN, THEN, False),
-    "file empty": Fault(empty, "no start, no empty ledger; the backup is put back", LedgerGone, THEN, THEN, False),
+    "file deleted": Fault(delete, "not opened, no empty ledger; the backup is put back", LedgerGone, THEN, THEN, False),
+    "file empty": Fault(empty, "not opened, no empty ledger; the backup is put back", LedgerGone, THEN, THEN, False),
     "file cut in half": Fault(
-        cut_in_half, "no start; kept aside; never less than the backup is put back", LedgerDamaged, THEN, WORST, False
+        cut_in_half, "not opened; kept aside; never less than the backup is put back", LedgerDamaged, THEN, WORST, False
     ),
-    "header overwritten": Fault(lose_header, "no start; all calls are read again", LedgerDamaged, TRUTH, TRUTH),
+    "header overwritten": Fault(lose_header, "not opened; all calls are read again", LedgerDamaged, TRUTH, TRUTH),
     "file is garbage": Fault(
-        replace_by_garbage, "no start; the backup, and what is missing is told", LedgerDamaged, THEN, THEN, False
+        replace_by_garbage, "not opened; the backup, and what is missing is told", LedgerDamaged, THEN, THEN, False
     ),
     "page of calls broken": Fault(
         break_calls_at_the_end, "calls that cannot be read are charged at worst", LedgerDamaged, TRUTH, WORST, False
@@ -159,6 +160,26 @@ def test_a_broken_ledger_is_refused_kept_and_put_back(used: Used, name: str) -> 
     ledger.close()
     kept = [file.read_bytes() for file in used.path.parent.glob("quarantine/*/ledger.sqlite")]
     assert kept == ([broken] if broken or name == "file empty" else [])
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_meter_waits_for_a_broken_ledger_and_takes_up_what_is_restored(used: Used, name: str) -> None:
+    FAULTS[name].do(used)
+    ledger = open_or_await(used.path, checkpoints=True)
+    watch = ChangeWatch(ledger)
+    taken_up: list[bool] = []
+    ledger.taken_up = lambda: taken_up.append(True)
+    for attempt in (ledger.read, ledger.write):
+        with pytest.raises(LedgerGone), attempt():
+            pass
+    assert watch.changed()
+    assert not used.path.exists(), "nothing was made in its place"
+    restored = restore(used)
+    assert watch.changed()
+    assert len(recent_calls(ledger, 10_000)) == restored.calls
+    assert taken_up == [True]
+    watch.close()
+    ledger.close()
 
 
 def test_every_table_is_salvaged_or_derived(used: Used) -> None:

@@ -19,6 +19,8 @@ import pytest
 
 from app.core.call import Outcome
 from app.core.errors import LedgerError
+from app.core.tags import Tags
+from app.keys.issue import issue_key
 from app.ledger import places
 from app.ledger.backups import back_up
 from app.ledger.ballast import Room, ballast_file, room_for
@@ -30,7 +32,7 @@ from app.ledger.soundness import Soundness, quick_check
 from app.ledger.verification import verify_ledger
 from tests.end2end.bare_http import CHAT, post
 from tests.end2end.conftest import home, provider  # noqa: F401 - fixtures
-from tests.end2end.meter_process import RunningMeter, meter, read_event, start_process, wait_until
+from tests.end2end.meter_process import RunningMeter, meter, read_event, start_process, stop_process, wait_until
 from tests.end2end.provider import Provider, chat_completion
 from tests.faults.cells import cell
 from tests.ledger.bookkeeping import set_cap
@@ -39,6 +41,7 @@ pytestmark = pytest.mark.end2end
 
 BODY = b'{"model": "gpt-5-mini", "messages": []}'
 LIMIT = 10**12
+_STARTS = "503 that says what to do, no empty ledger; goes on by itself after the restore"
 
 
 @dataclass
@@ -148,21 +151,77 @@ def test_deleted_in_use_calls_are_refused_until_it_is_restored(
     assert len(provider.seen) == 2
 
 
-@cell("F11", "file cut in half", "a meter starts", "no start, and says what to do")
-def test_a_meter_does_not_start_on_a_damaged_ledger_and_says_what_to_do(home: Path, provider: Provider) -> None:  # noqa: F811
-    with meter(home, {"openai": provider.url}) as first:
-        path = first.ledger.path
-    size = path.stat().st_size
-    os.truncate(path, size // 2)
+def cut_in_half(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damaged", [
+    pytest.param(cut_in_half, marks=cell("F11", "file cut in half", "a meter starts", _STARTS)),
+    pytest.param(Path.unlink, marks=cell("F11", "file deleted", "a meter starts", _STARTS)),
+])  # fmt: skip
+def test_a_meter_starts_without_its_ledger_and_takes_it_up_once_it_is_restored(
+    home: Path,  # noqa: F811
+    provider: Provider,  # noqa: F811
+    damaged: Callable[[Path], None],
+) -> None:
+    provider.answer = lambda _seen: chat_completion(10, 5)
+    path = home / "ledger.sqlite"
+    ledger = open_ledger(path)
+    _key, token = issue_key(ledger, name="test", tags=Tags(project="billing-api"))
+    set_cap(ledger, LIMIT)
+    back_up(path, datetime.now(UTC))
+    ledger.close()
+    damaged(path)
     process = start_process(home, {"openai": provider.url})
     event = read_event(process)
-    assert event["event"] == "failed"
-    assert "bursar ledger restore" in str(event["message"])
+    assert event["event"] == "ready"
+    running = RunningMeter(process, str(event["gateway"]), str(event["forward"]), ledger, token, home)
+    status, headers, answer = post(running, CHAT, BODY)
+    assert (status, headers["retry-after"]) == (503, "5")
+    assert "bursar ledger restore" in say(answer)
+    assert not path.exists(), "no empty ledger was made"
+    assert provider.seen == []
+
+    restore_ledger(path, datetime.now(UTC))
+
+    wait_until(lambda: post(running, CHAT, BODY)[0] == 200, "the meter to take it up")
+    ledger = open_ledger(path)
+    found = running_meter(ledger)
+    assert found is not None
+    assert found.pid == process.pid
+    wait_until(lambda: len(recent_calls(ledger)) == 1, "the call in the ledger")
+    ledger.close()
+    stop_process(process)
+    assert process.returncode == 0
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+@cell("F11", "file deleted", "a meter starts, and is told to end", "it ends as any other does")
+def test_a_meter_without_its_ledger_ends_when_told_to(home: Path) -> None:  # noqa: F811
+    path = home / "ledger.sqlite"
+    open_ledger(path).close()
+    places.meters_folder(path).mkdir()
+    path.unlink()
+    process = start_process(home, {})
+    assert read_event(process)["event"] == "ready"
+    stop_process(process)
+    assert process.returncode == 0
+    assert process.stdout is not None
+    process.stdout.close()
+    assert not path.exists()
+
+
+@cell("F11", "somebody else's file", "a meter starts", "no start; the file is left where it is")
+def test_a_meter_does_not_start_on_somebody_elses_file(home: Path) -> None:  # noqa: F811
+    (home / "ledger.sqlite").write_bytes(b"somebody's diary " * 500)
+    process = start_process(home, {})
+    assert read_event(process)["event"] == "failed"
     assert process.wait(20) == 3
     for stream in (process.stdin, process.stdout):
         assert stream is not None
         stream.close()
-    assert [file.stat().st_size for file in home.glob("quarantine/*/ledger.sqlite")] == [size // 2]
+    assert (home / "ledger.sqlite").read_bytes().startswith(b"somebody's diary")
 
 
 @cell("F9", "locked for 30 s", "calls are asked for and answered", "refused for now, nothing lost, nothing doubled")
