@@ -79,7 +79,7 @@ def popover_cold(stage: Stage) -> Shots:
     """With a cache that goes cold soon."""
     busiest = read(stage.ledger("month")).at_work[0]
     who = (busiest.session, busiest.task, busiest.agent, busiest.project)
-    cold = ColdSoon(*who, NOW + timedelta(seconds=72), 31_000_000)
+    cold = ColdSoon(*who, NOW + timedelta(seconds=42), 31_000_000)
     with stage.popover("month", cold=(cold,)) as one:
         yield "popover-cold", one
 
@@ -95,9 +95,11 @@ def cap_dialogs(stage: Stage) -> Shots:
     with stage.window("month", "Caps") as window:
         page = window.caps
         page.edit(page.rows()[min(1, len(page.rows()) - 1)].view)
-        assert page.editor is not None
-        yield "cap-editor", page.editor
-        page.editor.reject()
+        editor = page.editor
+        assert editor is not None
+        wait_until(lambda: "would have" in editor.preview.words or "No history" in editor.preview.words)
+        yield "cap-editor", editor
+        editor.reject()
         page.create_new()
         page.editor.limit.setText("nothing")
         page.editor.save()

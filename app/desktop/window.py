@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLay
 from app.core.errors import AppError
 from app.core.session import SessionId
 from app.core.tags import Scope
+from app.desktop.announcing import Tone, announce, news
 from app.desktop.commands import Commands
 from app.desktop.models.columns import Clock
 from app.desktop.models.snapshot import Snapshot
@@ -116,6 +117,8 @@ class Window(QMainWindow):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Render this reading: the sidebar and the open page; the others when they are opened."""
+        for words in news(self._snapshot, snapshot):
+            announce(self, words, Tone.ASSERTIVE)
         self._snapshot = snapshot
         self._failure.clear()
         self.sidebar.show_snapshot(snapshot)

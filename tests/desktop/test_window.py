@@ -58,6 +58,25 @@ def test_a_cap_is_added_by_keyboard(qtbot: QtBot, window: Window, ledger: Ledger
     assert window.caps.rows()[0].view.name == "billing-api, this month"
 
 
+def test_a_cap_is_tried_on_this_month_before_it_is_set(qtbot: QtBot, window: Window, scribe: Scribe) -> None:
+    for _ in range(3):
+        scribe.write_call(3 * NANO_PER_USD)
+    window.open_page("Caps")
+    window.caps.create_new()
+    editor = window.caps.editor
+    assert editor is not None
+    qtbot.waitUntil(lambda: editor.preview.words == "Write a limit to see what it would have stopped.")
+    QTest.keyClicks(editor.limit, "4")
+    stopped = "This month so far it would have stopped once, holding back $6.00."
+    qtbot.waitUntil(lambda: editor.preview.words == stopped)
+    QTest.keyClicks(editor.limit, "00")
+    qtbot.waitUntil(lambda: editor.preview.words == "This month so far it would have stopped nothing.")
+    editor.scope.setCurrentIndex(editor.scope.findData(Scope.PROJECT))
+    editor.scope_key.setCurrentText("nobody has this one")
+    qtbot.waitUntil(lambda: editor.preview.words == "No history to try it on.")
+    editor.reject()
+
+
 def test_a_wrong_limit_and_a_second_same_cap_are_told_in_the_editor(
     qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe
 ) -> None:

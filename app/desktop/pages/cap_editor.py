@@ -27,6 +27,7 @@ from app.desktop.widgets.amount_field import AmountField
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Choice
 from app.desktop.widgets.error_line import ErrorLine
+from app.desktop.widgets.preview_band import PreviewBand
 from app.desktop.widgets.text import Text, heading
 
 WIDTH = 480
@@ -72,12 +73,19 @@ class CapEditor(QDialog):
         self.choices = QButtonGroup(self)
         self._limit_words = Text("US dollars", ink="text_2", size=Size.CAPTION, wraps=True)
         self.error = ErrorLine()
+        self.preview = PreviewBand(commands)
         self._name_controls()
         self._lay_out()
         self._fill(view.status.cap if view else None)
         self.scope.currentIndexChanged.connect(self._read_names)
         self.limit.textChanged.connect(self._judge_limit)
+        for told in (
+            self.scope.currentIndexChanged, self.scope_key.currentTextChanged, self.window_kind.currentIndexChanged,
+            self.limit.textChanged, self.choices.idToggled,
+        ):  # fmt: skip
+            told.connect(self._try_it)
         self._read_names()
+        self._try_it()
 
     def entered(self) -> Cap:
         """The cap as it is typed. Raises InvalidInput."""
@@ -144,6 +152,15 @@ class CapEditor(QDialog):
             self.scope_key.addItems(names)
             self.scope_key.setCurrentText(typed)
 
+    def _try_it(self, *_ignored: object) -> None:
+        """See what it would have done, once it is a cap."""
+        try:
+            cap = self.entered()
+        except AppError:
+            self.preview.try_cap(None)
+            return
+        self.preview.try_cap(None if cap.scope is not Scope.EVERYTHING and not cap.scope_key else cap)
+
     def _judge_limit(self) -> None:
         """Warn, but allow, a limit below what is spent already."""
         spent = self._view.status.spent_nano_usd if self._view else 0
@@ -191,6 +208,7 @@ class CapEditor(QDialog):
         column.setSpacing(16)
         column.addWidget(heading(self.windowTitle()))
         column.addLayout(grid)
+        column.addWidget(self.preview)
         column.addWidget(self.error)
         column.addLayout(self._foot())
 

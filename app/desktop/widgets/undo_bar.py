@@ -5,6 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from app.desktop.announcing import Tone, announce
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.text import ElidedText
 
@@ -35,6 +36,7 @@ class UndoBar(QWidget):
         self._undo = undo
         self._text.setText(words)
         self.show()
+        announce(self, f"{words} Undo is offered.", Tone.POLITE)
         self._timer.start()
 
     def take_back(self) -> None:
