@@ -50,6 +50,7 @@ class Popover(QFrame):
     def __init__(self, commands: Commands) -> None:
         super().__init__(None, Qt.WindowType.Tool | Qt.WindowType.FramelessWindowHint)
         self.setWindowTitle("Bursar")
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._commands = commands
         self._snapshot: Snapshot | None = None
         self._bands: dict[GroupKey, ApprovalBand] = {}
@@ -91,6 +92,7 @@ class Popover(QFrame):
         self.show()
         self.raise_()
         self.activateWindow()
+        self.setFocus()  # a key that was meant for something else answers and stops nothing
         self._tick.start()
 
     def hideEvent(self, event: object) -> None:

@@ -1,5 +1,6 @@
 """The tray icon in a real panel: Xfce's, on an X server without a screen. What only a desktop's own tray can show."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,12 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QImage
 
+from app.core.money import NANO_PER_USD
+from app.core.tags import Scope, Tags
+from app.core.windows import Window as CapWindow
 from app.desktop.popover import WIDTH
+from app.desktop.tokens import DARK, LIGHT
+from app.ledger import cap_store
 from app.ledger.engine import open_ledger
 from tests.desktop.conftest import Scribe
 from tests.secret_service import BUS_COMMAND
@@ -27,6 +34,9 @@ pytestmark = [
 PANEL_HEIGHT = 32
 STANDS_OUT = 80
 PATIENCE_S = 60.0
+KEEPS = "BURSAR_PANEL_PICTURES"
+"""Names a folder that the pictures are kept in, for the README."""
+POPOVER_SEEN = 440
 # A panel with nothing in it but the place for icons, so that what stands out from its ground is ours.
 PANEL = f"""<?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">
@@ -60,6 +70,7 @@ class Screen:
     folder: Path
     environment: Mapping[str, str]
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    seen: QImage | None = None
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """A program on it, ended with it."""
@@ -73,6 +84,11 @@ class Screen:
         file = self.folder / "screen.png"
         subprocess.run([sys.executable, "-c", GRAB, str(file)], env=self.environment, check=True, capture_output=True)
         return QImage(str(file))
+
+    def is_still(self) -> bool:
+        """Whether nothing changed since it was looked at the last time."""
+        before, self.seen = self.seen, self.picture()
+        return before == self.seen
 
     def icon(self) -> tuple[int, int] | None:
         """The middle of what stands out in the panel; None while nothing does."""
@@ -154,12 +170,36 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
     bus.stdout.close()
 
 
-def test_the_icon_stands_in_the_panel_and_a_click_opens_and_closes_the_popover(screen: Screen, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir(mode=0o700)
-    ledger = open_ledger(tmp_path / "home" / "ledger.sqlite")
+def fill(home: Path) -> Iterator[None]:
+    """A cap that is near, and two agents at work."""
+    ledger = open_ledger(home / "ledger.sqlite")
     scribe = Scribe(ledger)
-    for cost in (12_340_000, 45_600_000, 7_890_000):
-        scribe.write_call(cost)
+    for scope, key, limit in ((Scope.AGENT, "Claude Code", 5), (Scope.EVERYTHING, "", 20)):
+        cap_store.add_cap(
+            ledger, scope=scope, scope_key=key, window=CapWindow.MONTH, limit_nano_usd=limit * NANO_PER_USD,
+            time_zone="UTC",
+        )  # fmt: skip
+    for number in range(24):
+        at = datetime.now(UTC) - timedelta(seconds=5 + (number * 37) % 500)
+        scribe.write_call(60_000_000 + number * 12_000_000, at=at)
+        if number % 3 == 0:
+            codex = Tags(project="web-shop", agent="Codex", task="checkout tests", session="s-2")
+            scribe.write_call(40_000_000 + number * 5_000_000, tags=codex, at=at)
+    yield
+    scribe.lock.release()
+    ledger.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_icon_stands_in_the_panel_and_a_click_opens_and_closes_the_popover(
+    screen: Screen, tmp_path: Path, theme: str
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "settings.json").write_text(json.dumps({"theme": theme}))
+    (home / "settings.json").chmod(0o600)
+    filled = fill(home)
+    next(filled)
     wait_until(
         lambda: "xfce4-panel" in screen.xdotool("search", "--class", "xfce4-panel", "getwindowname"), "the panel"
     )
@@ -171,8 +211,12 @@ def test_the_icon_stands_in_the_panel_and_a_click_opens_and_closes_the_popover(s
     assert screen.widths() == []
     screen.click(place)
     wait_until(lambda: WIDTH in screen.widths(), "the popover")
-    screen.picture()
+    wait_until(screen.is_still, "the popover's picture")
+    shown = screen.picture()
+    ground = shown.pixelColor(WIDTH - 3, PANEL_HEIGHT + 4).name().upper()
+    assert ground == {"light": LIGHT, "dark": DARK}[theme].raised
+    if folder := os.environ.get(KEEPS):
+        shown.copy(0, 0, WIDTH + 60, POPOVER_SEEN).save(str(Path(folder) / f"tray-panel-{theme}.png"))
     screen.click(place)
     wait_until(lambda: screen.widths() == [], "the popover's end")
-    scribe.lock.release()
-    ledger.close()
+    next(filled, None)
