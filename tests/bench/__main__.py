@@ -1,12 +1,14 @@
 """What the meter costs in time: `python -m tests.bench [--quick]`.
 
-Direct, bare `mitmdump -q` and Bursar take turns in short slices within one run, so that all three see the same machine.
+Direct, bare `mitmdump -q` and Bursar by either of its lanes take turns in short slices within one run, so that all see
+the same machine.
 `added` is what a target's quantile has on top of the direct one, `ratio` its share of what bare mitmproxy adds,
 each made within a slice; the medians are told. Read the ratios; the milliseconds are this machine's.
 """
 
 import argparse
 import asyncio
+import operator
 import resource
 import statistics
 import tempfile
@@ -81,7 +83,8 @@ async def _latencies(targets: Sequence[Target], kept: dict[str, Connection], rou
 
 
 async def _throughputs(targets: Sequence[Target], rounds: int) -> None:
-    table = _table("Calls a second, 2 KB", "clients", *(target.name for target in targets), "Bursar of mitmdump")
+    shares = (f"{target.name}, of mitmdump" for target in targets[2:])
+    table = _table("Calls a second, 2 KB", "clients", *(target.name for target in targets), *shares)
     bodies = Bodies(2_000)
     for clients in CLIENTS:
         rates: dict[str, list[float]] = {target.name: [] for target in targets}
@@ -93,8 +96,10 @@ async def _throughputs(targets: Sequence[Target], rounds: int) -> None:
             for _ in range(rounds):
                 for name, connections in kept.items():
                     rates[name].append(await _rate(connections, bodies))
-        share = statistics.median(own / bare for bare, own in zip(*list(rates.values())[1:3], strict=True))
-        table.add_row(str(clients), *(f"{statistics.median(rate):,.0f}" for rate in rates.values()), f"{share:.2f}x")
+        bare, *own = list(rates.values())[1:]
+        told = [f"{statistics.median(rate):,.0f}" for rate in rates.values()]
+        told += [f"{statistics.median(map(operator.truediv, rate, bare)):.2f}x" for rate in own]
+        table.add_row(str(clients), *told)
     console.print(table)
 
 

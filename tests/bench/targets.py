@@ -19,22 +19,28 @@ from tests.bench.load import Target
 from tests.end2end.meter_process import meter
 
 PATH = "/v1/messages"
+LANES = {"hooks": "Bursar", "fast": "Bursar, fast lane"}
 
 
 @contextmanager
 def running_targets(home: Path) -> Iterator[tuple[tuple[Target, ...], Ledger]]:
-    """Start all three; direct first, Bursar last. The ledger has caps that every call is held against."""
+    """Start them all; direct first, then bare mitmproxy, then Bursar by either lane. The ledger is the last one's; it
+    has caps that every call is held against."""
     with ExitStack() as stack:
         provider = _started(stack, [sys.executable, "-m", "tests.bench.scripted"])
         assert provider.stdout is not None
         port = int(provider.stdout.readline())
         direct = Target("direct", port, PATH, pid=provider.pid)
         bare = stack.enter_context(_bare_mitmproxy(home, port))
-        running = stack.enter_context(meter(home, {"anthropic": f"http://127.0.0.1:{port}"}))
-        _set_caps(running.ledger)
-        gateway = int(running.gateway.rpartition(":")[2])
-        bursar = Target("Bursar", gateway, f"/anthropic{PATH}", running.token, running.process.pid)
-        yield (direct, bare, bursar), running.ledger
+        meters = []
+        for lane, name in LANES.items():
+            (own := home / lane).mkdir(mode=0o700)
+            upstreams = {"anthropic": f"http://127.0.0.1:{port}"}
+            running = stack.enter_context(meter(own, upstreams, extra=("--lane", lane)))
+            _set_caps(running.ledger)
+            gateway = int(running.gateway.rpartition(":")[2])
+            meters.append(Target(name, gateway, f"/anthropic{PATH}", running.token, running.process.pid))
+        yield (direct, bare, *meters), running.ledger
 
 
 @contextmanager
