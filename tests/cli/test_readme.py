@@ -49,6 +49,7 @@ RUN_HERE = {
     "bursar approvals approve --session",
     "bursar approvals raise 5 --hours 2",
     "bursar approvals refuse",
+    "bursar pause SESSION",
     "bursar stop SESSION",
     "bursar loops",
     "bursar loops set --project evals --repeat alert --request off",
