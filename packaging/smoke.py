@@ -105,7 +105,7 @@ def check_tray(command: list[str]) -> None:
 
 
 def ended_tray(command: list[str], after_s: float) -> tuple[int, str]:
-    """The tray’s status and what it said, when it is asked to end after some time. Raises Broken where it ends first."""
+    """The tray’s status and what it said, asked to end after some time. Raises Broken where it ends before."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         said, _ = process.communicate(timeout=after_s)
