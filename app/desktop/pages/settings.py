@@ -22,7 +22,7 @@ from app.services.settings import Settings, Theme, TrayInk
 _PORT_WIDTH = 84
 _CLOCK_WIDTH = 64
 _PATH_WIDTH = 420
-_NOTE_WIDTH = 620
+_NOTE_WIDTH = 520
 _THEMES = {Theme.SYSTEM: "As the system", Theme.LIGHT: "Light", Theme.DARK: "Dark"}
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _INKS = {TrayInk.AUTOMATIC: "Automatic", TrayInk.LIGHT: "Light", TrayInk.DARK: "Dark"}
@@ -55,7 +55,7 @@ class SettingsPage(Page):
         self.quiet_from, self.quiet_to = QLineEdit(), QLineEdit()
         self.gateway_port, self.forward_port = QLineEdit(), QLineEdit()
         self._newer = Text(_UPDATES, ink="text_3", size=Size.CAPTION, wraps=True)
-        self._newer.setFixedWidth(_NOTE_WIDTH)
+        self._newer.setMinimumWidth(_NOTE_WIDTH)  # a text that wraps asks for less than it needs
         self._listens = Text("", ink="text_2")
         self._upstreams = Text("", ink="text_2", wraps=True)
         self._name_controls()

@@ -27,7 +27,7 @@ class PreviewBand(Ground):
         self._cap: Cap | None = None
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._typing.timeout.connect(self._ask)
-        self._now, self._before = Text(_NOTHING, wraps=True), Text("", ink="text_2", size=Size.CAPTION, wraps=True)
+        self._now, self._before = Text("", wraps=True), Text("", ink="text_2", size=Size.CAPTION, wraps=True)
         self.setMinimumHeight(_HEIGHT)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 8)

@@ -17,6 +17,7 @@ _FOLD_SIZE = 14
 _MARK_SIZE = 9
 _GAP = 8
 _LEAST_KIND_WIDTH = 48
+_LONGEST_MEASURED = 12
 _NAME_LEFT = CELL_PAD + _FOLD_SIZE + _GAP + _MARK_SIZE + _GAP
 
 
@@ -46,10 +47,7 @@ class SessionDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """As wide as its texts."""
-        row: SessionRow = index.data(Qt.ItemDataRole.UserRole)
-        name, kind = _metrics(row)
-        wide = name.horizontalAdvance(row.name) + _GAP + kind.horizontalAdvance(row.kind)
-        return QSize(_NAME_LEFT + row.depth * _INDENT + wide + CELL_PAD, ROW_HEIGHT)
+        return QSize(whole_width(index.data(Qt.ItemDataRole.UserRole)), ROW_HEIGHT)
 
 
 class SessionTable(Table):
@@ -65,6 +63,14 @@ class SessionTable(Table):
         self._session_rows = rows
         self.setItemDelegateForColumn(0, SessionDelegate(self))
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+
+    def _whole_width(self, number: int) -> int:
+        """The first column has more in it than its text."""
+        if number or self._is_drawn(self._rows.columns[0]):
+            return super()._whole_width(number)
+        rows = [self._rows.value(place) for place in range(self._rows.rowCount())]
+        longest = sorted(rows, key=lambda row: len(row.name) + len(row.kind))[-_LONGEST_MEASURED:]
+        return max([super()._whole_width(0), *map(whole_width, longest)])
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """A press on a fold opens or closes it."""
@@ -112,6 +118,13 @@ class SessionTable(Table):
         """Whether somebody looks closely: the order is then left as it is."""
         is_scrolled = self.verticalScrollBar().value() > 0
         return self.viewport().underMouse() or is_scrolled or self.selected() is not None
+
+
+def whole_width(row: SessionRow) -> int:
+    """Pixels that fold, mark, name and agent need."""
+    name, kind = _metrics(row)
+    wide = name.horizontalAdvance(one_line(row.name)) + _GAP + kind.horizontalAdvance(one_line(row.kind))
+    return _NAME_LEFT + row.depth * _INDENT + wide + 2 * CELL_PAD
 
 
 def fold_place(rect: QRect, row: SessionRow) -> QRect:
