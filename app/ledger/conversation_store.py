@@ -33,8 +33,10 @@ _SAME_PAYER = (
     _C.agent_id == bindparam("of_agent"),
     _C.request_class == bindparam("of_class"),
 )
-_NEWEST_FIRST = select(conversations).where(*_SAME_PAYER).order_by(_C.sent_at.desc())
-_LAST = Statement(_NEWEST_FIRST.limit(SIDE_BY_SIDE))
+_LAST = Statement(
+    select(_C.conversation_id, _C.parts).where(*_SAME_PAYER).order_by(_C.sent_at.desc()).limit(SIDE_BY_SIDE)
+)
+_ONE = Statement(select(conversations).where(_C.conversation_id == bindparam("of_conversation")))
 _ANSWERED = Statement(select(conversations).where(*_SAME_PAYER[:2], _C.response_id == bindparam("of_answer")).limit(1))
 _TOO_MANY = Statement(
     delete(conversations).where(
@@ -71,10 +73,9 @@ def last_requests(
     """The last request of each conversation of this payer, session and part of the agent, the newest first, with the
     conversation's id; those that have a part among these digests."""
     asked = _of_payer(tags, origin, request_class)
-    for row in _LAST.mappings(connection, asked):
-        row["parts"] = _READ_PARTS(row["parts"])
-        if any(part.digest in among for part in row["parts"]):
-            yield row["conversation_id"], _sent_of(row)
+    for conversation_id, parts in _LAST.rows(connection, asked):
+        if any(part.digest in among for part in _READ_PARTS(parts)):
+            yield conversation_id, _sent_of(_ONE.mapping(connection, {"of_conversation": conversation_id}))
 
 
 def answered_request(connection: Connection, tags: Tags, response_id: str) -> tuple[str, SentInput] | None:
@@ -82,10 +83,7 @@ def answered_request(connection: Connection, tags: Tags, response_id: str) -> tu
     the conversation's id; None where there is none."""
     asked = {"of_key": tags.virtual_key_id, "of_session": tags.session, "of_answer": response_id}
     row = _ANSWERED.mapping(connection, asked)
-    if row is None:
-        return None
-    row["parts"] = _READ_PARTS(row["parts"])
-    return row["conversation_id"], _sent_of(row)
+    return None if row is None else (row["conversation_id"], _sent_of(row))
 
 
 def keep_request(
@@ -140,7 +138,7 @@ def _sent_of(row: Any) -> SentInput:
         provider=row["provider"],
         model=row["model"],
         input_tokens=row["input_tokens"],
-        parts=row["parts"],
+        parts=_READ_PARTS(row["parts"]),
         tags=tags_of(row),
         origin=origin_of(row),
         cached_tokens=row["cached_tokens"],
