@@ -30,14 +30,14 @@ def uninstall(
     from app.keys.vault import KeyringVault
     from app.services import removal
 
-    settings = places.read_settings()
+    places.read_settings()  # what cannot be read is told before anything is changed
     with places.opened_ledger() as ledger:
         traces = removal.find_traces(ledger, os.environ)
         console.say(_story(traces))
         if not (yes or _agreed("Go on?")):
             console.tell("Nothing was changed. To go on without questions: bursar uninstall --yes")
             return
-        if removal.end_meter(ledger, settings.gateway_port):
+        if removal.end_meter(ledger):
             console.say("The meter is stopped.")
         _say_all(removal.give_back(ledger, traces))
         if traces.keys and _wanted(_KEYS, yes, delete_data):

@@ -7,6 +7,7 @@ Its folders are emptied by name, and one in which something else lies stays: no 
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,13 +16,16 @@ from app import paths
 from app.core.errors import AppError, MeterError
 from app.core.provider_keys import KeyName
 from app.keys.vault import Vault
-from app.ledger.attendance import any_run, has_keeper
+from app.ledger.attendance import any_run
 from app.ledger.engine import Ledger
+from app.ledger.file_lock import is_held
 from app.ledger.meter_state import is_alive, request_stop, running_meter
+from app.ledger.places import attendance_folder
 from app.ledger.provider_key_store import list_provider_keys
 from app.services.agents.connecting import CONNECTIONS, connected_agents
 from app.services.agents.lasting import disconnect_agent
 from app.services.autostart import autostart_file, stop_at_login
+from app.services.keeper import end_keeper, keepers_of
 from app.services.meter import STOP_LIMIT_S
 
 LEDGER_NAMES = ("ledger.sqlite*", ".ledger.sqlite*", "backups", "quarantine", CONNECTIONS, "told.json")
@@ -57,23 +61,32 @@ def find_traces(ledger: Ledger, environment: Mapping[str, str]) -> Traces:
     )
 
 
-def end_meter(ledger: Ledger, gateway_port: int) -> bool:
-    """Have the meter end, if one runs; whether one did. Raises MeterError while a tray, another keeper or an agent's
-    run needs it, or when it does not end."""
-    if has_keeper(ledger, gateway_port) or any_run(ledger):
+def end_meter(ledger: Ledger) -> bool:
+    """Have the meter end, and the keeper that holds it; whether there was one. Raises MeterError while a tray, a
+    `bursar proxy` or an agent's run needs it, or when it does not end."""
+    kept = keepers_of(ledger.path)
+    if _is_attended(ledger, {keeper.note for keeper in kept}) or any_run(ledger):
         raise MeterError(
             "Bursar is in use", "Quit the tray, end bursar proxy and the agents that bursar run started. Then again."
         )
     meter = running_meter(ledger)
-    if meter is None:
-        return False
-    request_stop(ledger, meter.instance_id)
+    for keeper in kept:
+        with suppress(MeterError):  # it ended by itself
+            end_keeper(keeper)
+    if meter is not None:
+        request_stop(ledger, meter.instance_id)
     until = time.monotonic() + STOP_LIMIT_S
-    while is_alive(ledger, meter.instance_id):
+    while keepers_of(ledger.path) or (meter is not None and is_alive(ledger, meter.instance_id)):
         if time.monotonic() > until:
-            raise MeterError("The meter does not stop", f"End process {meter.pid} yourself. Then again.")
+            raise MeterError("The meter does not stop", "End its process yourself: bursar doctor names it. Then again.")
         time.sleep(_LOOK_S)
-    return True
+    return bool(kept or meter)
+
+
+def _is_attended(ledger: Ledger, keepers: set[Path]) -> bool:
+    """Whether a tray or a `bursar proxy` lives: they are there as keepers' processes are, but tell nothing."""
+    present = attendance_folder(ledger.path).glob("keeper-*")
+    return any(note not in keepers and not note.suffix and is_held(note) for note in present)
 
 
 def give_back(ledger: Ledger, traces: Traces) -> Iterator[str]:

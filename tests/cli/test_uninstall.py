@@ -11,6 +11,8 @@ from app.ledger.attendance import attend_keeper
 from app.ledger.engine import Ledger
 from app.ledger.provider_key_store import note_provider_key
 from app.services import autostart
+from app.services.meter import start_meter
+from app.services.settings import Settings
 from tests.cli.conftest import Bursar
 
 
@@ -89,3 +91,19 @@ def test_the_entry_for_login_goes(bursar: Bursar, tmp_path: Path, monkeypatch: p
     assert f"{file} is removed." in bursar("uninstall", "--yes").out
     assert not file.exists()
     assert list(file.parent.iterdir()) == []
+
+
+@pytest.mark.end2end
+def test_a_meter_that_nobody_needs_any_more_is_ended_with_its_keeper(
+    bursar: Bursar, ledger: Ledger, home: Path
+) -> None:
+    settings = Settings(gateway_port=0, forward_port=0)
+    meter = start_meter(settings, home / "ledger.sqlite", keys={})
+    try:
+        ran = bursar("uninstall", "--yes", "--delete-data")
+        assert ran.status == 0, ran.err
+        assert "The meter is stopped." in ran.out
+        assert meter.wait(20) == 0
+        assert not home.exists()
+    finally:
+        meter.stop()
