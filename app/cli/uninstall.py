@@ -33,12 +33,13 @@ def uninstall(
     places.read_settings()  # what cannot be read is told before anything is changed
     with places.opened_ledger() as ledger:
         traces = removal.find_traces(ledger, os.environ)
-        console.say(_story(traces))
+        console.say(_story(traces, "is deleted" if yes and delete_data else "stays" if yes else "is asked about"))
         if not (yes or _agreed("Go on?")):
             console.tell("Nothing was changed. To go on without questions: bursar uninstall --yes")
             return
         if removal.end_meter(ledger):
             console.say("The meter is stopped.")
+        traces = removal.find_traces(ledger, os.environ)  # with what the meter has written while it ended
         _say_all(removal.give_back(ledger, traces))
         if traces.keys and _wanted(_KEYS, yes, delete_data):
             _say_all(removal.forget_keys(KeyringVault(), traces.keys))
@@ -49,13 +50,13 @@ def uninstall(
     console.say(_PROGRAM)
 
 
-def _story(traces: "Traces") -> str:
-    """What there is, and what becomes of it."""
+def _story(traces: "Traces", fate: str) -> str:
+    """What there is, and what becomes of it; `fate` is that of what a person may keep."""
     lines = [f"{traces.login} is removed." if traces.login else "Bursar does not start at login."]
     lines += [f"{agent} is disconnected and gets its own settings back." for agent in traces.agents]
     kept = [key.words for key in traces.keys]
-    lines += [f"In the keyring, you are asked: the keys for {', '.join(kept)}."] if kept else []
-    lines += [f"On disk, you are asked: {folder}" for folder in _places(traces.ledger + traces.others)]
+    lines += [f"What the keyring keeps {fate}: the keys for {', '.join(kept)}."] if kept else []
+    lines += [f"What is kept {fate}: {folder}" for folder in _places(traces.ledger + traces.others)]
     return "\n".join(lines)
 
 
