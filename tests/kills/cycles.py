@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -33,7 +32,7 @@ from app.ledger.verification import verify_ledger
 from tests.kills.world import World
 
 LIMIT = 100_000 * NANO_PER_USD
-MOST_CALLS, LONGEST_LIFE_S, LAST_DELAY_S = 25, 3.0, 0.02
+MOST_CALLS, LONGEST_LIFE_S, LAST_DELAY_S = 15, 3.0, 0.02
 """It is killed after up to so many further calls, or seconds, and then some moment later."""
 KEYS = {"openai": "sk-real"}
 VERIFIED_EVERY = 20
@@ -135,14 +134,12 @@ class Forge:
     """Starts meters of one ledger at one address, one after another."""
 
     def __init__(self, home: Path, upstream: str) -> None:
-        self.port, forward = _free_ports()
-        self._arguments = ["--ledger", str(home / "ledger.sqlite"), "--gateway-port", str(self.port)]
-        self._arguments += ["--forward-port", str(forward), "--stop-with-stdin", "--keys-from-stdin"]
-        self._arguments += ["--upstream", f"openai={upstream}"]
+        self._arguments = ["--ledger", str(home / "ledger.sqlite"), "--gateway-port", "0", "--forward-port", "0"]
+        self._arguments += ["--stop-with-stdin", "--keys-from-stdin", "--upstream", f"openai={upstream}"]
         environment = {**os.environ, "BURSAR_HOME": str(home)}
         command = [sys.executable, "-m", "tests.kills.forge"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-        self.hear("forge")
+        self.port = int(self.hear("forge")["port"])
 
     def start(self) -> int:
         """Start a meter. Gives its process id once it is ready."""
@@ -177,10 +174,3 @@ def _forge(home: Path, upstream: str) -> Iterator[Forge]:
             with suppress(BrokenPipeError):
                 assert stream is not None
                 stream.close()
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1]), int(other.getsockname()[1])

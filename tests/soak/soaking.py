@@ -28,9 +28,10 @@ from app.ledger.soundness import Soundness, full_check
 from app.ledger.tables import calls, reservations
 from app.ledger.verification import verify_ledger
 from tests.end2end.meter_process import RunningMeter, meter, wait_until
+from tests.faults.wire import bare_client
 from tests.faults.wire.bare_client import ask, connect, request
 from tests.faults.wire.cells import GOOD, kept, sized
-from tests.faults.wire.misbehaving import PLAY_HEADER, MisbehavingProvider
+from tests.faults.wire.misbehaving import PATIENCE_S, PLAY_HEADER, MisbehavingProvider
 from tests.soak.trade import BAD_ORDERS, GOOD_ORDERS, ORDERS, Order
 
 SESSIONS = 40
@@ -83,6 +84,7 @@ def soak(count: int, *, clients: int = 12, faster: float = 1.0, seed: int = 1) -
         home = Path(folder) / "home"
         home.mkdir(mode=0o700)
         patch.setenv("BURSAR_HOME", str(home))
+        patch.setattr(bare_client, "PATIENCE_S", 2 * PATIENCE_S)  # a busy machine is slow, which is not what is tried
         upstreams = dict.fromkeys(("openai", "anthropic", "google"), provider.url)
         with meter(home, upstreams, before=_fast(Path(folder), faster)) as running:
             result.days = faster
