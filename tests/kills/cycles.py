@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,10 +58,8 @@ class Result:
 def run_cycles(cycles: int, clients: int, seed: int = 1) -> Result:
     """So many kills, at moments that the seed chooses."""
     result, dice, began = Result(cycles), random.Random(seed), time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, closing(open_ledger(Path(folder) / "ledger.sqlite")) as ledger:
         home = Path(folder)
-        home.chmod(0o700)
-        ledger = open_ledger(home / "ledger.sqlite")
         _key, token = issue_key(ledger, name="killed", tags=Tags(project="killed", agent="test"))
         add_cap(ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.TOTAL, limit_nano_usd=LIMIT,
                 action=Action.BLOCK, time_zone="UTC")  # fmt: skip
@@ -74,7 +72,6 @@ def run_cycles(cycles: int, clients: int, seed: int = 1) -> Result:
             world.close()
             forge.stop()
             _judge(result, world, ledger)
-        ledger.close()
         if full_check(home / "ledger.sqlite") is not Soundness.SOUND:
             result.bad.append("the ledger's file is damaged")
     result.met, result.seconds = world.met, time.monotonic() - began
@@ -139,7 +136,7 @@ class Forge:
         environment = {**os.environ, "BURSAR_HOME": str(home)}
         command = [sys.executable, "-m", "tests.kills.forge"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-        self.port = int(self.hear("forge")["port"])
+        self.port = 0
 
     def start(self) -> int:
         """Start a meter. Gives its process id once it is ready."""
@@ -166,6 +163,7 @@ class Forge:
 def _forge(home: Path, upstream: str) -> Iterator[Forge]:
     forge = Forge(home, upstream)
     try:
+        forge.port = int(forge.hear("forge")["port"])
         yield forge
     finally:
         forge.process.kill()

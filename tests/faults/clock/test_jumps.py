@@ -15,14 +15,25 @@ from sqlalchemy import select
 
 from app.core.caps import Action, Mode
 from app.core.errors import InvalidInput
+from app.core.key_limits import KeyLimits
 from app.core.money import NANO_PER_USD
+from app.core.tags import Tags
 from app.core.windows import Window
+from app.keys.vault import FixedVault
 from app.ledger.approval_store import ApprovalState, answered, approve, approve_session, refuse, waiting
 from app.ledger.engine import Ledger, open_ledger
+from app.ledger.key_store import KeyHolder
 from app.ledger.raise_store import raise_by
 from app.ledger.tables import totals
+from proxy_addon.budget import Budget
+from proxy_addon.calls import Calls
 from proxy_addon.gate import Gate, Passage
+from proxy_addon.keyring_cache import ProviderKeys
+from proxy_addon.meter import Meter
+from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
+from proxy_addon.routes import Routes
+from proxy_addon.sending import Sending
 from tests.end2end.bare_http import CHAT, post
 from tests.end2end.conftest import home, provider  # noqa: F401 - fixtures
 from tests.end2end.meter_process import meter, wait_until
@@ -261,6 +272,23 @@ def test_a_person_is_believed_before_a_provider(played: Played) -> None:
     second = clock.doubt()
     assert second is not None
     assert second.mark != first.mark, "another doubt, another question"
+
+
+@pytest.mark.parametrize(("upstream", "is_heard"), [("https://provider.test", True), ("http://127.0.0.1:9", False)])
+@cell(
+    "F12", "another day than the provider's", "an answer comes without TLS", "passed over: anybody could have told it"
+)
+def test_only_a_date_that_nobody_could_change_is_heard(
+    ledger: Ledger, gate: Gate, upstream: str, is_heard: bool
+) -> None:
+    route = Routes({"anthropic": upstream}).by_prefix("POST", "/anthropic/v1/messages")
+    assert route is not None
+    sending = Sending(route, "/v1/messages", (), b"", KeyHolder(Tags(), KeyLimits()), None, None)
+    recorder = Recorder(ledger, on_change=lambda: None, look=lambda: None)
+    calls = Calls(Meter(recorder, gate, ProviderKeys(FixedVault({}), recorder.post), Budget(ledger)))
+    told = format_datetime(NOON - 3 * HOUR, usegmt=True).encode()
+    calls.deliver(sending, 200, ((b"Date", told),), lambda: None)
+    assert (gate.clock.doubt() is not None) is is_heard
 
 
 @pytest.mark.parametrize(
