@@ -15,10 +15,9 @@ MAX_HELD_ANSWER_BYTES = 4 * 1024 * 1024
 MAX_SOCKET_MESSAGE_BYTES = 64 * 1024 * 1024
 """As of a request's body. OpenAI takes 15 MB at most (Realtime API reference, `input_audio_buffer.append`)."""
 
-FIRST_HEAD_S = 60.0
-"""From a connection's opening to its first request."""
 HEAD_S = 10.0
-"""From the first byte of a head to its last."""
+"""From the first byte of a head to its last. Silence before it is a client's right, who keeps connections or opens them
+ahead; mitmproxy ends it after ten minutes."""
 BODY_S = 60.0
 SLOWEST_BYTES_PER_S = 16 * 1024
 """A body has a minute, and more while it comes as fast as this."""

@@ -39,7 +39,6 @@ from mitmproxy.proxy.layers.http._hooks import (
 from proxy_addon.heads import AmbiguousHead, check_request_head, status_of
 from proxy_addon.limits import (
     BODY_S,
-    FIRST_HEAD_S,
     HEAD_S,
     LINGER_S,
     MAX_HEAD_BYTES,
@@ -128,8 +127,6 @@ class StrictServer(_Ended, _http1.Http1Server):
             self._wakes_at = None
             yield from self._look_at_clock()
             return
-        if isinstance(event, events.Start):
-            yield from self._end_within(FIRST_HEAD_S)
         if isinstance(event, events.DataReceived):
             self._came += len(event.data)
         yield from super()._handle_event(event)
@@ -200,9 +197,8 @@ class StrictServer(_Ended, _http1.Http1Server):
             yield from self._break_off("Client is too slow.", ErrorCode.GENERIC_CLIENT_ERROR)
 
     def _turn_away(self, status: int, words: str) -> Commands:
-        """Answer what cannot be read, and close. Who has said nothing is told nothing."""
-        if self.buf:
-            yield commands.SendData(self.conn, _http1.make_error_response(status, words))
+        """Answer what cannot be read, and close."""
+        yield commands.SendData(self.conn, _http1.make_error_response(status, words))
         yield commands.CloseConnection(self.conn)
         self.state = self.done
 

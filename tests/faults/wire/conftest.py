@@ -20,7 +20,7 @@ from tests.end2end.conftest import module_home  # noqa: F401 - a fixture
 from tests.end2end.meter_process import RunningMeter, meter, wait_until
 from tests.faults.wire.bare_client import Answer, ask, request
 from tests.faults.wire.cells import GOOD, TRUTH, kept, sized
-from tests.faults.wire.misbehaving import PLAY_HEADER, MisbehavingProvider
+from tests.faults.wire.misbehaving import MisbehavingProvider
 
 LANES = {lane: ("--lane", lane) for lane in ("hooks", "fast")}
 """The ways through the meter, and the arguments that choose one. Every test here is run over each."""
@@ -122,16 +122,21 @@ def misbehaving() -> Iterator[MisbehavingProvider]:
 @pytest.fixture(scope="module")
 def wire(module_home: Path, misbehaving: MisbehavingProvider, lane: str) -> Iterator[Wire]:  # noqa: F811
     """A meter before that provider, with one cap that calls must not pass."""
-    home = module_home / lane
-    home.mkdir(mode=0o700)
-    with meter(home, {"openai": misbehaving.url}, extra=LANES[lane]) as running:
-        add_cap(
-            running.ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.TOTAL, limit_nano_usd=LIMIT,
-            action=Action.BLOCK, time_zone="UTC",
-        )  # fmt: skip
-        yield Wire(running, misbehaving)
+    with meter(own_home(module_home, lane), {"openai": misbehaving.url}, extra=LANES[lane]) as running:
+        yield limited(Wire(running, misbehaving))
 
 
-def named_play(name: str) -> dict[str, str]:
-    """The field with which a request names its play."""
-    return {PLAY_HEADER: name}
+def own_home(home: Path, lane: str) -> Path:
+    """The files of the meter of that lane."""
+    own = home / lane
+    own.mkdir(mode=0o700)
+    return own
+
+
+def limited(wire: Wire) -> Wire:
+    """The same, with one cap that calls must not pass."""
+    add_cap(
+        wire.ledger, scope=Scope.EVERYTHING, scope_key="", window=Window.TOTAL, limit_nano_usd=LIMIT,
+        action=Action.BLOCK, time_zone="UTC",
+    )  # fmt: skip
+    return wire

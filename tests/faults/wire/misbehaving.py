@@ -95,9 +95,17 @@ def _unplayed(line: Line) -> None:
 
 class MisbehavingProvider:
     """`plays` by name, `good` for a call that names none; `asked` holds every request, `visits` counts connections,
-    `tls` is what it speaks TLS with, where it does."""
+    `tls` is what it speaks TLS with, where it does. One with a `greeting` says that unasked, and closes."""
 
-    def __init__(self, good: Play, plays: dict[str, Play] | None = None, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        good: Play,
+        plays: dict[str, Play] | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        greeting: bytes = b"",
+    ) -> None:
+        self._greeting = greeting
         self.good = good
         self.plays = plays or {}
         self.asked: list[Asked] = []
@@ -146,6 +154,10 @@ class MisbehavingProvider:
         with suppress(OSError), connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.settimeout(PATIENCE_S)
+            if self._greeting:
+                connection.recv(65536)
+                connection.sendall(self._greeting)
+                return
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             with connection:
