@@ -29,6 +29,7 @@ from app.cli import (
     proxy,
     review,
     run,
+    service,
     simulate,
     spend,
     tools,
@@ -50,6 +51,7 @@ app.callback(invoke_without_command=True)(tray.show_tray)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run_agent)
 app.command("env")(env.print_exports)
 app.add_typer(proxy.app, name="proxy")
+app.add_typer(service.app, name="service")
 app.command("ca")(ca.print_certificate)
 app.command("connect")(connect.connect)
 app.command("disconnect")(connect.disconnect)

@@ -201,7 +201,7 @@ def test_a_meter_starts_without_its_ledger_and_takes_it_up_once_it_is_restored(
 def test_a_meter_without_its_ledger_ends_when_told_to(home: Path) -> None:  # noqa: F811
     path = home / "ledger.sqlite"
     open_ledger(path).close()
-    places.meters_folder(path).mkdir()
+    places.meters_folder(path).mkdir(mode=0o700)
     path.unlink()
     process = start_process(home, {})
     assert read_event(process)["event"] == "ready"

@@ -15,7 +15,12 @@ import pytest
 
 from app.ledger.attendance import attend_run
 from app.ledger.engine import open_ledger
-from app.services.keeper import KeeperPhase, end_keeper, is_running, keepers_of, orphan_of, renew_meter
+from app.ledger.meter_state import InstanceLock, register_meter
+from app.services.doctor.finding import Level
+from app.services.doctor.machine import meter_findings
+from app.services.keeper import TRY_AGAIN, KeeperPhase, end_keeper, is_running, keepers_of, orphan_of, renew_meter
+from app.services.settings import Settings
+from app.services.shared_meter import shared_meter
 from proxy_addon.keeper.refusing import MOST, SENTENCE
 from tests.end2end.meter_process import wait_until
 from tests.faults.cells import cell
@@ -204,6 +209,44 @@ def test_it_tries_again_when_a_person_says_so(blocked: Played) -> None:
     keeper = blocked.wait_for(KeeperPhase.RUNNING)
     assert (keeper.deaths, keeper.reason, keeper.trouble) == (0, "", "")
     assert blocked.call() == (200, str(keeper.meter_pid))
+
+
+@cell("F45", "meter given up", "bursar doctor", "wrong, with the reason, the log and what to do")
+def test_the_doctor_tells_a_meter_that_was_given_up(blocked: Played) -> None:
+    ledger = open_ledger(blocked.ledger)
+    (finding,) = meter_findings(ledger, Settings())
+    ledger.close()
+    assert (finding.level, finding.title, finding.fix) == (Level.WRONG, "The meter keeps stopping", TRY_AGAIN)
+    assert REASON in finding.meaning
+    assert "meter.log" in finding.meaning
+
+
+@cell("F45", "meter given up", "bursar run", "told when the agent has ended, with the reason and what to do")
+def test_a_run_tells_a_meter_that_was_given_up(kept: Played) -> None:
+    keeper = kept.wait_for(KeeperPhase.RUNNING)
+    ledger = open_ledger(kept.ledger)
+    meter = InstanceLock(ledger)
+    gateway, forward = (f"http://127.0.0.1:{port}" for port in (keeper.gateway_port, keeper.forward_port))
+    register_meter(ledger, meter, gateway, forward)
+    with shared_meter(ledger, Settings()) as shared:
+        assert shared.trouble() == ""
+        kept.behave("fail")
+        kept.kill_meter()
+        meter.release()
+        kept.wait_for(KeeperPhase.BLOCKED)
+        assert REASON in shared.trouble()
+        assert shared.trouble().endswith(f"Try again with: {TRY_AGAIN}")
+    assert len(kept.starts()) == 5, "the run started none"
+    ledger.close()
+
+
+@cell("F45", "meter given up", "bursar proxy restart", "one is started, and the command says so")
+def test_the_command_tries_again(blocked: Played) -> None:
+    blocked.behave("serve")
+    command = [sys.executable, "-m", "app", "proxy", "restart"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, "A new meter serves." in done.stdout) == (0, True), done.stderr
+    assert blocked.call()[0] == 200
 
 
 @cell("F45", "meter given up", "told to stop", "it ends at once")
