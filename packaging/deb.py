@@ -97,7 +97,7 @@ def put_icons(folder: Path) -> None:
     """The icon as a drawing and in the usual sizes."""
     write(folder / "scalable/apps/bursar.svg", icons.SVG.read_bytes())
     for size in ICON_SIZES:
-        command = [sys.executable, icons.__file__, folder / f"{size}x{size}/apps/bursar.png", str(size)]
+        command = [sys.executable, str(icons.__file__), str(folder / f"{size}x{size}/apps/bursar.png"), str(size)]
         subprocess.run(command, check=True)
 
 

@@ -15,6 +15,8 @@ from app.core.tags import Scope
 from app.desktop.closing import destroy
 from app.desktop.first_run.window import FirstRun
 from app.desktop.models.ring_state import RingKind, RingState
+from app.desktop.pages.cap_editor import CapEditor
+from app.desktop.pages.caps import CapsPage
 from app.desktop.pages.key_dialogs import ConfirmDialog
 from app.desktop.pages.price_dialogs import ConcernsDialog
 from app.desktop.pages.session_chooser import SessionChooser
@@ -95,20 +97,26 @@ def cap_dialogs(stage: Stage) -> Shots:
     with stage.window("month", "Caps") as window:
         page = window.caps
         page.edit(page.rows()[min(1, len(page.rows()) - 1)].view)
-        editor = page.editor
-        assert editor is not None
-        wait_until(lambda: editor.preview.words)
-        yield "cap-editor", editor
+        first = page.editor
+        assert first is not None
+        wait_until(lambda: first.preview.words)
+        yield "cap-editor", first
+        first.reject()
+        editor = _new_cap(page)
+        editor.limit.setText("nothing")
+        editor.save()
+        yield "cap-editor-error", editor
         editor.reject()
-        page.create_new()
-        page.editor.limit.setText("nothing")
-        page.editor.save()
-        yield "cap-editor-error", page.editor
-        page.editor.reject()
-        page.create_new()
-        page.editor.begin_with(Scope.SESSION, "s-1")
-        yield "cap-editor-session", page.editor
-        page.editor.reject()
+        editor = _new_cap(page)
+        editor.begin_with(Scope.SESSION, "s-1")
+        yield "cap-editor-session", editor
+        editor.reject()
+
+
+def _new_cap(page: CapsPage) -> CapEditor:
+    page.create_new()
+    assert page.editor is not None
+    return page.editor
 
 
 def key_dialogs(stage: Stage) -> Shots:

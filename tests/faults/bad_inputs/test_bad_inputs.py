@@ -8,6 +8,7 @@ import pytest
 
 from app.core.call import ApiShape
 from app.core.exchange import RequestFacts, ResponseFacts
+from app.core.key_limits import KeyLimits
 from app.core.usage import Usage
 from proxy_addon.attribution import origin_of
 from proxy_addon.calls import Head
@@ -17,7 +18,7 @@ from proxy_addon.heads import AmbiguousHead, check_request_head, status_of
 from proxy_addon.identify import caller_of, proxy_user
 from proxy_addon.json_lines import LineParser
 from proxy_addon.patience import patience_s
-from proxy_addon.permission import KeyLimits, forbidden_names
+from proxy_addon.permission import forbidden_names
 from proxy_addon.routes import Kind, Routes
 from proxy_addon.shapes import UnreadableRequest, shape_for
 from proxy_addon.shapes.fields import MAX_COUNT
@@ -208,7 +209,7 @@ def test_messages_of_a_socket_are_read_or_refused(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", [*REQUESTS, *STREAMS])
 def test_a_head_that_is_none_is_refused(name: str) -> None:
-    data = (REQUESTS | STREAMS)[name]
+    data = {**REQUESTS, **STREAMS}[name]
     for check in (check_request_head, status_of):
         with pytest.raises(AmbiguousHead):
             check(data)
