@@ -179,7 +179,7 @@ class Desktop(QObject):
         if ended is not None:
             ended.deleteLater()
         self.commands.change_settings(self.window.settings.show_settings, self._tell_by_tray, is_set_up=True)
-        if page:
+        if page or self._app.quitOnLastWindowClosed():
             self.open_page(page)
 
     def _wire(self) -> None:
@@ -256,4 +256,5 @@ class Desktop(QObject):
         if not self._is_stopped and not QSystemTrayIcon.isSystemTrayAvailable():
             self._app.setQuitOnLastWindowClosed(True)
             self.window.no_tray.tell_missing()
-            self.window.bring_up()
+            if self.first_run is None:  # else it comes after it, and not over it
+                self.window.bring_up()

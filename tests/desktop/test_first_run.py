@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.call import Outcome
@@ -70,6 +70,16 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def desktops() -> Iterator[list[Desktop]]:
+    """Those that are stopped in the end, also when a test fails: one that is left to the collector, with its threads at
+    work, takes the whole process of the tests along."""
+    made: list[Desktop] = []
+    yield made
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
 def setup(qtbot: QtBot, commands: Commands, ledger: Ledger, theme: object) -> Iterator[FirstRun]:
     made = FirstRun(commands, "bursar", datetime.now(UTC))
     made.show()
@@ -82,13 +92,27 @@ def read(setup: FirstRun, ledger: Ledger) -> None:
     setup.show_snapshot(read_snapshot(ledger, datetime.now(UTC), ZONE))
 
 
-def on_to(qtbot: QtBot, setup: FirstRun, place: int) -> None:
-    QTest.mouseClick(setup.next_button, Qt.MouseButton.LeftButton)
+def go_on(qtbot: QtBot, setup: FirstRun, by: str) -> None:
+    """Click what goes on, or Enter, which does the same in the window that is active."""
+    if by == "mouse":
+        QTest.mouseClick(setup.next_button, Qt.MouseButton.LeftButton)
+        return
+    setup.activateWindow()
+    setup.next_button.setFocus()
+    qtbot.waitUntil(setup.next_button.isDefault)
+    QTest.keyClick(setup, Qt.Key.Key_Return)
+
+
+def on_to(qtbot: QtBot, setup: FirstRun, place: int, by: str = "mouse") -> None:
+    go_on(qtbot, setup, by)
     qtbot.waitUntil(lambda: setup.place == place)
 
 
 @pytest.mark.end2end
-def test_from_nothing_to_the_first_call(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["keyboard", "mouse"])
+def test_from_nothing_to_the_first_call(
+    qtbot: QtBot, qapp: QApplication, desktops: list[Desktop], tmp_path: Path, by: str
+) -> None:
     provider = Provider(lambda _seen: chat_completion(2_000, 1_000))
     (tmp_path / "agent.py").write_text(SCRIPT)
     with provider.running(), meter(tmp_path, {"openai": provider.url}) as running:
@@ -97,17 +121,18 @@ def test_from_nothing_to_the_first_call(qtbot: QtBot, qapp: QApplication, tmp_pa
         settings = change_settings(tmp_path / "settings.json", upstreams={"openai": provider.url})
         vault = FixedVault({})
         desktop = Desktop(qapp, running.ledger, settings, vault, keeps_meter=False, offers_setup=True)
+        desktops.append(desktop)
         desktop.start()
         setup = shown(qtbot, desktop)
-        _type_an_agent(qtbot, setup, f"{sys.executable} {tmp_path / 'agent.py'}")
-        _give_a_key(qtbot, setup)
+        _type_an_agent(qtbot, setup, f"{sys.executable} {tmp_path / 'agent.py'}", by)
+        _give_a_key(qtbot, setup, by)
         assert vault.get("openai") == KEY
         qtbot.waitUntil(lambda: [key.trial for key in list_provider_keys(running.ledger)] == [Trial.WORKS])
-        _set_a_cap(qtbot, setup)
+        _set_a_cap(qtbot, setup, by)
         (cap,) = cap_store.list_caps(running.ledger)
         assert (cap.scope, cap.window, cap.limit_nano_usd) == (Scope.EVERYTHING, CapWindow.MONTH, 25 * NANO_PER_USD)
-        _see_a_call(qtbot, setup, tmp_path)
-        QTest.mouseClick(setup.next_button, Qt.MouseButton.LeftButton)
+        _see_a_call(qtbot, setup, tmp_path, by)
+        go_on(qtbot, setup, by)
         qtbot.waitUntil(lambda: desktop.window.isVisible() and desktop.first_run is None)
         assert desktop.window.page_name == "Overview"
         qtbot.waitUntil(lambda: load_settings(tmp_path / "settings.json").is_set_up)
@@ -118,38 +143,49 @@ def shown(qtbot: QtBot, desktop: Desktop) -> FirstRun:
     """The first run of this desktop, once it is there."""
     qtbot.waitUntil(lambda: desktop.first_run is not None and desktop.first_run.isVisible())
     assert desktop.first_run is not None
+    desktop.first_run.activateWindow()
+    qtbot.waitUntil(desktop.first_run.isActiveWindow)
     return desktop.first_run
 
 
-def _type_an_agent(qtbot: QtBot, setup: FirstRun, command: str) -> None:
+def press(part: QPushButton, by: str) -> None:
+    """A click, or Space where the keyboard stands."""
+    if by == "mouse":
+        QTest.mouseClick(part, Qt.MouseButton.LeftButton)
+    else:
+        part.setFocus()
+        QTest.keyClick(part, Qt.Key.Key_Space)
+
+
+def _type_an_agent(qtbot: QtBot, setup: FirstRun, command: str, by: str) -> None:
     qtbot.waitUntil(lambda: "No agent was found" in setup.agents._note.text())
-    QTest.mouseClick(setup.agents.add_link, Qt.MouseButton.LeftButton)
+    press(setup.agents.add_link, by)
     QTest.keyClicks(setup.agents.command, command)
     QTest.keyClick(setup.agents.command, Qt.Key.Key_Return)
     assert setup.place == 0
     assert [row.is_picked for row in setup.agents.rows()] == [True]
-    on_to(qtbot, setup, 1)
+    on_to(qtbot, setup, 1, by)
 
 
-def _give_a_key(qtbot: QtBot, setup: FirstRun) -> None:
-    QTest.mouseClick(setup.next_button, Qt.MouseButton.LeftButton)
+def _give_a_key(qtbot: QtBot, setup: FirstRun, by: str) -> None:
+    go_on(qtbot, setup, by)
     assert "No key yet" in setup.keys.error.text
     setup.keys.provider.setCurrentIndex(setup.keys.provider.findData("openai"))
     QTest.keyClicks(setup.keys.key, KEY)
-    on_to(qtbot, setup, 2)
+    on_to(qtbot, setup, 2, by)
     assert setup.keys.key.text() == ""
 
 
-def _set_a_cap(qtbot: QtBot, setup: FirstRun) -> None:
+def _set_a_cap(qtbot: QtBot, setup: FirstRun, by: str) -> None:
     setup.cap.amount.selectAll()
     QTest.keyClicks(setup.cap.amount, "25")
-    on_to(qtbot, setup, 3)
+    on_to(qtbot, setup, 3, by)
 
 
-def _see_a_call(qtbot: QtBot, setup: FirstRun, folder: Path) -> None:
+def _see_a_call(qtbot: QtBot, setup: FirstRun, folder: Path, by: str) -> None:
     """Runs what the step says; its call shows soon after its end."""
     assert setup.check.status.text() == "Waiting for the first call…"
-    QTest.mouseClick(setup.check.command.copy_button, Qt.MouseButton.LeftButton)
+    press(setup.check.command.copy_button, by)
     command = shlex.split(QGuiApplication.clipboard().text())
     assert command[-4:-1] == ["run", "--", sys.executable]
     with ThreadPoolExecutor(1) as pool:
@@ -163,22 +199,23 @@ def _see_a_call(qtbot: QtBot, setup: FirstRun, folder: Path) -> None:
     assert ran.result().returncode == 0, ran.result().stderr
 
 
-def new_desktop(qapp: QApplication, ledger: Ledger, home: Path) -> Desktop:
+def new_desktop(qapp: QApplication, ledger: Ledger, home: Path, desktops: list[Desktop]) -> Desktop:
     settings = load_settings(home / "settings.json")
     made = Desktop(qapp, ledger, settings, FixedVault({}), keeps_meter=False, offers_setup=True)
+    desktops.append(made)
     made.start()
     return made
 
 
 def test_it_is_shown_once_and_again_from_the_settings(
-    qtbot: QtBot, qapp: QApplication, ledger: Ledger, tmp_path: Path
+    qtbot: QtBot, qapp: QApplication, ledger: Ledger, desktops: list[Desktop], tmp_path: Path
 ) -> None:
-    first = new_desktop(qapp, ledger, tmp_path)
+    first = new_desktop(qapp, ledger, tmp_path, desktops)
     QTest.mouseClick(shown(qtbot, first).skip_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: load_settings(tmp_path / "settings.json").is_set_up and first.first_run is None)
     first.stop()
 
-    second = new_desktop(qapp, ledger, tmp_path)
+    second = new_desktop(qapp, ledger, tmp_path, desktops)
     qtbot.waitUntil(lambda: second.window._snapshot is not None)
     assert second.first_run is None
     second.open_page("Settings")
@@ -187,11 +224,24 @@ def test_it_is_shown_once_and_again_from_the_settings(
     second.stop()
 
 
+def test_without_a_tray_the_window_comes_after_it_and_not_over_it(
+    qtbot: QtBot, qapp: QApplication, ledger: Ledger, desktops: list[Desktop], tmp_path: Path
+) -> None:
+    made = new_desktop(qapp, ledger, tmp_path, desktops)
+    setup = shown(qtbot, made)
+    made._look_for_tray()
+    assert not made.window.isVisible()
+    QTest.mouseClick(setup.skip_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(made.window.isVisible)
+    assert made.window.no_tray.isVisible()
+    qapp.setQuitOnLastWindowClosed(False)
+
+
 def test_a_ledger_in_use_is_not_introduced(
-    qtbot: QtBot, qapp: QApplication, ledger: Ledger, scribe: Scribe, tmp_path: Path
+    qtbot: QtBot, qapp: QApplication, ledger: Ledger, scribe: Scribe, desktops: list[Desktop], tmp_path: Path
 ) -> None:
     scribe.write_call()
-    made = new_desktop(qapp, ledger, tmp_path)
+    made = new_desktop(qapp, ledger, tmp_path, desktops)
     qtbot.waitUntil(lambda: made.window._snapshot is not None)
     assert made.first_run is None
     made.stop()

@@ -361,15 +361,17 @@ def test_a_real_call_that_waits_is_approved_from_its_notification(
             time_zone="UTC",
         )  # fmt: skip
         desktop = Desktop(qapp, running.ledger, Settings(), FixedVault({}), keeps_meter=False)
-        desktop.start()
-        call = pool.submit(post, running, CHAT, body)
-        qtbot.waitUntil(lambda: bool(desktop.notifier._notices))
-        (shown,) = service.shown
-        assert shown.labels == ["Approve once", "Refuse", "Open"]
-        service.press(shown.number, "approve")
-        qtbot.waitUntil(call.done)
-        qtbot.waitUntil(lambda: service.withdrawn == [shown.number])
-        desktop.stop()
+        try:
+            desktop.start()
+            call = pool.submit(post, running, CHAT, body)
+            qtbot.waitUntil(lambda: bool(desktop.notifier._notices))
+            (shown,) = service.shown
+            assert shown.labels == ["Approve once", "Refuse", "Open"]
+            service.press(shown.number, "approve")
+            qtbot.waitUntil(call.done)
+            qtbot.waitUntil(lambda: service.withdrawn == [shown.number])
+        finally:
+            desktop.stop()
     assert call.result()[0] == 200
 
 
