@@ -32,7 +32,7 @@ def page(entry: Path, window: Window) -> SettingsPage:
 def test_start_at_login_is_written_and_removed(qtbot: QtBot, page: SettingsPage, entry: Path) -> None:
     page.at_login.setFocus()
     QTest.keyClick(page.at_login, Qt.Key.Key_Space)
-    qtbot.waitUntil(entry.exists)
+    qtbot.waitUntil(lambda: entry.exists() and page.at_login.isChecked())
     assert starts_at_login(entry)
     assert "bursar" in entry.read_text()
     QTest.keyClick(page.at_login, Qt.Key.Key_Space)
