@@ -36,7 +36,7 @@ from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import Meter
 from app.services.jobs import start_jobs
 from app.services.keeper import Keeper
-from app.services.meter import start_command
+from app.services.meter import renew_older, start_command
 from app.services.own_command import as_typed, own_command
 from app.services.settings import Settings, settings_zone
 from app.services.told import NAME as TOLD_NAME
@@ -91,6 +91,7 @@ class Desktop(QObject):
         super().__init__()
         self._app = app
         self._ledger = ledger
+        self._settings = settings
         time_zone = zone(settings_zone(settings))
         self._theme = ThemeSwitch(app, settings.theme)
         self._ui_thread = UiThread()
@@ -123,6 +124,8 @@ class Desktop(QObject):
         """Begin to read and to show."""
         self._app.setQuitOnLastWindowClosed(False)
         self._ui_thread.begin()
+        if self._presence is not None:
+            self.tasks.run(lambda: renew_older(self._settings, self._ledger.path), lambda _count: None)
         self.feed.start()
         QTimer.singleShot(NO_TRAY_AFTER_MS, self, self._look_for_tray)
         if opens_window:

@@ -83,11 +83,16 @@ def keeper_command(
     command += ["--forward", f"{_LOOPBACK}:{settings.forward_port}"]
     command += ["--network", settings.listen] if settings.listen else []
     command += ["--attendance", str(places.attendance_folder(ledger_path))]
-    command += ["--log", str(paths.log_folder() / "keeper.log"), "--version", version("bursar")]
+    command += ["--log", str(paths.log_folder() / "keeper.log"), "--version", own_version()]
     command += ["--most-deaths", str(MOST_DEATHS)]
     named = (keys_from_stdin, "--keys-from-stdin"), (stop_with_stdin, "--stop-with-stdin"), (for_runs, "--for-runs")
     command += [flag for is_set, flag in (*named, (stays, "--stays")) if is_set]
     return [*command, "--", *meter]
+
+
+def own_version() -> str:
+    """The version of the Bursar that runs here."""
+    return version("bursar")
 
 
 def keepers_of(ledger_path: Path) -> list[Keeper]:
@@ -131,8 +136,8 @@ def is_running(pid: int) -> bool:
 def renew_meter(keeper: Keeper, command: Sequence[str] = ()) -> None:
     """Have another meter take the place of the one that serves, which ends the calls it has; or have one started where
     it was given up. `command` starts it from now on. Raises MeterError when the keeper is gone."""
-    if command:
-        write_whole(keeper.note.with_name(keeper.note.name + _COMMAND), "\0".join(command).encode(), 0o600)
+    left = "\0".join((own_version(), *command)).encode()
+    write_whole(keeper.note.with_name(keeper.note.name + _COMMAND), left)
     _tell(keeper, signal.SIGHUP)
 
 

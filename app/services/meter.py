@@ -101,6 +101,15 @@ def renewed_command(kept: keeper.Keeper, settings: Settings, ledger_path: Path) 
     )
 
 
+def renew_older(settings: Settings, ledger_path: Path) -> int:
+    """Have meters that an earlier version started replaced by this one's, which loses no call. Returns how many."""
+    older = [kept for kept in keeper.keepers_of(ledger_path) if kept.version != keeper.own_version()]
+    for kept in older:
+        with contextlib.suppress(MeterError):  # it ended meanwhile
+            keeper.renew_meter(kept, renewed_command(kept, settings, ledger_path))
+    return len(older)
+
+
 @dataclass(frozen=True, slots=True)
 class StartedMeter:
     """A meter that is ready and belongs to this process. `process` is its keeper's, where it has one."""

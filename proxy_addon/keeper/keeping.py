@@ -28,6 +28,7 @@ class Keeping:
     def __init__(self, arguments: Arguments, doors: dict[str, socket.socket], note: notes.Note, keys: bytes) -> None:
         self._arguments = arguments
         self._command = arguments.command
+        self._version = arguments.values.get("--version", "")
         self._doors = doors
         self._note = note
         self._keys = keys
@@ -134,7 +135,9 @@ class Keeping:
 
     def _renew(self) -> None:
         """A person wants a meter: another one where one serves, or again one where it was given up."""
-        self._command = self._note.taken_command() or self._command
+        left = self._note.taken_command()
+        if left:
+            self._version, self._command = left[0], left[1:] or self._command
         self._deaths.clear()
         self._reason = b""
         if self._is_stopping or self._coming is not None:
@@ -214,7 +217,7 @@ class Keeping:
         self._note.write(
             {
                 "pid": str(os.getpid()),
-                "version": self._arguments.values.get("--version", ""),
+                "version": self._version,
                 "flags": " ".join(sorted(self._arguments.flags)),
                 "phase": phase,
                 "gateway": str(gateway),

@@ -31,7 +31,8 @@ class Note:
         os.pwrite(self._file, text + b"\0" * max(0, os.fstat(self._file).st_size - len(text)), 0)
 
     def taken_command(self) -> list[str]:
-        """The command that somebody left beside the file for the next meter; empty where nobody did."""
+        """What somebody left beside the file for the next meter, its version and the command that starts it, which may
+        be left out; empty where nobody did."""
         try:
             descriptor = os.open(f"{self.path}.command", os.O_RDONLY | os.O_NOFOLLOW)
         except OSError:

@@ -19,6 +19,7 @@ from app.ledger.meter_state import InstanceLock, register_meter
 from app.services.doctor.finding import Level
 from app.services.doctor.machine import meter_findings
 from app.services.keeper import TRY_AGAIN, KeeperPhase, end_keeper, is_running, keepers_of, orphan_of, renew_meter
+from app.services.meter import renew_older
 from app.services.settings import Settings
 from app.services.shared_meter import shared_meter
 from proxy_addon.keeper.refusing import MOST, SENTENCE
@@ -351,6 +352,21 @@ def test_a_new_meter_serves_although_the_old_one_died(kept: Played) -> None:
     os.kill(before.meter_pid, signal.SIGKILL)
     wait_until(lambda: kept.keeper().meter_pid == int(kept.starts()[-1][0]), "the new one in its place")
     assert len(kept.starts()) == 2
+
+
+@cell("F48", "Bursar upgraded", "the new version's tray starts", "the old version's meter is replaced, once")
+def test_the_meter_of_an_older_version_is_replaced_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("app.services.keeper.own_version", lambda: "0.0.1")
+        with played(folder) as kept:
+            before = kept.wait_for(KeeperPhase.RUNNING)
+            assert before.version == "0.0.1"
+            assert renew_older(FREE, kept.ledger) == 0
+            patch.undo()
+            assert renew_older(FREE, kept.ledger) == 1
+            kept.wait_for_another(before)
+            assert renew_older(FREE, kept.ledger) == 0
+            assert len(kept.starts()) == 2
 
 
 @cell("F48", "meter replaced", "another command was left for it", "it is started with that")
