@@ -7,6 +7,7 @@ checkout. Ends with pytest's exit code.
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> int:
         return 0
     outcomes, code = Outcomes(), 0
     if arguments != ["--no-run"]:
-        files = [] if any(".py" in one for one in arguments) else with_cells()
+        files = [] if any(Path(one.partition("::")[0]).exists() for one in arguments) else with_cells()
         code = int(pytest.main(["-m", f"{MARK} and not slow", *arguments, *files], plugins=[outcomes]))
     write_table(outcomes)
     return code
