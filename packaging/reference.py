@@ -51,6 +51,7 @@ MEANINGS = {
     "retention_days": "Calls older than this are dropped once they are summed: 0 keeps all, else 40 at least.",
     "update_check": "Whether `bursar doctor` asks the release feed for a newer Bursar.",
     "update_feed": "The address of the release feed; empty is the one that this Bursar was built with.",
+    "lane": "How plain calls are carried: `fast` by the meter's own layer for HTTP, `hooks` by mitmproxy's.",
 }
 """What each setting means. One that is missing here stops the making of its page, by name."""
 

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import InvalidInput
+from app.core.lanes import LANES, USUAL_LANE
 from app.core.network import NetworkPlace, parse_network_place
 from app.ledger.backups import KEPT
 from proxy_addon.routes import parse_place
-
-LANES = ("hooks", "fast")
-"""What carries plain calls: mitmproxy's own layer for HTTP, or ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--stop-without-runs", action="store_true")
     parser.add_argument("--backups-kept", type=int, default=KEPT)
     parser.add_argument("--retention-days", type=int, default=0)
-    parser.add_argument("--lane", choices=LANES, default=LANES[0])
+    parser.add_argument("--lane", choices=LANES, default=USUAL_LANE)
     given = parser.parse_args()
     network = None
     if given.listen:

@@ -47,6 +47,7 @@ def meter_command(
     for place in settings.private_destinations:
         command += ["--private-destination", place]
     command += ["--backups-kept", str(settings.backups_kept), "--retention-days", str(settings.retention_days)]
+    command += ["--lane", settings.lane]
     if settings.listen:
         command += ["--listen", settings.listen]
         command += [word for name in settings.listen_names for word in ("--listen-name", name)]

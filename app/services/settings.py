@@ -6,13 +6,14 @@ file is told about and never overwritten.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import InvalidInput
+from app.core.lanes import LANES, USUAL_LANE
 from app.core.network import parse_network_place
 from app.core.windows import zone
 from app.whole_file import write_whole
@@ -55,8 +56,8 @@ class Settings:
     containers and other machines reach the meter (`172.17.0.1:8443`; empty: nowhere), `listen_names` what they call it,
     `listen_anywhere` that the whole network may (see `app.core.network`). `backups_kept` is how many daily backups of
     the ledger are kept. Calls older than `retention_days` are dropped once they are summed; 0 keeps all. With
-    `update_check` the doctor asks `update_feed` (empty: the feed of this build) for a newer Bursar. `unknown`
-    holds keys of the file that this version has no meaning for.
+    `update_check` the doctor asks `update_feed` (empty: the feed of this build) for a newer Bursar. `lane` is how plain
+    calls are carried. `unknown` holds keys of the file that this version has no meaning for.
     """
 
     gateway_port: int = 8787
@@ -83,6 +84,7 @@ class Settings:
     retention_days: int = 0
     update_check: bool = False
     update_feed: str = ""
+    lane: str = USUAL_LANE
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -182,14 +184,12 @@ def _check_retention(name: str, value: object) -> None:
         raise InvalidInput(name, f"“{name}” must be 0, to keep every call, or from {FEWEST_DAYS} to {MOST_DAYS}.")
 
 
-def _check_theme(name: str, value: object) -> None:
-    if value not in list(Theme):
-        raise InvalidInput(name, f"“{name}” must be system, light or dark.")
+def _check_choice(*choices: str) -> Callable[[str, object], None]:
+    def check(name: str, value: object) -> None:
+        if value not in choices:
+            raise InvalidInput(name, f"“{name}” must be {', '.join(choices[:-1])} or {choices[-1]}.")
 
-
-def _check_ink(name: str, value: object) -> None:
-    if value not in list(TrayInk):
-        raise InvalidInput(name, f"“{name}” must be automatic, light or dark.")
+    return check
 
 
 def _check_zone(name: str, value: object) -> None:
@@ -260,8 +260,8 @@ def _is_base_url(value: object) -> bool:
 _CHECKS = {
     "gateway_port": _check_port,
     "forward_port": _check_port,
-    "theme": _check_theme,
-    "tray_ink": _check_ink,
+    "theme": _check_choice(*Theme),
+    "tray_ink": _check_choice(*TrayInk),
     "time_zone": _check_zone,
     "is_set_up": _check_switch,
     "notifications": _check_switch,
@@ -282,6 +282,7 @@ _CHECKS = {
     "retention_days": _check_retention,
     "update_check": _check_switch,
     "update_feed": _check_feed,
+    "lane": _check_choice(*LANES),
 }
 
 

@@ -19,7 +19,6 @@ from app.ledger.engine import Ledger, open_ledger
 
 KEYS = {"anthropic": "sk-ant-real", "openai": "sk-real", "google": "AIza-real"}
 PATIENCE_S = 20.0
-LANES = ("hooks", "fast")
 LANE = "BURSAR_TEST_LANE"
 """An environment variable that chooses the lane of every meter that these tests start."""
 

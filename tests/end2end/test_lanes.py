@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import httptools
 import pytest
 
-from tests.end2end.meter_process import LANES, RunningMeter, meter
+from app.core.lanes import LANES
+from tests.end2end.meter_process import RunningMeter, meter
 from tests.end2end.raw_provider import RawProvider
 from tests.faults.wire.bare_client import connect, read_answer
 
@@ -32,13 +33,14 @@ class Form:
     body: bytes = BODY
     line: bytes = LINE
     host: bytes = b"Host: HOST"
+    newline: bytes = b"\r\n"
     before: bytes = b""
 
     def raw(self, running: RunningMeter) -> bytes:
         """Its bytes."""
         host = urlsplit(running.gateway).netloc.encode()
         fields = [self.line, self.host, b"x-api-key: TOKEN", b"content-type: application/json", *self.fields]
-        head = b"\r\n".join([one for one in fields if one]) + b"\r\n\r\n"
+        head = self.newline.join([one for one in fields if one]) + self.newline * 2
         return self.before + head.replace(b"HOST", host).replace(b"TOKEN", running.token.encode()) + self.body
 
 
@@ -73,6 +75,7 @@ BAD = {
     "length behind a NUL": Form((b"X: \x00", LENGTH)),
     "space before a colon": Form((LENGTH, b"X-Name : y")),
     "no colon": Form((LENGTH, b"X-Name")),
+    "bare LF": Form(newline=b"\n"),
     "two hosts": Form((b"Host: b.example", LENGTH)),
     "no host": Form(host=b""),
     "another host in the target": Form(line=LINE.replace(b" /", b" http://b.example/")),
@@ -181,7 +184,7 @@ def test_both_lanes_refuse_it_or_send_one_request_and_the_same(
         assert len(sent) <= 1
 
 
-@pytest.mark.parametrize("name", ["plain", "chunks", "CL.TE", "TE behind a bare LF", "TE behind a bare CR"])
+@pytest.mark.parametrize("name", ["plain", "chunks", "CL.TE", "bare LF", "TE behind a bare LF", "TE behind a bare CR"])
 def test_it_is_the_same_byte_by_byte(meters: dict[str, RunningMeter], provider: RawProvider, name: str) -> None:
     form = (GOOD | BAD)[name]
     for running in meters.values():

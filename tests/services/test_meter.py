@@ -35,6 +35,7 @@ def test_the_command_names_the_ledger_ports_and_upstreams_and_no_key() -> None:
     assert command[:4] == [sys.executable, "-P", "-m", "proxy_addon"]
     joined = " ".join(command)
     assert "--ledger l.sqlite --gateway-port 0 --forward-port 8788 --upstream openai=http://127.0.0.1:9" in joined
+    assert f"--lane {settings.lane}" in joined
     assert command[-2:] == ["--keys-from-stdin", "--stop-with-stdin"]
 
 

@@ -44,6 +44,7 @@ def test_settings_of_a_newer_version_are_kept(tmp_path: Path) -> None:
         ('{\n "gateway_port": true}', "Line 2: “gateway_port”"),
         ('{"theme": "pink"}', "system, light or dark"),
         ('{"theme": []}', "system, light or dark"),
+        ('{"lane": "slow"}', "hooks or fast"),
         ('{"notifications": "yes"}', "true or false"),
         ('{"week_told_on": 7}', "0 (Monday) to 6 (Sunday)"),
         ('{"week_told_on": true}', "0 (Monday) to 6 (Sunday)"),

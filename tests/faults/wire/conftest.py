@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app.core import lanes
 from app.core.call import Call
 from app.core.caps import Action
 from app.core.money import NANO_PER_USD
@@ -22,7 +23,7 @@ from tests.faults.wire.bare_client import Answer, ask, request
 from tests.faults.wire.cells import GOOD, TRUTH, kept, sized
 from tests.faults.wire.misbehaving import MisbehavingProvider
 
-LANES = {lane: ("--lane", lane) for lane in ("hooks", "fast")}
+LANES = {lane: ("--lane", lane) for lane in lanes.LANES}
 """The ways through the meter, and the arguments that choose one. Every test here is run over each."""
 
 CHAT = "/openai/v1/chat/completions"
