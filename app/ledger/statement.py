@@ -9,6 +9,8 @@ import sqlite3
 from collections import namedtuple
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Table, create_engine
@@ -18,25 +20,45 @@ from sqlalchemy.sql.elements import CompilerElement
 _DIALECT = create_engine("sqlite://", paramstyle="named").dialect
 
 
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """What the driver is given: the text, the values that stand fixed, and how others and what is read are turned."""
+
+    sql: str
+    fixed: dict[str, Any]
+    binds: list[tuple[str, Any]]
+    row: Any
+    results: list[tuple[int, Any]]
+
+
 class Statement:
     """One statement. The values of its parameters are given by name. A row is a tuple that is read by attribute, a
     mapping a dict of the columns by their names."""
 
     def __init__(self, statement: CompilerElement, columns: Iterable[str] | None = None) -> None:
         """`columns`: those that an INSERT fills; None for what says its values itself."""
-        keys = None if columns is None else list(columns)
-        compiled: Any = statement.compile(dialect=_DIALECT, column_keys=keys)
+        self._statement = statement
+        self._columns = None if columns is None else list(columns)
+
+    @cached_property
+    def _compiled(self) -> "_Compiled":
+        """Made at the first use: a command that runs none should not wait for it. Raises ValueError for a list of
+        values whose length is not known."""
+        compiled: Any = self._statement.compile(dialect=_DIALECT, column_keys=self._columns)
         if compiled.post_compile_params:
             raise ValueError("a list of values whose length is not known cannot be compiled once")
-        self._sql = str(compiled)
         binds = [(name, bind) for bind, name in compiled.bind_names.items()]
-        self._fixed = {name: bind.value for name, bind in binds if not bind.required}
         converters = ((name, bind.type.bind_processor(_DIALECT)) for name, bind in binds)
-        self._binds = [(name, convert) for name, convert in converters if convert is not None]
-        read = _columns_of(statement)
-        self._row: Any = namedtuple("Row", [getattr(column, "name", "") for column in read], rename=True)  # type: ignore[misc]
+        read = _columns_of(self._statement)
         processors = (column.type.result_processor(_DIALECT, None) for column in read)
-        self._results = [(place, convert) for place, convert in enumerate(processors) if convert is not None]
+        names = [getattr(column, "name", "") for column in read]
+        return _Compiled(
+            sql=str(compiled),
+            fixed={name: bind.value for name, bind in binds if not bind.required},
+            binds=[(name, convert) for name, convert in converters if convert is not None],
+            row=namedtuple("Row", names, rename=True),
+            results=[(place, convert) for place, convert in enumerate(processors) if convert is not None],
+        )
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """How many rows were changed."""
@@ -45,29 +67,29 @@ class Statement:
     def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Once for each of these rows."""
         driver = _driver(connection)
-        with _as_sqlalchemy(self._sql):
-            driver.executemany(self._sql, [self._bound(values) for values in rows])
+        with _as_sqlalchemy(self._compiled.sql):
+            driver.executemany(self._compiled.sql, [self._bound(values) for values in rows])
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
         """All rows."""
-        make = self._row._make
+        make = self._compiled.row._make
         return [make(self._read(row)) for row in self._execute(connection, values).fetchall()]
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """The first row, None where there is none."""
         row = self._execute(connection, values).fetchone()
-        return None if row is None else self._row._make(self._read(row))
+        return None if row is None else self._compiled.row._make(self._read(row))
 
     def mappings(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """All rows as mappings."""
-        names = self._row._fields
+        names = self._compiled.row._fields
         found = self._execute(connection, values).fetchall()
         return [dict(zip(names, self._read(row), strict=True)) for row in found]
 
     def mapping(self, connection: Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The first row as a mapping, None where there is none."""
         row = self._execute(connection, values).fetchone()
-        return None if row is None else dict(zip(self._row._fields, self._read(row), strict=True))
+        return None if row is None else dict(zip(self._compiled.row._fields, self._read(row), strict=True))
 
     def value(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """The first column of the first row, None where there is none."""
@@ -77,21 +99,21 @@ class Statement:
     def _execute(self, connection: Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
         driver = _driver(connection)
         try:
-            return driver.execute(self._sql, self._bound(values))
+            return driver.execute(self._compiled.sql, self._bound(values))
         except sqlite3.Error as error:
-            raise _wrapped(self._sql, error) from error
+            raise _wrapped(self._compiled.sql, error) from error
 
     def _bound(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        bound = {**self._fixed, **values}
-        for name, convert in self._binds:
+        bound = {**self._compiled.fixed, **values}
+        for name, convert in self._compiled.binds:
             bound[name] = convert(bound[name])
         return bound
 
     def _read(self, row: tuple[Any, ...]) -> Sequence[Any]:
-        if not self._results:
+        if not self._compiled.results:
             return row
         read = list(row)
-        for place, convert in self._results:
+        for place, convert in self._compiled.results:
             read[place] = convert(read[place])
         return read
 
