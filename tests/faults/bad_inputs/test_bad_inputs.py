@@ -209,7 +209,7 @@ def test_messages_of_a_socket_are_read_or_refused(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", [*REQUESTS, *STREAMS])
 def test_a_head_that_is_none_is_refused(name: str) -> None:
-    data = {**REQUESTS, **STREAMS}[name]
+    data = REQUESTS[name] if name in REQUESTS else STREAMS[name]
     for check in (check_request_head, status_of):
         with pytest.raises(AmbiguousHead):
             check(data)

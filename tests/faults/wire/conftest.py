@@ -17,6 +17,7 @@ from app.core.tags import Scope
 from app.core.windows import Window
 from app.ledger.cap_store import add_cap, cap_statuses
 from app.ledger.engine import Ledger
+from proxy_addon import arguments
 from tests.end2end.conftest import module_home  # noqa: F401 - a fixture
 from tests.end2end.meter_process import RunningMeter, meter, wait_until
 from tests.faults.wire.bare_client import Answer, ask, request
@@ -24,7 +25,8 @@ from tests.faults.wire.cells import GOOD, TRUTH, kept, sized
 from tests.faults.wire.misbehaving import MisbehavingProvider
 
 LANES = {lane: ("--lane", lane) for lane in lanes.LANES}
-"""The ways through the meter, and the arguments that choose one. Every test here is run over each."""
+"""The ways through the meter, and the arguments that choose one. Every test here is run over each: over the one that is
+not the default with `-m slow`."""
 
 CHAT = "/openai/v1/chat/completions"
 LIMIT = 100_000 * NANO_PER_USD
@@ -107,7 +109,11 @@ class Wire:
         return int(line.split()[1]) * 1024
 
 
-@pytest.fixture(scope="module", params=sorted(LANES))
+def _param(lane: str) -> object:
+    return pytest.param(lane, marks=() if lane == arguments.LANES[0] else pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=[_param(lane) for lane in LANES])
 def lane(request: pytest.FixtureRequest) -> str:
     """The way through the meter."""
     return str(request.param)
