@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*", re.DOTALL)
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/1\.([01])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: .*)?", re.DOTALL)
 _LENGTH = re.compile(rb"[0-9]{1,15}")
@@ -69,10 +69,10 @@ def _split(head: bytes) -> tuple[bytes, dict[bytes, bytes]]:
 
 def _fields(lines: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     for line in lines:
-        field = _FIELD.fullmatch(line)
-        if field is None:  # a name with a space, no name, no colon, or a folded line
+        name, sign, value = line.partition(b":")
+        if not sign or not _NAME.fullmatch(name):  # a name with a space, no name, no colon, or a folded line
             raise AmbiguousHead("A field has no name, or one that none may have.")
-        yield field[1].lower(), field[2]
+        yield name.lower(), value.strip(b" \t")
 
 
 def _is_at_host(target: bytes, fields: dict[bytes, bytes]) -> bool:

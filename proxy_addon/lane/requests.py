@@ -12,6 +12,7 @@ import httptools
 
 from proxy_addon.calls import Head
 from proxy_addon.header_fields import Fields, text_of
+from proxy_addon.heads import AmbiguousHead, check_request_head
 from proxy_addon.limits import MAX_HEAD_BYTES
 from proxy_addon.request import MAX_BODY_BYTES
 
@@ -115,11 +116,13 @@ class _Listener:
 
 
 def _read(head: bytes) -> PlainRequest:
+    """What both the other lane's strict reader and llhttp take. Raises NotPlain."""
     listener = _Listener()
     parser = listener.parser
     try:
+        check_request_head(head)
         parser.feed_data(head)
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+    except (AmbiguousHead, httptools.HttpParserError, httptools.HttpParserUpgrade):
         raise NotPlain from None
     if not listener.is_complete:
         raise NotPlain

@@ -84,6 +84,7 @@ BAD = {
     "chunk size that is none": Form((CHUNKED,), b"zz\r\n" + BODY + b"\r\n0\r\n\r\n"),
     "chunk that is longer": Form((CHUNKED,), b"2\r\n" + BODY + b"\r\n0\r\n\r\n"),
     "HTTP/2": Form(line=LINE.replace(b"1.1", b"2.0")),
+    "two spaces": Form(line=LINE.replace(b" HTTP", b"  HTTP")),
     "target with a space": Form(line=LINE.replace(b" HTTP", b" /b HTTP")),
 }
 ROUNDABOUT = {
