@@ -63,13 +63,19 @@ def steady_variables(checkout: Path) -> dict[str, str]:
     return {"SOURCE_DATE_EPOCH": epoch, "PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
 
 
+def say(line: str) -> None:
+    """One line about what is going on, where it does not mix with what is told to a script."""
+    print("build: " + line, file=sys.stderr, flush=True)
+
+
 def tools() -> Path:
     """The Python of the environment with the tools, made if need be. Raises CannotBuild or EnvironmentFailed."""
-    if not environment.is_ready(CHECKOUT, BUILD_ENVIRONMENT, "ship"):
-        found = interpreters.find_interpreter(CHECKOUT / ".venv-python")
-        if found is None:
-            raise CannotBuild(interpreters.advice())
-        environment.make(CHECKOUT, BUILD_ENVIRONMENT, "ship", found.path, lambda line: print("build: " + line))
+    with environment.held(CHECKOUT / ".venv-build.lock", say):
+        if not environment.is_ready(CHECKOUT, BUILD_ENVIRONMENT, "ship"):
+            found = interpreters.find_interpreter(CHECKOUT / ".venv-python")
+            if found is None:
+                raise CannotBuild(interpreters.advice())
+            environment.make(CHECKOUT, BUILD_ENVIRONMENT, "ship", found.path, say)
     return environment.python_in(BUILD_ENVIRONMENT)
 
 
