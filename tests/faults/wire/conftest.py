@@ -17,7 +17,6 @@ from app.core.tags import Scope
 from app.core.windows import Window
 from app.ledger.cap_store import add_cap, cap_statuses
 from app.ledger.engine import Ledger
-from proxy_addon import arguments
 from tests.end2end.conftest import module_home  # noqa: F401 - a fixture
 from tests.end2end.meter_process import RunningMeter, meter, wait_until
 from tests.faults.wire.bare_client import Answer, ask, request
@@ -110,7 +109,7 @@ class Wire:
 
 
 def _param(lane: str) -> object:
-    return pytest.param(lane, marks=() if lane == arguments.LANES[0] else pytest.mark.slow)
+    return pytest.param(lane, marks=() if lane == lanes.USUAL_LANE else pytest.mark.slow)
 
 
 @pytest.fixture(scope="module", params=[_param(lane) for lane in LANES])
