@@ -10,7 +10,7 @@ from collections import OrderedDict
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.pricing.input_bound import KnownInput, input_bound
 
-CALLS_KEPT = 20_000
+CALLS_KEPT = 8_000
 ROUTERS = frozenset({"openrouter", "vercel", "huggingface"})
 """Behind these one name may be served by makers whose templates differ, and be counted otherwise the next time."""
 _BYTES_PER_TOKEN = 64

@@ -19,7 +19,7 @@ def install() -> None:
     """Have the system start the meter when you log in, and start it again when it dies."""
     from app.services.system_service import install_service
 
-    service = _service()
+    service = own_service()
     install_service(service)
     for file in service.files:
         console.say(f"Written: {file}")
@@ -31,7 +31,7 @@ def uninstall() -> None:
     """End the service and remove its files. The ledger and the settings stay."""
     from app.services.system_service import uninstall_service
 
-    uninstall_service(_service())
+    uninstall_service(own_service())
     console.say("The system keeps no meter any more.")
 
 
@@ -41,7 +41,7 @@ def status() -> None:
     from app.services.keeper import TRY_AGAIN, keepers_of
     from app.services.system_service import is_in_force
 
-    service = _service()
+    service = own_service()
     is_kept = is_in_force(service)
     if is_kept:
         console.say("The system keeps the meter.")
@@ -68,7 +68,8 @@ def run() -> None:
     os.execv(command[0], command)
 
 
-def _service() -> "SystemService":
+def own_service() -> "SystemService":
+    """The service that this program would be. Raises InvalidInput where the system has none."""
     from app.services.own_command import lasting_command
     from app.services.system_service import service_for
 

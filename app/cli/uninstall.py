@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from app.cli import console, places
+from app.cli.service import own_service
 
 if TYPE_CHECKING:
     from app.services.removal import Traces
@@ -29,17 +30,22 @@ def uninstall(
     """Disconnect agents, start no more at login, and delete what you say of keys, ledger and settings."""
     from app.keys.vault import KeyringVault
     from app.services import removal
+    from app.services.system_service import uninstall_service
 
+    service = own_service()
     places.read_settings()  # what cannot be read is told before anything is changed
     with places.opened_ledger() as ledger:
-        traces = removal.find_traces(ledger, os.environ)
+        traces = removal.find_traces(ledger, os.environ, service)
         console.say(_story(traces, "is deleted" if yes and delete_data else "stays" if yes else "is asked about"))
         if not (yes or _agreed("Go on?")):
             console.tell("Nothing was changed. To go on without questions: bursar uninstall --yes")
             return
+        if traces.service is not None:
+            uninstall_service(traces.service)  # first, or the system starts the meter again
+            console.say("The system keeps no meter any more.")
         if removal.end_meter(ledger):
             console.say("The meter is stopped.")
-        traces = removal.find_traces(ledger, os.environ)  # with what the meter has written while it ended
+        traces = removal.find_traces(ledger, os.environ, service)  # with what the meter has written while it ended
         _say_all(removal.give_back(ledger, traces))
         if traces.keys and _wanted(_KEYS, yes, delete_data):
             _say_all(removal.forget_keys(KeyringVault(), traces.keys))
@@ -53,10 +59,11 @@ def uninstall(
 def _story(traces: "Traces", fate: str) -> str:
     """What there is, and what becomes of it; `fate` is that of what a person may keep."""
     lines = [f"{traces.login} is removed." if traces.login else "Bursar does not start at login."]
+    lines += ["bursar service is uninstalled."] if traces.service else []
     lines += [f"{agent} is disconnected and gets its own settings back." for agent in traces.agents]
     kept = [key.words for key in traces.keys]
     lines += [f"What the keyring keeps {fate}: the keys for {', '.join(kept)}."] if kept else []
-    lines += [f"What is kept {fate}: {folder}" for folder in _places(traces.ledger + traces.others)]
+    lines += [f"{folder} {fate}." for folder in _places(traces.ledger + traces.others)]
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ without results (a person spoke, or the history was compacted) begins another ch
 handed to it out of the ledger.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,9 +40,11 @@ class SeenCall:
 class _Chain:
     """The turns of one conversation, all of them and those that did something."""
 
+    __slots__ = ("_doing", "_turns")
+
     def __init__(self, turns: Iterable[Turn] = ()) -> None:
-        self._turns: deque[Turn] = deque(maxlen=TURNS_KEPT)
-        self._doing: deque[Turn] = deque(maxlen=TURNS_KEPT)
+        self._turns: list[Turn] = []  # thousands are kept, and most stay empty: a deque would take ten times the room
+        self._doing: list[Turn] = []
         self.add(turns)
 
     def add(self, turns: Iterable[Turn]) -> None:
@@ -52,10 +54,11 @@ class _Chain:
                 self._turns.append(turn)
                 doing = without_notes(turn)
                 self._doing.extend([doing] if doing.steps else ())
+        del self._turns[:-TURNS_KEPT], self._doing[:-TURNS_KEPT]
 
     def loops(self) -> tuple[Finding, ...]:
         """The loops that its newest turn is in. A tool for notes can be in one itself, and hides none."""
-        return loops_in(list(self._turns)) or loops_in(list(self._doing))
+        return loops_in(self._turns) or loops_in(self._doing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from app.services.agents.lasting import disconnect_agent
 from app.services.autostart import autostart_file, stop_at_login
 from app.services.keeper import end_keeper, keepers_of
 from app.services.meter import STOP_LIMIT_S
+from app.services.system_service import SystemService
 
 LEDGER_NAMES = ("ledger.sqlite*", ".ledger.sqlite*", "backups", "quarantine", CONNECTIONS, "told.json")
 OTHER_NAMES = ("settings.json*", "window.ini*", "meter", "log", "*.log*")
@@ -35,10 +36,12 @@ _LOOK_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What there is of Bursar beside its program. `login` starts it at login; `agents` are connected for good; `keys`
-    lie in the keyring; `ledger` and `others` are files and folders, all in `folders`."""
+    """What there is of Bursar beside its program. `login` starts it at login; by `service` the system keeps the meter;
+    `agents` are connected for good; `keys` lie in the keyring; `ledger` and `others` are files and folders, all in
+    `folders`."""
 
     login: Path | None
+    service: SystemService | None
     agents: tuple[str, ...]
     keys: tuple[KeyName, ...]
     ledger: tuple[Path, ...]
@@ -46,13 +49,14 @@ class Traces:
     folders: tuple[Path, ...]
 
 
-def find_traces(ledger: Ledger, environment: Mapping[str, str]) -> Traces:
-    """What is there. Raises LedgerError, or OSError as the folders do."""
+def find_traces(ledger: Ledger, environment: Mapping[str, str], service: SystemService) -> Traces:
+    """What is there; `service` is what the system's would be. Raises LedgerError, or OSError as the folders do."""
     data, config = paths.data_folder(), paths.config_folder()
     folders = tuple(dict.fromkeys((paths.log_place(), config, data)))
     login = autostart_file(environment)
     return Traces(
         login=login if login is not None and login.exists() else None,
+        service=service if service.is_installed else None,
         agents=tuple(connected_agents(data / CONNECTIONS)),
         keys=tuple(key.name for key in list_provider_keys(ledger)),
         ledger=tuple(_named([data], LEDGER_NAMES)),

@@ -1,5 +1,7 @@
 """`bursar uninstall` on a home of its own, and what it leaves."""
 
+import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,3 +109,25 @@ def test_a_meter_that_nobody_needs_any_more_is_ended_with_its_keeper(
         assert not home.exists()
     finally:
         meter.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the units are systemd's")
+def test_the_systems_service_goes_before_the_meter(
+    used: Path, bursar: Bursar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    said = tools / "said"
+    (tools / "systemctl").write_text(f'#!/bin/sh\necho "$@" >> {said}\n')
+    (tools / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert bursar("service", "install").status == 0
+    units = tmp_path / "person" / ".config" / "systemd" / "user"
+    assert list(units.glob("bursar-meter*"))
+    said.write_text("")
+    ran = bursar("uninstall", "--yes")
+    assert ran.status == 0, ran.err
+    assert list(units.glob("bursar-meter*")) == []
+    assert "disable" in said.read_text()
+    assert "bursar service is uninstalled." in ran.out

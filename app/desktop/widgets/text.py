@@ -23,6 +23,10 @@ class Text(QLabel):
         self.setProperty("ink", ink)
         self.setWordWrap(wraps)
 
+    def heightForWidth(self, width: int) -> int:
+        """For the width that it takes: a layout asks with its own, which may be more than a paragraph's greatest."""
+        return super().heightForWidth(min(width, self.maximumWidth()))
+
     def set_ink(self, ink: str) -> None:
         """Write in another token's colour from now on."""
         if self.property("ink") != ink:
