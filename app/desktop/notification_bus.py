@@ -75,6 +75,7 @@ class NotificationBus:
 
         self._connection = open_dbus_connection(bus="SESSION", auth_timeout=_TIMEOUT_S)
         self._router = DBusRouter(_EndingConnection(self._connection))
+        self._router._replies = _replies()
         self._has_actions = "actions" in self._call("GetCapabilities", None, ())[0]
         rule = MatchRule(type="signal", interface=_NAME, member="ActionInvoked", path=_PATH)
         Proxy(message_bus, self._router, timeout=_TIMEOUT_S).AddMatch(rule)
@@ -108,6 +109,20 @@ class _EndingConnection:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
+
+
+def _replies() -> Any:
+    """What waits for replies, so that a bus which goes away takes none that has come: jeepney's own would fail in its
+    thread, and lose the reply too, where the one who asked has not been woken yet."""
+    from jeepney.io.common import ReplyMatcher, RouterClosed
+
+    class Replies(ReplyMatcher):  # type: ignore[misc] # jeepney ships no types
+        def drop_all(self, exc: Exception | None = None) -> None:
+            for waiting in [*self._futures.values()]:
+                if not waiting.done():
+                    waiting.set_exception(exc or RouterClosed("the bus is gone"))
+
+    return Replies()
 
 
 class _Ear(queue.Queue[Any]):

@@ -37,6 +37,7 @@ from app.ledger import import_tables, input_tables, key_tables, limit_tables, lo
 from app.ledger.assurance_store import key_levels
 from app.ledger.cap_store import read_caps
 from app.ledger.engine import Ledger
+from app.ledger.export_places import export_places
 from app.ledger.tables import calls, caps
 from app.ledger.tool_tables import tool_calls
 
@@ -54,7 +55,7 @@ STATE = (
     *(limit_tables.observations, limit_tables.line, limit_tables.line_windows),
     *(input_tables.call_inputs, input_tables.tool_sets, input_tables.conversations),
     *(loop_tables.loops, loop_tables.loop_rules),
-    *(import_tables.imported_calls, import_tables.billed_amounts),
+    *(import_tables.imported_calls, import_tables.billed_amounts, export_places),
 )
 """All tables but the calls and what is derived from them."""
 _AT_ONCE = 1_000

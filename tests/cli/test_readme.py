@@ -85,6 +85,8 @@ RUN_BY = {
         "tests/keys/test_without_a_desktop.py"
     ),
     "bursar proxy": "tests/cli/test_proxy.py",
+    "bursar service install": "tests/cli/test_uninstall.py",
+    "bursar service status": "tests/cli/test_uninstall.py",
     "bursar loops allow": "tests/cli/test_loops.py",
     'curl -H "authorization: Bearer $OPENAI_API_KEY" "http://127.0.0.1:8787/bursar/budget?estimate_usd=0.25"': (
         "tests/end2end/test_budget.py"
@@ -104,6 +106,7 @@ NOT_RUN = {
     "python3 packaging/smoke.py dist/bursar/bursar": "needs what build.py makes",
     "sudo python3 packaging/try_deb.py dist/bursar_*.deb": "needs root, a mirror and what build.py makes",
     "python3 packaging/build_twice.py": "takes minutes",
+    "loginctl enable-linger": "changes the system, and needs systemd",
     "claude mcp add bursar -- bursar mcp": (
         "changes Claude Code's own settings; tests/end2end/test_mcp.py runs the server itself"
     ),

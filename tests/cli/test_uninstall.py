@@ -125,6 +125,7 @@ def test_the_systems_service_goes_before_the_meter(
     assert bursar("service", "install").status == 0
     units = tmp_path / "person" / ".config" / "systemd" / "user"
     assert list(units.glob("bursar-meter*"))
+    assert bursar("service", "status").out.startswith("The system keeps the meter.")
     said.write_text("")
     ran = bursar("uninstall", "--yes")
     assert ran.status == 0, ran.err

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.keyring
 
 def readme_lines() -> list[str]:
     """The block under “Without a desktop”."""
-    section = (ROOT / "README.md").read_text("utf-8").partition("### Without a desktop\n")[2].partition("\n## ")[0]
+    section = (ROOT / "README.md").read_text("utf-8").partition("### Without a desktop\n")[2].partition("\n##")[0]
     return [line.strip() for line in section.splitlines() if line.startswith("    ")]
 
 
