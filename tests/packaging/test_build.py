@@ -52,8 +52,13 @@ def test_the_wheel_runs_in_an_environment_of_its_own(tmp_path: Path) -> None:
     subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "packaging" / "requirements.lock")], check=True)
     subprocess.run([*pip, str(wheel_in(tmp_path))], check=True)
     given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    tried = [sys.executable, str(ROOT / "packaging" / "smoke.py"), str(tmp_path / "own" / "bin" / "bursar")]
-    subprocess.run(tried, cwd=tmp_path, env=given | {"BURSAR_HOME": str(tmp_path / "home")}, check=True)
+    given |= {"BURSAR_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}
+    bursar = str(tmp_path / "own" / "bin" / "bursar")
+    try:
+        tried = [sys.executable, str(ROOT / "packaging" / "smoke.py"), bursar]
+        subprocess.run(tried, cwd=tmp_path, env=given, check=True)
+    finally:  # the meter outlives the tray
+        subprocess.run([bursar, "uninstall", "--yes"], cwd=tmp_path, env=given, check=True)
 
 
 def test_the_time_is_that_of_the_commit_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,9 @@ import pytest
 from tests.faults.cells import cell
 from tests.soak.soaking import soak
 
+MOST_MORE = 24
+"""Descriptors: two for each client, who may have a call on its way or not when it is looked. A leak would be hundreds."""
+
 pytestmark = [pytest.mark.end2end, pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")]
 
 
@@ -21,7 +24,7 @@ def test_the_ledger_is_the_providers_bill_whatever_is_mixed() -> None:
     assert result.uncertain > 10
     assert result.known_charged == result.known_billed
     assert len(result.kinds) > 30
-    assert result.more_files() <= 4
+    assert result.more_files() <= MOST_MORE
 
 
 @pytest.mark.slow
@@ -37,4 +40,4 @@ def test_a_day_in_fast_motion() -> None:
     assert result.bad == []
     assert result.known_charged == result.known_billed
     assert result.growth() < 16 * 1024 * 1024
-    assert result.more_files() <= 4
+    assert result.more_files() <= MOST_MORE
