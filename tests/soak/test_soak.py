@@ -8,7 +8,7 @@ from tests.faults.cells import cell
 from tests.soak.soaking import soak
 
 MOST_MORE = 24
-"""Descriptors: two for each client, who may have a call on its way or not when it is looked. A leak would be hundreds."""
+"""Descriptors: two for each client, whose call may be on its way when it is looked. A leak would be hundreds."""
 
 pytestmark = [pytest.mark.end2end, pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")]
 
