@@ -56,6 +56,7 @@ def make_root(root: Path) -> None:
     assert release
     say("making a clean %s" % release[1])
     run(["debootstrap", "--variant=minbase", release[1], str(root), mirror()])
+    root.chmod(0o755)  # a temporary folder is its owner's alone, and this one is also the person's "/"
     inside(root, "useradd", "--create-home", PERSON)
 
 
