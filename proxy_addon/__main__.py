@@ -130,7 +130,7 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
             functools.partial(calls.in_flight.stop, sessions, everything=everything)
         ),
     )
-    recorder = Recorder(ledger, on_change=lambda: loop.call_soon_threadsafe(gate.wake), look=orders.look)
+    recorder = Recorder(ledger, on_change=lambda: gate.ledger_changed(loop), look=orders.look)
     keys = ProviderKeys(vault, recorder.post)
     gate = Gate(recorder, lock.instance_id, Clock(_newest_call(ledger)))
     chosen = arguments.private_destinations

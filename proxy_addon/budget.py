@@ -23,7 +23,7 @@ from app.core.money import format_exact_usd, parse_usd
 from app.core.reservations import Draft
 from app.core.tags import Scope, Tags
 from app.keys.virtual_keys import fingerprint
-from app.ledger.budget import budget_of, cost_of_label, remaining_of_call
+from app.ledger.budget import budget_of, cost_of_label
 from app.ledger.cap_store import CapStatus
 from app.ledger.engine import Ledger
 from app.ledger.key_store import holder_of
@@ -69,26 +69,21 @@ class Budget:
         except AppError as error:
             return 503, unreachable_body(f"{error.title}. {error.message}", 503)
 
-    async def headers(self, draft: Draft) -> dict[str, str]:
-        """What a call's answer says on top: cost so far of its session and task, and what its tightest cap has left.
-        As of before the answer; empty when the ledger cannot be read."""
+    async def cost_headers(self, draft: Draft) -> dict[str, str]:
+        """What a call's answer says of its session and task: their cost so far. Empty when the ledger cannot be
+        read."""
         try:
-            return await asyncio.to_thread(self._headers, draft)
+            return await asyncio.to_thread(self._cost_headers, draft)
         except LedgerError as error:
             logger.warning("the ledger cannot be read: %s", error)
             return {}
 
-    def _headers(self, draft: Draft) -> dict[str, str]:
-        headers = {}
+    def _cost_headers(self, draft: Draft) -> dict[str, str]:
         with self._ledger.read() as connection:
-            remaining = remaining_of_call(connection, draft.call_id)
-            if remaining is not None:
-                headers[REMAINING_HEADER] = format_exact_usd(remaining)
-            for scope, name in COST_HEADERS.items():
-                label = getattr(draft.tags, scope.value)
-                if label:
-                    headers[name] = format_exact_usd(self._cost(connection, scope, label, draft.tags))
-        return headers
+            return {
+                COST_HEADERS[scope]: format_exact_usd(self._cost(connection, scope, label, draft.tags))
+                for scope, label in cost_labels(draft)
+            }
 
     def _cost(self, connection: Any, scope: Scope, label: str, tags: Tags) -> int:
         """A sum for the headers: made anew, or the last one where making it is slow."""
@@ -126,6 +121,16 @@ class Budget:
             told["estimate_usd"] = format_exact_usd(estimate)
             told["would_be_admitted"] = is_open and all(cap["estimate"] == "admitted" for cap in caps)
         return told | costs | {"caps": caps}
+
+
+def cost_labels(draft: Draft) -> list[tuple[Scope, str]]:
+    """The session and the task of a call, as far as it has them."""
+    return [(scope, label) for scope in COST_HEADERS if (label := getattr(draft.tags, scope.value))]
+
+
+def left_header(remaining_nano_usd: int | None) -> dict[str, str]:
+    """What a call's answer says is left in its tightest cap, as of its admission."""
+    return {} if remaining_nano_usd is None else {REMAINING_HEADER: format_exact_usd(remaining_nano_usd)}
 
 
 def _cap_values(status: CapStatus, estimate: int | None) -> dict[str, object]:

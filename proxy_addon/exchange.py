@@ -19,6 +19,7 @@ from app.ledger.session_store import note_cut
 from app.ledger.settlement import settle, void, write_refused
 from app.ledger.tool_booking import ToolNews, book_tools
 from app.pricing.table import Priced, price_call, price_estimate
+from proxy_addon.budget import left_header
 from proxy_addon.growing_hold import GrowingHold
 from proxy_addon.include_usage import UsageHider
 from proxy_addon.loop_watch import LoopWatch
@@ -38,7 +39,8 @@ class Exchange:
     """A call whose money is held. `started` is on the monotonic clock. `prefixes` learns what its input counted.
     `plain_body` is the request without our question for its usage, where one was put in; `hider` then takes the answer
     to it out again. A turn of a socket has no tap: it is told its answer, and notes `first_chunk_at` itself. `told` is
-    read while the provider works: headers for the agent about its money. `growing` is a hold that is less than the
+    read while the provider works: headers for the agent about its session's and its task's money; `remaining_nano_usd`
+    is what its tightest cap had left when it was let go. `growing` is a hold that is less than the
     worst case, and `output_limit` what the request's was lowered to. `user_agent` tells how its tools are named, and
     `account` is a hash of the credentials it went with. `loops` looks at it once it is written.
     """
@@ -56,6 +58,7 @@ class Exchange:
     first_chunk_at: float | None = None
     growing: GrowingHold | None = None
     output_limit: int | None = None
+    remaining_nano_usd: int | None = None
     told: "asyncio.Future[dict[str, str]] | None" = None
     user_agent: str = ""
     account: bytes = b""
@@ -74,11 +77,13 @@ class Exchange:
 
     def told_headers(self) -> dict[str, str]:
         """Headers for the agent, as far as they are known by now."""
-        limit = {} if self.output_limit is None else {LIMIT_HEADER: str(self.output_limit)}
+        known = left_header(self.remaining_nano_usd)
+        if self.output_limit is not None:
+            known[LIMIT_HEADER] = str(self.output_limit)
         told = self.told
         if told is None or not told.done() or told.cancelled() or told.exception() is not None:
-            return limit
-        return told.result() | limit
+            return known
+        return told.result() | known
 
     def look_after_money(self, recorder: Recorder) -> bool:
         """Settle the call when its usage cannot change any more: what it did not need is free at once. Else see that

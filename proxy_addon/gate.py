@@ -32,7 +32,8 @@ CONTENTION_LIMIT_S = 120.0
 @dataclass(frozen=True, slots=True)
 class Passage:
     """The gate's answer. `draft` carries the instant and the amount that was held; `output_limit` is what the request's
-    must be lowered to, None to leave it; `cause` is None when the call may go, and
+    must be lowered to, None to leave it, and `remaining_nano_usd` what its tightest cap had left then;
+    `cause` is None when the call may go, and
     `refusal` the sentence for the person where it may not; `is_gone` when the client left while it waited."""
 
     draft: Draft
@@ -41,6 +42,7 @@ class Passage:
     obstacle: Obstacle | None = None
     is_gone: bool = False
     output_limit: int | None = None
+    remaining_nano_usd: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -76,9 +78,9 @@ class Gate:
         self._room = WaitingRoom(recorder, instance_id, self.clock)
         self._resent = Resent(self._forget)
 
-    def wake(self) -> None:
-        """Something was written: see who of those that wait could go on."""
-        self._room.tell()
+    def ledger_changed(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See who of those that wait on `loop` could go on. To be called in the thread that writes the ledger."""
+        self._room.written(loop)
 
     async def pass_through(
         self,
@@ -227,7 +229,7 @@ class Gate:
         """A person who let a call go although the clock was in doubt has said for all of them that it is right."""
         if any(one.refusal is Refusal.CLOCK for one in approved):
             self.clock.vouch()
-            self.wake()
+            self._room.tell()
 
     def _expiry(self, wait: _Wait) -> datetime:
         return self.clock.now() + timedelta(seconds=max(0.0, wait.deadline - self.clock.seconds()))
@@ -254,7 +256,7 @@ def _admitted(wait: _Wait, verdict: Verdict) -> Passage:
     if limit is not None and wait.quote is not None:
         worst = wait.quote(limit)
     held = replace(wait.draft, worst_nano_usd=worst, held_nano_usd=verdict.held_nano_usd)
-    return Passage(held, output_limit=limit)
+    return Passage(held, output_limit=limit, remaining_nano_usd=verdict.remaining_nano_usd)
 
 
 def _windows(obstacles: tuple[Obstacle, ...]) -> frozenset[CapWindow]:

@@ -15,7 +15,7 @@ from app.core.exchange import RequestFacts, ResponseFacts
 from app.core.tags import Tags, clean_label
 from app.ledger.key_store import KeyHolder
 from proxy_addon.attribution import origin_of
-from proxy_addon.budget import Budget
+from proxy_addon.budget import Budget, cost_labels
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
 from proxy_addon.gate import Gate, Passage
 from proxy_addon.growing_hold import GrowingHold
@@ -183,12 +183,14 @@ class Meter:
             raise
         if not passage.is_open:
             self._turn_away(request, passage)
-        told = None if request.is_socket else asyncio.ensure_future(self._budget.headers(passage.draft))
+        has_costs = not request.is_socket and cost_labels(passage.draft)
+        told = asyncio.ensure_future(self._budget.cost_headers(passage.draft)) if has_costs else None
         is_less = passage.draft.hold < (passage.draft.worst_nano_usd or 0)
         growing = GrowingHold(self.recorder, passage.draft, quote) if is_less else None
         limit, agent, now, prefixes = passage.output_limit, request.caller.user_agent, time.monotonic(), self._prefixes
         exchange = Exchange(route, facts, passage.draft, now, prefixes, growing=growing, output_limit=limit)
         exchange.told, exchange.user_agent, exchange.loops = told, agent, self.loops
+        exchange.remaining_nano_usd = passage.remaining_nano_usd
         return exchange
 
     def _ask_for_usage(self, exchange: Exchange, body: bytes) -> bytes | None:

@@ -22,7 +22,7 @@ from app.core.errors import DiskFull, LedgerDamaged, LedgerError
 from app.ledger import ballast
 from app.ledger.engine import Ledger
 from app.ledger.feed import ChangeWatch
-from app.ledger.group_writer import Desk, Done, Operation, write_group
+from app.ledger.group_writer import Desk, Done, GroupWriter, Operation
 from app.ledger.quarantine import set_aside_if_damaged
 
 LOOK_EVERY_S = 0.05
@@ -54,6 +54,7 @@ class Recorder:
 
     def __init__(self, ledger: Ledger, *, on_change: Callable[[], object], look: Callable[[], object]) -> None:
         self._ledger = ledger
+        self._writer = GroupWriter(ledger)
         self._on_change = on_change
         self._look = look
         self._looked_at = 0.0
@@ -101,6 +102,7 @@ class Recorder:
                     self._on_change()
             self._look_if_stale()
         watch.close()
+        self._writer.close()
         self.dropped_endings = len(backlog)
         if backlog:
             logger.error(
@@ -140,7 +142,7 @@ class Recorder:
         if not group:
             return []
         try:
-            results = write_group(self._ledger, [task.operation for task in group])
+            results = self._writer.write([task.operation for task in group])
         except LedgerError as error:
             logger.warning("the ledger cannot be written: %s", error)
             results = [Done(error=error)] * len(group)

@@ -32,10 +32,14 @@ class _Guest:
 
 
 class WaitingRoom:
-    """The calls of one meter that wait. `changes` counts what it was told of."""
+    """The calls of one meter that wait. `changes` counts what it was told of.
+
+    The thread that writes the ledger counts first and looks for guests then, a guest comes in first and reads the count
+    then: so no change is missed, and where nobody waits the event loop is not woken for it.
+    """
 
     def __init__(self, recorder: Recorder, instance_id: str, clock: Clock) -> None:
-        self.changes = 0
+        self._written = self._told = 0
         self._clock = clock
         self._recorder = recorder
         self._instance_id = instance_id
@@ -44,9 +48,24 @@ class WaitingRoom:
         self._looking: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
 
+    @property
+    def changes(self) -> int:
+        """How often something changed that may let a call go on."""
+        return self._written + self._told
+
+    def written(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The ledger changed. To be called in the one thread that notices; `loop` is where the calls wait. Raises
+        RuntimeError when that has ended."""
+        self._written += 1
+        if self._guests:
+            loop.call_soon_threadsafe(self._begin_look)
+
     def tell(self) -> None:
-        """The ledger changed: look on behalf of all, once the look that runs is over."""
-        self.changes += 1
+        """Something else changed: look on behalf of all, once the look that runs is over."""
+        self._told += 1
+        self._begin_look()
+
+    def _begin_look(self) -> None:
         if self._guests and self._looking is None:
             self._looking = asyncio.get_running_loop().create_task(self._look())
 

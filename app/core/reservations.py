@@ -162,6 +162,8 @@ class Verdict:
     `is_paused`: a person paused everything, or with `is_of_session` this session; `is_stopped`: stopped it.
     `held_nano_usd` is what is held of an admitted call, or was to be;
     `output_limit` is what its request's output limit must be lowered to, None to leave it.
+    `remaining_nano_usd` is what is left to spend in the tightest cap that can stop an admitted call, None where none
+    can.
     """
 
     obstacles: tuple[Obstacle, ...] = ()
@@ -170,6 +172,7 @@ class Verdict:
     is_of_session: bool = False
     held_nano_usd: int = 0
     output_limit: int | None = None
+    remaining_nano_usd: int | None = None
 
     @property
     def is_admitted(self) -> bool:

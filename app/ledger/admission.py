@@ -20,7 +20,7 @@ from app.ledger.key_store import check_key
 from app.ledger.loop_store import loop_in_the_way
 from app.ledger.meter_state import paused
 from app.ledger.observation_store import observe
-from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to
+from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to, remaining_in
 from app.ledger.raise_store import end_raises
 from app.ledger.rows import origin_columns, payer_columns
 from app.ledger.session_store import forget_cut, waits_by_order, was_cut
@@ -74,7 +74,8 @@ def admit(
     _reserve(connection, draft, Holding(instance_id, hard, windows))
     if is_resent:
         forget_cut(connection, draft.tags)
-    return Verdict(held_nano_usd=draft.hold, output_limit=limit)
+    left = remaining_in(connection, [(cap, key) for cap, key in windows if cap.is_hard])
+    return Verdict(held_nano_usd=draft.hold, output_limit=limit, remaining_nano_usd=left)
 
 
 def take_up(connection: Connection, caps: list[Cap], draft: Draft, *, instance_id: str) -> None:

@@ -4,20 +4,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from app.core.caps import Action, Cap, Mode, Payer
+from app.core.caps import Cap, Payer
 from app.core.tags import Scope, Tags
 from app.ledger.cap_store import CapStatus, read_caps
 from app.ledger.spend import IS_MONEY
 from app.ledger.statement import Statement
-from app.ledger.tables import calls, caps, holds, totals
+from app.ledger.tables import calls, totals
 from app.ledger.window_totals import scope_column, spent_in
 
-_LEFT = Statement(
-    select(func.min(totals.c.limit_nano_usd - totals.c.posted_nano_usd))
-    .join(holds, (holds.c.cap_id == totals.c.cap_id) & (holds.c.window_key == totals.c.window_key))
-    .join(caps, caps.c.cap_id == totals.c.cap_id)
-    .where(holds.c.call_id == bindparam("of_call"), caps.c.action != Action.ALERT, caps.c.mode == Mode.ENFORCE)
-)
 _COST = {
     scope: Statement(
         select(func.coalesce(func.sum(calls.c.cost_nano_usd), 0)).where(
@@ -36,12 +30,6 @@ def budget_of(connection: Connection, payer: Payer, now: datetime) -> list[CapSt
     """
     found = [_status(connection, cap, payer, now) for cap in read_caps(connection) if _may_apply(cap, payer)]
     return sorted(found, key=lambda status: status.share, reverse=True)
-
-
-def remaining_of_call(connection: Connection, call_id: str) -> int | None:
-    """What is left to spend in the tightest cap that can stop this call; None when no cap can. Never below 0."""
-    found = _LEFT.value(connection, {"of_call": call_id})
-    return None if found is None else max(0, int(found))
 
 
 def cost_of_label(connection: Connection, scope: Scope, tags: Tags) -> int:

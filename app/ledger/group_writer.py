@@ -38,24 +38,33 @@ class Done:
     error: Exception | None = None
 
 
-def write_group(ledger: Ledger, operations: list[Operation]) -> list[Done]:
-    """Run the operations in order in one IMMEDIATE transaction and commit. Raises LedgerError when nothing was
-    committed; an error of one operation is its own and is returned in its place."""
-    if len(operations) == 1:
-        return [_run_alone(ledger, operations[0])]
-    with ledger.write() as connection:
-        desk = Desk(connection, read_caps(connection), ledger)
-        return [_run(desk, operation) for operation in operations]
+class GroupWriter:
+    """Writes groups, from one thread."""
 
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self._pen = ledger, ledger.pen()
 
-def _run_alone(ledger: Ledger, operation: Operation) -> Done:
-    try:
-        with ledger.write() as connection:
-            return Done(operation(Desk(connection, read_caps(connection), ledger)))
-    except LedgerError:
-        raise
-    except Exception as error:  # noqa: BLE001 - it is handed to whoever asked for the operation
-        return Done(error=error)
+    def write(self, operations: list[Operation]) -> list[Done]:
+        """Run the operations in order in one IMMEDIATE transaction and commit. Raises LedgerError when nothing was
+        committed; an error of one operation is its own and is returned in its place."""
+        if len(operations) == 1:
+            return [self._run_alone(operations[0])]
+        with self._pen.write() as connection:
+            desk = Desk(connection, read_caps(connection), self._ledger)
+            return [_run(desk, operation) for operation in operations]
+
+    def close(self) -> None:
+        """Nothing more will be written."""
+        self._pen.close()
+
+    def _run_alone(self, operation: Operation) -> Done:
+        try:
+            with self._pen.write() as connection:
+                return Done(operation(Desk(connection, read_caps(connection), self._ledger)))
+        except LedgerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is handed to whoever asked for the operation
+            return Done(error=error)
 
 
 def _run(desk: Desk, operation: Operation) -> Done:

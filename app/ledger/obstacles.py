@@ -56,6 +56,12 @@ def totals_of(connection: Connection, windows: Collection[CapWindow]) -> dict[Ca
     return {(row.cap_id, row.window_key): row for row in rows}
 
 
+def remaining_in(connection: Connection, windows: list[tuple[Cap, str]]) -> int | None:
+    """What is left to spend in the tightest of these windows, never below 0; None where there are none."""
+    rows = totals_of(connection, _windows(windows)).values()
+    return max(0, min(row.limit_nano_usd - row.posted_nano_usd for row in rows)) if rows else None
+
+
 def hold_more(connection: Connection, windows: list[tuple[Cap, str]], more_nano_usd: int) -> None:
     """Add to what is held in these windows, whatever their limits."""
     if windows:

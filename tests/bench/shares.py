@@ -38,8 +38,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "proxy_addon.exchange.book_input",
         "proxy_addon.loop_watch.LoopWatch.look_at",
     ),
-    "headers for the agent": ("proxy_addon.budget.Budget._headers",),
-    "transactions, each durable": ("proxy_addon.recorder.write_group",),
+    "headers for the agent": ("proxy_addon.exchange.Exchange.told_headers",),
+    "transactions, each durable": ("app.ledger.group_writer.GroupWriter.write",),
 }
 """What is timed under which name. A part that another calls is its own alone."""
 WARM_UP_CALLS = 30

@@ -31,7 +31,7 @@ from app.keys.vault import FixedVault
 from app.ledger import approval_store
 from app.ledger.admission import admit
 from app.ledger.engine import Ledger, open_ledger
-from app.ledger.group_writer import Desk, write_group
+from app.ledger.group_writer import Desk, GroupWriter
 from app.ledger.identifiers import new_id
 from app.ledger.loop_store import note_loop
 from app.ledger.meter_state import InstanceLock, register_meter
@@ -121,9 +121,11 @@ class Scribe:
         return Draft(call_id, at, "anthropic", shape, "chat", "claude-sonnet-4-5", False, tags, worst)
 
     def _write(self, operation: Callable[[Desk], None]) -> None:
-        for done in write_group(self.ledger, [operation]):
-            if done.error is not None:
-                raise done.error
+        writer = GroupWriter(self.ledger)
+        (done,) = writer.write([operation])
+        writer.close()
+        if done.error is not None:
+            raise done.error
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from app.core.errors import LedgerError
 from app.ledger import engine as engine_module
 from app.ledger.admission import admit
 from app.ledger.engine import Ledger, open_ledger
-from app.ledger.group_writer import Desk, write_group
+from app.ledger.group_writer import Desk, GroupWriter
 from app.ledger.meter_state import is_paused, pause_everything
 from app.ledger.settlement import settle
 from app.ledger.tables import totals
@@ -156,7 +156,7 @@ class FullDisk:
 
 def test_a_call_that_ends_on_a_full_disk_can_be_settled_later(ledger: Ledger) -> None:
     cap = set_cap(ledger, 10**6)
-    disk = FullDisk(ledger)
+    disk, writer = FullDisk(ledger), GroupWriter(ledger)
     drafts = [make_draft(100, project="p" * 500, task="t" * 500) for _ in range(60)]
     assert all(reserve(ledger, draft).is_admitted for draft in drafts)
 
@@ -166,13 +166,14 @@ def test_a_call_that_ends_on_a_full_disk_can_be_settled_later(ledger: Ledger) ->
 
     disk.is_full = True
     with pytest.raises(LedgerError, match="disk is full"):
-        write_group(ledger, [lambda desk: None, settle_all, lambda desk: None])
+        writer.write([lambda desk: None, settle_all, lambda desk: None])
     assert status_of(ledger, cap).held_nano_usd == 6_000, "nothing was committed, the money is still held"
 
     disk.is_full = False
-    assert [done.error for done in write_group(ledger, [settle_all])] == [None]
+    assert [done.error for done in writer.write([settle_all])] == [None]
     assert status_of(ledger, cap).spent_nano_usd == 3_600
     assert not end(ledger, drafts[0], 60)
+    writer.close()
 
 
 def test_an_operation_that_fails_takes_no_other_with_it(ledger: Ledger) -> None:
@@ -186,7 +187,9 @@ def test_an_operation_that_fails_takes_no_other_with_it(ledger: Ledger) -> None:
     def hold(desk: Desk) -> bool:
         return admit(desk.connection, desk.caps, draft, instance_id="m").is_admitted
 
-    failed, held = write_group(ledger, [fail_half_way, hold])
+    writer = GroupWriter(ledger)
+    failed, held = writer.write([fail_half_way, hold])
+    writer.close()
     assert isinstance(failed.error, ValueError)
     assert held.result is True
     assert (status_of(ledger, cap).spent_nano_usd, status_of(ledger, cap).held_nano_usd) == (0, 10)
