@@ -9,7 +9,7 @@ within its time, because its meter died, holds nobody up.
 import json
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, tuple_, update
 
 from app.core.reservations import CapWindow, Draft, ReservationState
 from app.ledger.limit_tables import line, line_windows
@@ -20,6 +20,7 @@ from app.ledger.tables import reservations
 SHARE_STEPS = 4
 """Places that each other call of the same session costs."""
 
+_IS_ANYBODY = Statement(select(exists().where(line.c.ticket > 0)))
 _PLACE = Statement(select(line.c.place).where(line.c.call_id == bindparam("of_call")))
 _LEAVE = Statement(delete(line).where(line.c.call_id == bindparam("of_call")))
 _OTHERS = (
@@ -41,7 +42,7 @@ def windows_ahead(connection: Connection, draft: Draft, windows: list[CapWindow]
 
     A call that is not in line yet is behind all whose place is due, and behind its own session's calls.
     """
-    if not windows:
+    if not windows or not _IS_ANYBODY.value(connection, {}):
         return frozenset()
     asked = {"windows": json.dumps(windows), "now": draft.at, "of_call": draft.call_id}
     mine = _PLACE.value(connection, {"of_call": draft.call_id})
