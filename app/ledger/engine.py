@@ -218,5 +218,5 @@ def _pragmas(checkpoints: bool) -> Any:
 
 
 def _begin(connection: Connection) -> None:
-    if words := connection.get_execution_options().get("bursar_begin", "BEGIN IMMEDIATE"):
-        connection.exec_driver_sql(words)
+    if beginning := connection.get_execution_options().get("bursar_begin", "BEGIN IMMEDIATE"):
+        connection.exec_driver_sql(beginning)

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parents[2] / "app" / "ledger"
 RAW = {"text", "exec_driver_sql", "literal_column", "execute", "executescript"}
 WRITTEN_OUT = {
     ("engine.py", 'f"PRAGMA {pragma}"'),
-    ("engine.py", "connection.get_execution_options().get('bursar_begin', 'BEGIN IMMEDIATE')"),
+    ("engine.py", "beginning"),
     ("foreign.py", 'f"SELECT {names} FROM {_quoted(table)}"'),
     ("migrations.py", "statement"),
     ("migrations.py", "f'PRAGMA user_version = {number}'"),
