@@ -10,6 +10,7 @@ import typer
 
 from app.cli import console, places
 from app.cli.choosing import choose, short_id
+from app.cli.simulate import simulate_cap
 from app.core.caps import Action, Answer, Cap, Hold, Mode, cap_name
 from app.core.errors import InvalidInput
 from app.core.money import format_exact_usd, format_usd, parse_usd
@@ -195,6 +196,9 @@ _ACTION_WORDS = {
     Action.BLOCK: "calls are refused",
     Action.ALERT: "you are told and nothing is stopped",
 }
+
+
+app.command("simulate")(simulate_cap)
 
 
 def _said(cap: Cap) -> str:

@@ -5,7 +5,6 @@ import sys
 
 import typer
 
-from app.cli import places
 from app.core.errors import AppError
 
 TRAY_INSTEAD = (
@@ -31,6 +30,8 @@ def show_tray(
     if context.invoked_subcommand is not None:
         return
     require_screen()
+    from app.cli import places
+
     places.refuse_exposed()
     places.keep_log("tray")
     from app.desktop.application import run_desktop  # Qt takes a while to load and the other commands need none of it

@@ -5,34 +5,53 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.command_table import PLACES, Commands
 from tests.cli.conftest import Bursar
 
 REPO = Path(__file__).parents[2]
+HEAVY = {"sqlalchemy", "sqlmodel", "pydantic", "PySide6", "apscheduler", "keyring", "mcp", "httpx", "asyncio"}
+HEAVY |= {"genai_prices", "mitmproxy", "cryptography", "msgspec", "jeepney", "pyqtgraph", "zstandard", "pyarrow"}
+HEAVY |= {"opentelemetry", "attr", "markdown_it", "pygments"}
 
 
-def test_help_names_every_command_and_needs_no_heavy_library() -> None:
-    heavy = {"sqlalchemy", "sqlmodel", "pydantic", "PySide6", "apscheduler", "keyring", "mcp", "httpx", "asyncio"}
-    heavy |= {"genai_prices", "mitmproxy", "cryptography", "msgspec", "jeepney", "pyqtgraph", "tzlocal", "zstandard"}
-    code = f"import sys, app.cli.main; print(*({heavy} & set(sys.modules)))"
+def loaded_by(*arguments: str) -> set[str]:
+    """All modules that a command has loaded when it ends."""
+    code = f"import sys; sys.argv[1:] = {list(arguments)}\n"
+    code += "from app.cli.main import run_command\ntry: run_command()\nfinally: print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPO)
-    assert done.stdout.strip() == ""
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_help_names_every_command_and_loads_neither_them_nor_a_heavy_library() -> None:
+    loaded = loaded_by("--help")
+    assert "typer" in loaded
+    assert not loaded & (HEAVY | {"rich", "tzlocal", "sqlite3"})
+    assert {name for name in loaded if name.startswith("app.cli.")} == {
+        "app.cli.command_table",
+        "app.cli.console",
+        "app.cli.main",
+        "app.cli.tray",
+    }
     told = subprocess.run([sys.executable, "-m", "app", "--help"], capture_output=True, text=True, check=True, cwd=REPO)
-    for command in (
-        "run",
-        "env",
-        "proxy",
-        "spend",
-        "caps",
-        "keys",
-        "approvals",
-        "pause",
-        "resume",
-        "demo",
-        "connect",
-        "doctor",
-        "mcp",
-    ):
-        assert f" {command} " in told.stdout
+    lines = [line.split() for line in told.stdout.partition("Commands:")[2].splitlines()]
+    assert set(PLACES) <= {words[0] for words in lines if words}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_list_of_commands_says_of_each_what_it_says_of_itself(name: str) -> None:
+    command = Commands()[name]
+    assert command.name == name
+    assert " ".join(command.help.partition("\n\n")[0].split()) == PLACES[name].meaning
+
+
+def test_a_command_below_another_is_told_whole(bursar: Bursar) -> None:
+    told = " ".join(bursar("caps", "--help").out.split())
+    for command in Commands()["caps"].commands.values():
+        assert f" {command.name} {' '.join(command.help.split())}" in told
+
+
+def test_a_misspelt_command_is_asked_after(bursar: Bursar) -> None:
+    assert "Did you mean 'spend'?" in bursar("spnd").err
 
 
 def test_an_error_is_told_as_title_and_message_with_status_1(bursar: Bursar) -> None:
