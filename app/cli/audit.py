@@ -14,7 +14,7 @@ import typer
 
 from app.cli import console
 from app.core.call import Basis
-from app.core.money import UNKNOWN, format_call_usd, nano_from_decimal
+from app.core.money import UNKNOWN, format_call_usd, format_sum, nano_from_decimal
 from app.services.own_command import AUDIT, part_command
 
 _ROWS_OF_A_TABLE = 500
@@ -117,8 +117,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _total_cells(provider: str, model: str, total: _Total) -> list[str]:
-    from app.services.receipt import format_sum
-
     cost = format_sum(total.cost_nano_usd, unpriced_calls=total.unpriced, estimated_calls=total.estimated)
     cost = cost.replace("<$0.01", format_call_usd(total.cost_nano_usd))
     counts = [_count(count) for count in total.tokens]

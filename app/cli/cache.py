@@ -11,7 +11,7 @@ from app.cli.spend import Since, since_words, start_of
 from app.core.call_input import ChosenCalls, DefinedTool, InputSums, SessionLoss
 from app.core.errors import InvalidInput
 from app.core.money import format_call_usd, format_exact_usd
-from app.core.wording import counted
+from app.core.wording import counted, format_tokens
 from app.services.settings import settings_zone
 
 if TYPE_CHECKING:
@@ -60,8 +60,6 @@ def _named(ledger: "Ledger", name: str, among: ChosenCalls) -> ChosenCalls:
 
 
 def _print(sums: InputSums, worst: tuple[SessionLoss, ...], tools: tuple[DefinedTool, ...]) -> None:
-    from app.services.receipt import format_tokens
-
     given, again = format_tokens(sums.input_tokens), format_tokens(sums.resent_tokens)
     read, missed = format_tokens(sums.read_tokens), format_tokens(sums.missed_tokens)
     console.say(f"{counted(sums.calls, 'call')} took {given} tokens of input. {again} of these had been sent before.")
@@ -79,8 +77,6 @@ def _print(sums: InputSums, worst: tuple[SessionLoss, ...], tools: tuple[Defined
 
 
 def _print_tools(sums: InputSums, tools: tuple[DefinedTool, ...]) -> None:
-    from app.services.receipt import format_tokens
-
     if not tools:
         return
     unused = [tool for tool in tools if not tool.uses]

@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.core.errors import AppError
 from app.core.tags import clean_label
 
-UNBOUNDED_WIDTH = 10_000
+_GAP = "   "
 
 
 def say(text: str) -> None:
@@ -46,6 +46,34 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, number
     Cells hold labels that agents chose, so nothing in them is taken as markup or as a control sequence. Where nobody
     looks (a pipe, a file) no cell is cut to a width.
     """
+    cells = [[clean_label(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _draw_table(headers, cells, numbers)
+    else:
+        for line in plain_table(headers, cells, numbers):
+            print(line)
+
+
+def plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> Iterator[str]:
+    """The lines of a table as wide as it needs to be."""
+    from rich.cells import cell_len  # the rest of it takes as long to load as the sums of a month to read
+
+    widths = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
+    for number, row in enumerate((headers, *rows)):
+        padded = []
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            room = " " * (width - cell_len(cell))
+            padded.append(room + cell if place in numbers else cell + room)
+        yield _GAP.join(padded)
+        if number == 0:
+            yield _line() * (sum(widths) + len(_GAP) * (len(widths) - 1))
+
+
+def _line() -> str:
+    return "─" if (sys.stdout.encoding or "").lower().startswith("utf") else "-"
+
+
+def _draw_table(headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -55,6 +83,5 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, number
     for position, header in enumerate(headers):
         table.add_column(header, justify="right" if position in numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clean_label(cell)) for cell in row))
-    console = Console() if sys.stdout.isatty() else Console(width=UNBOUNDED_WIDTH)
-    console.print(table)
+        table.add_row(*map(Text, row))
+    Console().print(table)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from app import paths
 from app.core.errors import InvalidInput
-from app.log import set_up_logging
 from app.services.person import user_name as user_name
 from app.services.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.ledger.engine import Ledger
+    from app.ledger.glance import Reader
 
 _LATELY = timedelta(days=2)
 
@@ -52,6 +52,8 @@ def keep_log(name: str) -> None:
 
     Raises InvalidInput.
     """
+    from app.log import set_up_logging
+
     try:
         set_up_logging(paths.log_folder() / f"{name}.log")
     except OSError as error:
@@ -68,6 +70,19 @@ def opened_ledger() -> "Iterator[Ledger]":
         yield ledger
     finally:
         ledger.close()
+
+
+@contextmanager
+def glanced_ledger() -> "Iterator[Reader]":
+    """The person's ledger for one question, without the database library where none of it is needed. Raises
+    LedgerError."""
+    from app.ledger.glance import glance, is_plain
+
+    if not is_plain(ledger_file()):
+        with opened_ledger():
+            pass  # it is there now and as it must be, or what is wrong with it was told
+    with glance(ledger_file()) as reader:
+        yield reader
 
 
 @contextmanager

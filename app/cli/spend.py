@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from app.cli import console, places
-from app.core.money import format_exact_usd, format_usd
+from app.core.money import format_exact_usd, format_sum, format_usd
 from app.core.tags import Scope
 from app.core.windows import Window, span_at, zone
+from app.core.wording import format_tokens
 from app.services.settings import settings_zone
 
 if TYPE_CHECKING:
-    from app.ledger.spend import Spend
+    from app.ledger.spend_sums import Spend
 
 
 class Grouping(StrEnum):
@@ -49,16 +50,16 @@ def show_spend(
     as_json: bool = typer.Option(False, "--json", help="For scripts: exact amounts."),
 ) -> None:
     """Show what was spent."""
-    from app.ledger.price_store import prices_as_of
-    from app.ledger.spend import spend_between, spend_by
+    from app.ledger.price_age import gathered_at
+    from app.ledger.spend_sums import sums_by, whole_of
     from app.pricing.age import stale_notice
 
     now = datetime.now(UTC)
     start = start_of(since, now, settings_zone(places.read_settings()))
-    with places.opened_ledger() as ledger:
-        total = spend_between(ledger, start, now)
-        groups = spend_by(ledger, Scope(by), start, now)
-        notice = stale_notice(prices_as_of(ledger), now)
+    with places.glanced_ledger() as reader:
+        groups = sums_by(reader, Scope(by), start, now)
+        notice = stale_notice(gathered_at(reader), now)
+    total = whole_of(groups)
     if as_json:
         groups_told = [_as_values(group) for group in groups]
         console.print_json({"by": by, "since": since, "total": _as_values(total), "groups": groups_told})
@@ -99,8 +100,6 @@ def _covered(spend: "Spend") -> str:
 
 
 def _cells(name: str, spend: "Spend") -> list[str]:
-    from app.services.receipt import format_sum, format_tokens
-
     cost = format_sum(spend.cost_nano_usd, unpriced_calls=spend.unpriced_calls, estimated_calls=spend.estimated_calls)
     tokens = [format_tokens(count) for count in (spend.input_tokens, spend.cache_read_tokens, spend.output_tokens)]
     return [name, f"{spend.calls:,}", f"{spend.refused_calls:,}", *tokens, cost]

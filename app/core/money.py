@@ -75,6 +75,13 @@ def format_call_usd(nano_usd: int | None) -> str:
     return f"${usd:.4f}" if usd >= Decimal("0.0001") else "<$0.0001"
 
 
+def format_sum(cost_nano_usd: int, *, unpriced_calls: int, estimated_calls: int) -> str:
+    """A sum with its basis: `$1.50`, `~$0.42` with an estimated part, `$1.50+` with calls of unknown price."""
+    if unpriced_calls and not cost_nano_usd:
+        return format_usd(None)
+    return f"{'~' if estimated_calls else ''}{format_usd(cost_nano_usd)}{'+' if unpriced_calls else ''}"
+
+
 def format_exact_usd(nano_usd: int) -> str:
     """All decimals that there are and at least two: for scripts, where nothing may be rounded away."""
     text = f"{decimal_from_nano(nano_usd):.9f}".rstrip("0")

@@ -33,7 +33,8 @@ from app.ledger import (
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
 from app.ledger.key_store import VirtualKey
-from app.ledger.spend import Spend, spend_between
+from app.ledger.spend import spend_between
+from app.ledger.spend_sums import Spend
 from app.paths import log_place
 from app.services.settings import Settings, change_settings
 

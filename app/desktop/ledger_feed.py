@@ -18,6 +18,7 @@ from app.desktop.reading import read_snapshot
 from app.ledger import alert_store, meter_state
 from app.ledger.engine import Ledger
 from app.ledger.feed import ChangeWatch
+from app.ledger.running_sums import RunningSums
 from app.services.keeper import keepers_of
 
 LOOK_EVERY_S = 0.1
@@ -70,6 +71,7 @@ class LedgerFeed(QObject):
 
     def _watch(self) -> None:
         watch: ChangeWatch | None = None
+        sums = RunningSums()
         last_alert = self._told_until
         read_at = looked_at = -READ_AT_LEAST_EVERY_S
         rests_until = 0.0
@@ -84,7 +86,7 @@ class LedgerFeed(QObject):
                     self._look_at_meter()
                 if (clock >= rests_until or self._wanted.is_set()) and self._is_due(watch, clock - read_at):
                     read_at = clock
-                    self.read.emit(read_snapshot(self._ledger, self._now(), self._zone))
+                    self.read.emit(read_snapshot(self._ledger, self._now(), self._zone, sums))
                     last_alert = self._tell_alerts(last_alert)
                     ended = time.monotonic()
                     rests_until = ended + min((ended - clock) * REST_PER_READING, REST_AT_MOST_S)

@@ -34,7 +34,7 @@ from app.desktop.models.snapshot import Snapshot
 from app.desktop.notification_bus import NotificationBus
 from app.desktop.tasks import Tasks
 from app.ledger.alert_store import Alert
-from app.ledger.spend import Spend
+from app.ledger.spend_sums import Spend
 from app.services.settings import Settings
 from app.services.told import load_told, save_told
 

@@ -21,6 +21,7 @@ from app.ledger import (
 )
 from app.ledger.ballast import Room, room_for
 from app.ledger.engine import Ledger
+from app.ledger.running_sums import RunningSums
 
 CALLS_SHOWN = 200
 SESSIONS_READ = 50
@@ -30,23 +31,23 @@ _MOMENT = timedelta(microseconds=1)
 _A_DAY = timedelta(days=1)
 
 
-def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo) -> Snapshot:
-    """Everything the windows show, as of now. Raises LedgerError."""
+def read_snapshot(ledger: Ledger, now: datetime, zone: ZoneInfo, sums: RunningSums | None = None) -> Snapshot:
+    """Everything the windows show, as of now. `sums` are what the readings before remember. Raises LedgerError."""
     after = now + _MOMENT
     by_order = session_store.list_stopped_sessions(ledger)
     day, month = span_at(Window.DAY, now, zone), span_at(Window.MONTH, now, zone)
     return Snapshot(
         read_at=now,
         zone=zone,
-        today=spend.spend_between(ledger, day.starts_at or now, after),
-        month=spend.spend_between(ledger, month.starts_at or now, after),
+        today=spend.spend_between(ledger, day.starts_at or now, after, sums),
+        month=spend.spend_between(ledger, month.starts_at or now, after, sums),
         lately=spend.spend_between(ledger, now - LATELY, after),
         caps=tuple(cap_store.cap_statuses(ledger, now)),
         waiting=tuple(approval_store.waiting(ledger)),
         answered=tuple(approval_store.answered(ledger)),
-        sessions=tuple(spend.busiest_sessions(ledger, now, within=LATELY, limit=SESSIONS_READ)),
+        sessions=tuple(spend.busiest_sessions(ledger, now, within=LATELY, limit=SESSIONS_READ, sums=sums)),
         calls=tuple(call_store.recent_calls(ledger, CALLS_SHOWN)),
-        keys=tuple(key_store.list_keys(ledger)),
+        keys=tuple(key_store.list_keys(ledger, sums=sums)),
         provider_keys=tuple(provider_key_store.list_provider_keys(ledger)),
         meter=meter_state.running_meter(ledger),
         is_paused=meter_state.is_paused(ledger),

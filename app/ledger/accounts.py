@@ -10,7 +10,7 @@ from app.core.call_input import MissCause
 from app.core.call_sum import Account, MissSum, TaskId
 from app.core.origin import RequestClass
 from app.core.session import SessionId
-from app.ledger.call_sums import SUM_COLUMNS, call_sums, grouped_sums, session_sums, task_sums
+from app.ledger.call_sums import SUM_COLUMNS, call_sums, grouped_sums, is_agents, session_sums, task_sums
 from app.ledger.engine import Ledger
 from app.ledger.input_tables import call_inputs
 from app.ledger.rollup import as_sum
@@ -32,7 +32,7 @@ def account_between(ledger: Ledger, start: datetime, end: datetime, *, agent: st
 
     def condition(columns: Any) -> Any:
         began = (columns.started_at >= start) & (columns.started_at < end) & columns.call_id.in_(carriers)
-        return began if agent is None else began & (columns.agent == agent)
+        return began if agent is None else began & is_agents(columns, agent)
 
     followed = grouped_sums(ledger, each_call(SUM_COLUMNS, condition, was_sent))
     own = () if agent is None else (call_inputs.c.agent == agent,)

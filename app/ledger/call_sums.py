@@ -22,8 +22,14 @@ SUM_COLUMNS = (
 
 def call_sums(ledger: Ledger, start: datetime, end: datetime, *, agent: str | None = None) -> list[CallSum]:
     """Sums of the calls begun in [start, end); of one agent's where it is named."""
-    where = (was_sent,) if agent is None else (was_sent, lambda columns: columns.agent == agent)
+    where = (was_sent,) if agent is None else (was_sent, lambda columns: is_agents(columns, agent))
     return grouped_sums(ledger, summed_calls(SUM_COLUMNS, start, end, *where, with_logs=True))
+
+
+def is_agents(columns: Any, agent: str) -> Any:
+    """The condition that a call is an agent's. SQLite would rather go through all calls that the agent ever made than
+    through those of a stretch of time, unless it is kept from it."""
+    return func.coalesce(columns.agent, "") == agent
 
 
 def task_sums(ledger: Ledger, name: str) -> list[CallSum]:

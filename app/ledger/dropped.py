@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from app.ledger.rollup import QUARTER_MICROS, THROUGH, as_sum, rollups
+from app.ledger.instants import QUARTER_MICROS
+from app.ledger.rollup import THROUGH, as_sum, rollups
 from app.ledger.tables import calls, micros, switches
 
 KEPT_SINCE = "calls_kept_since"

@@ -24,7 +24,7 @@ from app.core.errors import LedgerError
 from app.ledger import migrations, places
 from app.ledger.backups import back_up_before_migration
 from app.ledger.database_errors import damaged, explained, gone
-from app.ledger.soundness import has_foreign_wal
+from app.ledger.glance import Reader
 
 BUSY_TIMEOUT_MS = 5_000
 
@@ -50,6 +50,14 @@ class Ledger:
         self.follow_file()
         with explained(), self._reading.connect() as connection:
             yield connection
+
+    @contextmanager
+    def glance(self) -> Iterator[Reader]:
+        """The same, for what is asked by the driver itself. Raises LedgerError."""
+        with self.read() as connection:
+            connection.begin()
+            driver: Any = connection.connection.dbapi_connection
+            yield driver
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -187,7 +195,7 @@ def _create_private(path: Path, is_first: bool) -> None:
     try:
         if not is_first and places.is_lost(path):
             raise gone(path)
-        if has_foreign_wal(path):
+        if places.has_foreign_wal(path):
             raise damaged()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -11,7 +11,7 @@ from app.core.call import Basis, Outcome
 from app.core.tags import Billing
 from app.ledger.engine import Ledger
 from app.ledger.import_tables import imported_calls
-from app.ledger.rollup import QUARTER
+from app.ledger.instants import QUARTER
 from app.ledger.summed_calls import summed_calls
 from app.ledger.tables import EPOCH, calls
 

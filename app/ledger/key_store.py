@@ -7,9 +7,10 @@ used for and its cap belong to the key, so all of that outlives a rotation.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import add
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from app.core.caps import Cap
 from app.core.errors import InvalidInput, KeyRejected
@@ -18,11 +19,12 @@ from app.core.tags import Billing, Scope, Tags
 from app.ledger.cap_store import put_cap_in, read_caps, take_cap_out
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.instants import EPOCH, instant_of
 from app.ledger.key_tables import virtual_keys
 from app.ledger.rows import payer_columns, tags_of
+from app.ledger.running_sums import RunningSums
 from app.ledger.statement import Statement
-from app.ledger.summed_calls import summed_calls
-from app.ledger.tables import EPOCH
+from app.ledger.sum_questions import Question
 
 _BY_TOKEN = Statement(select(virtual_keys).where(virtual_keys.c.fingerprint == bindparam("of_token")))
 _BY_OLD_TOKEN = Statement(select(virtual_keys).where(virtual_keys.c.old_fingerprint == bindparam("of_token")))
@@ -30,6 +32,18 @@ _BY_ID = Statement(select(virtual_keys).where(virtual_keys.c.key_id == bindparam
 _BY_NAME = Statement(
     select(virtual_keys).where(virtual_keys.c.name == bindparam("of_name"), virtual_keys.c.revoked_at.is_(None))
 )
+
+_USE = Question(
+    "virtual_key_id",
+    ("virtual_key_id", "billing", "cost_nano_usd", "last_at"),
+    (
+        "max(last_at)",
+        f"coalesce(sum(cost_nano_usd) FILTER (WHERE billing = '{Billing.API}'), 0)",
+        f"coalesce(sum(cost_nano_usd) FILTER (WHERE billing <> '{Billing.API}'), 0)",
+    ),
+    (max, add, add),
+)
+"""When a key was last used, what it spent, and what a subscription paid for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +145,14 @@ def ended_keys(connection: Connection, key_ids: Collection[str], now: datetime) 
     return frozenset(connection.execute(ended).scalars())
 
 
-def list_keys(ledger: Ledger, include_revoked: bool = False) -> list[VirtualKey]:
-    """The keys in force, newest first, with last use and spend; all of them when asked."""
-    names, soon = ("virtual_key_id", "billing", "cost_nano_usd", "last_at"), datetime.now(UTC) + timedelta(days=1)
-    used_by = summed_calls(names, EPOCH, soon, lambda of: of.virtual_key_id != "").c
-    is_money = used_by.billing == Billing.API
-    use = select(
-        used_by.virtual_key_id,
-        func.max(used_by.last_at),
-        func.sum(used_by.cost_nano_usd).filter(is_money),
-        func.sum(used_by.cost_nano_usd).filter(~is_money),
-    ).group_by(used_by.virtual_key_id)
+def list_keys(ledger: Ledger, include_revoked: bool = False, sums: RunningSums | None = None) -> list[VirtualKey]:
+    """The keys in force, newest first, with last use and spend; all of them when asked. `sums` are for whoever asks
+    again and again."""
+    used = (sums or RunningSums()).answer(ledger, _USE, EPOCH, datetime.now(UTC) + timedelta(days=1))
     wanted = select(virtual_keys).order_by(virtual_keys.c.created_at.desc(), virtual_keys.c.key_id.desc())
     if not include_revoked:
         wanted = wanted.where(virtual_keys.c.revoked_at.is_(None))
     with ledger.read() as connection:
-        used = {key_id: (last, spent or 0, covered or 0) for key_id, last, spent, covered in connection.execute(use)}
         rows = connection.execute(wanted).mappings().all()
     return [_key_of(row, *used.get(row["key_id"], (None, 0, 0))) for row in rows]
 
@@ -230,7 +236,7 @@ def _limits_of(row: Any) -> KeyLimits:
     return KeyLimits(*(tuple(name for name in row[column].split(",") if name) for column in ("providers", "models")))
 
 
-def _key_of(row: Any, last_used_at: datetime | None, spent_nano_usd: int, subscription_nano_usd: int) -> VirtualKey:
+def _key_of(row: Any, used_micros: int | None, spent_nano_usd: int, subscription_nano_usd: int) -> VirtualKey:
     return VirtualKey(
         key_id=row["key_id"],
         name=row["name"],
@@ -239,7 +245,7 @@ def _key_of(row: Any, last_used_at: datetime | None, spent_nano_usd: int, subscr
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
-        last_used_at=last_used_at,
+        last_used_at=None if used_micros is None else instant_of(used_micros),
         spent_nano_usd=spent_nano_usd,
         limits=_limits_of(row),
         subscription_nano_usd=subscription_nano_usd,

@@ -16,7 +16,7 @@ from app.core.loops import Step, Turn, is_wait
 from app.core.tags import Tags
 from app.core.tool_call import ToolOutcome
 from app.ledger.engine import Ledger
-from app.ledger.rollup import QUARTER_MICROS
+from app.ledger.instants import QUARTER_MICROS
 from app.ledger.statement import Statement
 from app.ledger.summed_calls import summed_calls, was_sent
 from app.ledger.tables import calls, micros

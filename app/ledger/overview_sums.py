@@ -14,7 +14,7 @@ from app.core.call import Basis
 from app.core.spend_group import SpendGroup
 from app.core.tags import Billing
 from app.ledger.engine import Ledger
-from app.ledger.rollup import QUARTER_MICROS
+from app.ledger.instants import QUARTER_MICROS
 from app.ledger.summed_calls import summed_calls, was_sent
 from app.ledger.tables import EPOCH, calls, micros
 

@@ -4,10 +4,12 @@ A ledger that is lost must never be taken for one that was not made yet: every c
 these stands and the file does not, nothing is made in its place.
 """
 
+import struct
 from pathlib import Path
 
 Identity = tuple[int, int]
 """Which file a path leads to: a file that was moved away and another in its place have two."""
+_WAL_MAGIC = (0x377F0682, 0x377F0683)
 
 
 def identity(path: Path) -> Identity | None:
@@ -70,3 +72,14 @@ def is_lost(path: Path) -> bool:
     wal = beside(path, "-wal")
     is_known = was_here(path) or (wal.exists() and wal.stat().st_size > 0)
     return is_known and (not path.exists() or path.stat().st_size == 0)
+
+
+def has_foreign_wal(file: Path) -> bool:
+    """Whether a WAL lies beside a ledger that SQLite would pass over in silence, with all the commits in it: one that
+    does not begin as a WAL does (SQLite's file format, “WAL File Format”)."""
+    try:
+        with beside(file, "-wal").open("rb") as wal:
+            head = wal.read(4)
+    except OSError:
+        return False
+    return 0 < len(head) < 4 or (len(head) == 4 and struct.unpack(">I", head)[0] not in _WAL_MAGIC)

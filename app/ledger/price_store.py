@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from app.core.errors import InvalidInput
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.price_age import gathered_at
 from app.ledger.statement import Statement
 from app.ledger.tables import price_data, price_overrides
 from app.pricing.book import Book, bundled_book, current_book, use_book
@@ -173,11 +174,8 @@ def _table(connection: Connection, present: Book | None) -> PriceTable:
 
 def prices_as_of(ledger: Ledger) -> datetime | None:
     """When the prices in force were gathered, without reading them; None where that is not known."""
-    fetched_at = select(price_data.c.fetched_at).where(price_data.c.undone_at.is_(None))
-    with ledger.read() as connection:
-        newest = connection.execute(fetched_at.order_by(*_NEWEST_FIRST).limit(1)).scalar_one_or_none()
-    known = [instant for instant in (newest, bundled_book().table.as_of) if instant is not None]
-    return max(known, default=None)
+    with ledger.glance() as reader:
+        return gathered_at(reader)
 
 
 def table_digest(body: bytes) -> str:

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, delete, exists, func, or_, select
 
@@ -24,15 +25,17 @@ from app.ledger.dropped import note_kept_since
 from app.ledger.engine import Ledger
 from app.ledger.file_lock import one_at_a_time
 from app.ledger.input_tables import call_inputs
+from app.ledger.instants import QUARTER
 from app.ledger.loop_tables import loops
 from app.ledger.meter_state import running_meter
-from app.ledger.rollup import QUARTER, THROUGH, roll_up
+from app.ledger.rollup import THROUGH, roll_up
 from app.ledger.tables import EPOCH, calls, caps, holds, reservations
 from app.ledger.tool_tables import tool_calls
 
 AT_ONCE = 200
 BREATH_S = 0.1
 _ROLLED_AT_ONCE = 1_000
+_OUT_OF_ORDER = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def droppable(ledger: Ledger, before: datetime, after_row: int, most: int = AT_O
         select(calls.c.row_id)
         .where(
             calls.c.row_id > after_row,
-            calls.c.row_id <= THROUGH,
+            calls.c.row_id <= func.min(THROUGH, _last_before(before)),
             calls.c.started_at < before,
             calls.c.charged_nano_usd == calls.c.cost_nano_usd,
             or_(calls.c.session == "", ~goes_on),
@@ -70,6 +73,14 @@ def droppable(ledger: Ledger, before: datetime, after_row: int, most: int = AT_O
     )
     with ledger.read() as connection:
         return list(connection.execute(old).scalars())
+
+
+def _last_before(instant: datetime) -> Any:
+    """The row id after which no call is looked for that began before an instant. Calls are written as they end, nearly
+    in the order they began: one that was written later than the next thousand is found when the limit has moved on."""
+    newest = select(calls.c.row_id).where(calls.c.started_at < instant).order_by(calls.c.started_at.desc())
+    some = newest.limit(_OUT_OF_ORDER).subquery()
+    return select(func.max(some.c.row_id)).scalar_subquery()
 
 
 def drop(connection: Connection, before: datetime, rows: list[int]) -> None:

@@ -5,7 +5,7 @@ only ever added, under growing row ids; `rolled_up` tells through which of them 
 calls after it one by one (`summed_calls`), so sums are never behind. They can be derived again at any time.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, case, delete, func, literal, select, type_coerce, update
@@ -13,11 +13,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Field, SQLModel
 
 from app.core.origin import RequestClass
-from app.ledger.tables import EPOCH, calls, instant, micros, money, table_of
-
-QUARTER = timedelta(minutes=15)
-"""The finest step that the days of every time zone are made of."""
-QUARTER_MICROS = QUARTER // timedelta(microseconds=1)
+from app.ledger.instants import EPOCH, QUARTER_MICROS, micros
+from app.ledger.tables import calls, instant, money, table_of
 
 
 class RollupRow(SQLModel, table=True):

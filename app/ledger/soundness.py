@@ -1,7 +1,6 @@
 """Is a ledger's file what SQLite wrote? Asked of the file itself, without changing it."""
 
 import sqlite3
-import struct
 import time
 from contextlib import closing
 from enum import StrEnum
@@ -14,7 +13,6 @@ from app.ledger.database_errors import explained
 BUDGET_S = 0.5
 """What a meter spends on it before it serves: 18 MB take 63 ms (measured). The rest is looked at with each backup."""
 _OPERATIONS = 2_000
-_WAL_MAGIC = (0x377F0682, 0x377F0683)
 
 
 class Soundness(StrEnum):
@@ -35,19 +33,8 @@ def full_check(file: Path) -> Soundness:
     return _check(file, "PRAGMA integrity_check(1)", None)
 
 
-def has_foreign_wal(file: Path) -> bool:
-    """Whether a WAL lies beside a ledger that SQLite would pass over in silence, with all the commits in it: one that
-    does not begin as a WAL does (SQLite's file format, “WAL File Format”)."""
-    try:
-        with places.beside(file, "-wal").open("rb") as wal:
-            head = wal.read(4)
-    except OSError:
-        return False
-    return 0 < len(head) < 4 or (len(head) == 4 and struct.unpack(">I", head)[0] not in _WAL_MAGIC)
-
-
 def _check(file: Path, question: str, budget_s: float | None) -> Soundness:
-    if has_foreign_wal(file):
+    if places.has_foreign_wal(file):
         return Soundness.DAMAGED
     deadline = None if budget_s is None else time.monotonic() + budget_s
     try:

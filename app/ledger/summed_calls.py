@@ -10,7 +10,8 @@ from app.core.call import Outcome
 from app.core.tags import Scope
 from app.ledger.engine import Ledger
 from app.ledger.import_tables import imported_calls
-from app.ledger.rollup import QUARTER, QUARTER_MICROS, THROUGH, as_sum, rollups
+from app.ledger.instants import QUARTER, QUARTER_MICROS
+from app.ledger.rollup import THROUGH, as_sum, rollups
 from app.ledger.tables import EPOCH, calls, micros
 from app.ledger.window_totals import scope_column
 

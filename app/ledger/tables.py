@@ -3,18 +3,15 @@
 `user` and `window` are words of SQL, so those columns are named `user_name` and `window_kind`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Dialect, Index, Table, TypeDecorator, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def micros(instant: datetime) -> int:
-    """Microseconds since 1970 of an aware instant, exactly."""
-    return (instant - EPOCH) // timedelta(microseconds=1)
+from app.ledger.instants import EPOCH as EPOCH
+from app.ledger.instants import instant_of
+from app.ledger.instants import micros as micros
 
 
 class Instant(TypeDecorator[datetime]):
@@ -29,7 +26,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """From the database."""
-        return None if value is None else EPOCH + timedelta(microseconds=value)
+        return None if value is None else instant_of(value)
 
 
 def instant(*, nullable: bool = False, index: bool = False) -> Any:

@@ -17,8 +17,9 @@ from app.core.windows import Window, WindowSpan
 from app.ledger.cap_store import read_caps
 from app.ledger.dropped import kept_since
 from app.ledger.engine import Ledger
+from app.ledger.instants import QUARTER, QUARTER_MICROS
 from app.ledger.raise_store import raised_by
-from app.ledger.rollup import QUARTER, QUARTER_MICROS, compared_sums, roll_up_again, rollups
+from app.ledger.rollup import compared_sums, roll_up_again, rollups
 from app.ledger.tables import EPOCH, holds, micros, reservations, totals
 from app.ledger.window_totals import held_in, payer_with, spent_in, write_counted
 

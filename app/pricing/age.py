@@ -1,8 +1,19 @@
 """How old the prices are: providers change them about every week."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from app.pricing.resources import read_figures
 
 STALE_AFTER_DAYS = 14
+
+
+def shipped_as_of() -> datetime | None:
+    """When the prices that ship with Bursar were gathered. It is known for the version that Bursar was built with."""
+    shipped = read_figures("table")
+    if shipped["version"] != version("genai-prices"):
+        return None
+    return datetime.fromisoformat(shipped["released"]).replace(tzinfo=UTC)
 
 
 def age_days(as_of: datetime | None, now: datetime) -> int | None:

@@ -6,13 +6,13 @@ meter should wait for.
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from app.core.errors import InvalidInput
-from app.pricing.resources import read_figures
+from app.pricing.age import shipped_as_of
 from app.pricing.rows import Row
 
 if TYPE_CHECKING:
@@ -85,10 +85,8 @@ def bare_name(model: str) -> str:
 
 
 def bundled_table() -> PriceTable:
-    """The table of the installed genai-prices. Its date is known for the version that Bursar was built with."""
-    shipped, installed = read_figures("table"), version("genai-prices")
-    released = datetime.fromisoformat(shipped["released"]).replace(tzinfo=UTC)
-    return PriceTable(f"genai-prices {installed}", released if shipped["version"] == installed else None)
+    """The table of the installed genai-prices."""
+    return PriceTable(f"genai-prices {version('genai-prices')}", shipped_as_of())
 
 
 def table_from_json(body: bytes, *, digest: str, fetched_at: datetime, data_id: str = "") -> PriceTable:

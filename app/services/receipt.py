@@ -8,10 +8,11 @@ from typing import Any
 from app.core.call import Basis, Call, Outcome
 from app.core.call_input import NO_INPUTS, ChosenCalls, InputSums
 from app.core.caps import cap_name
-from app.core.money import NANO_PER_CENT, format_call_usd, format_exact_usd, format_usd
+from app.core.money import NANO_PER_CENT, format_call_usd, format_exact_usd, format_sum, format_usd
 from app.core.origin import OriginSum
 from app.core.tags import Billing
 from app.core.tool_call import NO_TOOLS, ToolSums
+from app.core.wording import format_tokens
 from app.insight.family import Line, family_of, line_cost, line_name, shortened
 from app.insight.tools import tools_line, tools_values
 from app.ledger.call_input_store import input_sums
@@ -106,22 +107,6 @@ def settled_receipt(ledger: Ledger, key_id: str) -> Receipt:
 def _receipt_of_key(ledger: Ledger, key_id: str) -> Receipt:
     inputs = input_sums(ledger, ChosenCalls(virtual_key_id=key_id))
     return receipt_of(calls_of_key(ledger, key_id), key_tool_sums(ledger, key_id), inputs)
-
-
-def format_tokens(count: int) -> str:
-    """A count of tokens: `950`, `12.4k`, `2.2M`."""
-    if count < 1_000:
-        return str(count)
-    if count < 999_950:
-        return f"{count / 1_000:.1f}k"
-    return f"{count / 1_000_000:.1f}M"
-
-
-def format_sum(cost_nano_usd: int, *, unpriced_calls: int, estimated_calls: int) -> str:
-    """A sum with its basis: `$1.50`, `~$0.42` with an estimated part, `$1.50+` with calls of unknown price."""
-    if unpriced_calls and not cost_nano_usd:
-        return format_usd(None)
-    return f"{'~' if estimated_calls else ''}{format_usd(cost_nano_usd)}{'+' if unpriced_calls else ''}"
 
 
 def format_receipt(receipt: Receipt) -> str:

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from app.cli.command_table import PLACES, Commands
+from app.core.tags import Tags
+from app.ledger.engine import Ledger
 from tests.cli.conftest import Bursar
+from tests.cli.samples import book_call
 
 REPO = Path(__file__).parents[2]
 HEAVY = {"sqlalchemy", "sqlmodel", "pydantic", "PySide6", "apscheduler", "keyring", "mcp", "httpx", "asyncio"}
@@ -35,6 +38,14 @@ def test_help_names_every_command_and_loads_neither_them_nor_a_heavy_library() -
     told = subprocess.run([sys.executable, "-m", "app", "--help"], capture_output=True, text=True, check=True, cwd=REPO)
     lines = [line.split() for line in told.stdout.partition("Commands:")[2].splitlines()]
     assert set(PLACES) <= {words[0] for words in lines if words}
+
+
+def test_spend_needs_neither_the_database_library_nor_the_price_table(home: Path, ledger: Ledger) -> None:
+    book_call(ledger, Tags(project="billing-api"), 1_500_000_000)
+    for arguments in (["spend"], ["spend", "--by", "session", "--since", "all", "--json"]):
+        loaded = loaded_by(*arguments)
+        assert "sqlite3" in loaded
+        assert not loaded & (HEAVY - {"pydantic"} | {"rich.console"})  # pydantic is Typer's own
 
 
 @pytest.mark.parametrize("name", PLACES)

@@ -10,6 +10,7 @@ from app.core.money import (
     decimal_from_nano,
     format_call_usd,
     format_exact_usd,
+    format_sum,
     format_usd,
     nano_ceiling,
     nano_from_decimal,
@@ -127,3 +128,17 @@ def test_settling_takes_the_nearest_nano_dollar(usd: Decimal) -> None:
 def test_half_a_nano_dollar_settles_to_even_and_is_held_whole() -> None:
     assert [nano_from_decimal(Decimal(half) / 10**10) for half in (5, 15, 25)] == [0, 2, 2]
     assert [nano_ceiling(Decimal(half) / 10**10) for half in (0, 1, 10, 11)] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("cost", "unpriced", "estimated", "text"),
+    [
+        (0, 0, 0, "$0.00"),
+        (1_500_000_000, 0, 0, "$1.50"),
+        (0, 2, 0, "—"),
+        (1_500_000_000, 1, 0, "$1.50+"),
+        (10**9, 0, 1, "~$1.00"),
+    ],
+)
+def test_a_sum_tells_what_it_does_not_know(cost: int, unpriced: int, estimated: int, text: str) -> None:
+    assert format_sum(cost, unpriced_calls=unpriced, estimated_calls=estimated) == text

@@ -12,9 +12,10 @@ from app.core.tags import Billing, Scope, Tags
 from app.core.usage import Usage
 from app.ledger.call_sums import call_sums
 from app.ledger.engine import Ledger, open_ledger
+from app.ledger.instants import QUARTER
 from app.ledger.origin_sums import purposes_between
 from app.ledger.overview_sums import bucket_spend, spend_groups, task_costs
-from app.ledger.rollup import QUARTER, roll_up, roll_up_again, rolled_up, rollups
+from app.ledger.rollup import roll_up, roll_up_again, rolled_up, rollups
 from app.ledger.rows import call_columns
 from app.ledger.spend import spend_between, spend_by
 from app.ledger.summed_calls import quarter_hours

@@ -12,7 +12,8 @@ from app.ledger.engine import Ledger
 from app.ledger.overview_sums import bucket_spend
 from app.ledger.rollup import roll_up
 from app.ledger.settlement import write_refused
-from app.ledger.spend import Spend, busiest_sessions, spend_between, spend_by
+from app.ledger.spend import busiest_sessions, spend_between, spend_by
+from app.ledger.spend_sums import Spend
 from tests.ledger.bookkeeping import end, make_call, make_draft, reserve, spend_money
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -1,8 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
-
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.call_input import CauseSum, InputSums, MissCause
 from app.core.caps import Cap
@@ -18,34 +16,10 @@ from app.services.receipt import (
     format_family,
     format_left,
     format_receipt,
-    format_sum,
-    format_tokens,
     format_tools,
     receipt_of,
     receipt_values,
 )
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0"), (950, "950"), (1_000, "1.0k"), (12_449, "12.4k"), (999_960, "1.0M"), (2_200_000, "2.2M")],
-)
-def test_tokens_are_written_short(count: int, text: str) -> None:
-    assert format_tokens(count) == text
-
-
-@pytest.mark.parametrize(
-    ("cost", "unpriced", "estimated", "text"),
-    [
-        (0, 0, 0, "$0.00"),
-        (1_500_000_000, 0, 0, "$1.50"),
-        (0, 2, 0, "—"),
-        (1_500_000_000, 1, 0, "$1.50+"),
-        (10**9, 0, 1, "~$1.00"),
-    ],
-)
-def test_a_sum_tells_what_it_does_not_know(cost: int, unpriced: int, estimated: int, text: str) -> None:
-    assert format_sum(cost, unpriced_calls=unpriced, estimated_calls=estimated) == text
 
 
 def test_a_receipt_is_one_line() -> None:

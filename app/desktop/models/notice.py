@@ -16,7 +16,7 @@ from app.desktop.models.snapshot import Snapshot, agent_word
 from app.ledger.alert_store import Alert
 from app.ledger.approval_store import Approval
 from app.ledger.loop_store import Loop
-from app.ledger.spend import Spend
+from app.ledger.spend_sums import Spend
 
 WAITING_SLOT = "waiting"
 METER_SLOT = "meter"

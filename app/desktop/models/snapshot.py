@@ -13,7 +13,8 @@ from app.ledger.cap_store import CapStatus
 from app.ledger.key_store import VirtualKey
 from app.ledger.loop_store import Loop
 from app.ledger.meter_state import Meter
-from app.ledger.spend import SessionSpend, Spend
+from app.ledger.spend import SessionSpend
+from app.ledger.spend_sums import Spend
 
 LATELY = timedelta(minutes=10)
 """How far back "now" reaches: for the hourly rate and for what counts as running."""

@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from app.core.call import Call, Outcome
 from app.core.money import format_call_usd, format_usd
 from app.core.tags import Scope
+from app.core.wording import format_tokens
 from app.ledger.alert_store import alerts_after
 from app.ledger.approval_store import Approval, ApprovalState, answered, approve, refuse, waiting
 from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger
-from app.ledger.spend import Spend, spend_between, spend_by
+from app.ledger.spend import spend_between, spend_by
+from app.ledger.spend_sums import Spend
 from app.services.demo.stage import Stage
-from app.services.receipt import format_tokens
 
 LOOK_S = 0.1
 ANSWER_AFTER_S = 1.0
