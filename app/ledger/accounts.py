@@ -10,13 +10,13 @@ from app.core.call_input import MissCause
 from app.core.call_sum import Account, MissSum, TaskId
 from app.core.origin import RequestClass
 from app.core.session import SessionId
-from app.ledger.call_sums import SUM_COLUMNS, call_sums, grouped_sums, is_agents, session_sums, task_sums
+from app.ledger.call_sums import SUM_COLUMNS, call_sums, grouped_sums, session_sums, task_sums
 from app.ledger.engine import Ledger
 from app.ledger.input_tables import call_inputs
 from app.ledger.rollup import as_sum
 from app.ledger.session_calls import carriers_of
 from app.ledger.session_source import is_of
-from app.ledger.summed_calls import each_call, was_sent
+from app.ledger.summed_calls import each_call, is_agents, was_sent
 from app.ledger.tables import calls
 from app.ledger.tool_store import CARRIED
 from app.ledger.tool_tables import tool_calls

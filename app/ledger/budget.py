@@ -2,23 +2,30 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from app.core.caps import Cap, Payer
 from app.core.tags import Scope, Tags
 from app.ledger.cap_store import CapStatus, read_caps
+from app.ledger.key_tables import may_be_of_key
 from app.ledger.spend import IS_MONEY
 from app.ledger.statement import Statement
 from app.ledger.tables import calls, totals
-from app.ledger.window_totals import scope_column, spent_in
+from app.ledger.window_totals import spent_in
 
+_SPENT = select(func.coalesce(func.sum(calls.c.cost_nano_usd), 0)).where(
+    IS_MONEY, calls.c.virtual_key_id == bindparam("of_key")
+)
 _COST = {
-    scope: Statement(
-        select(func.coalesce(func.sum(calls.c.cost_nano_usd), 0)).where(
-            IS_MONEY, calls.c[scope_column(scope)] == bindparam("label"), calls.c.virtual_key_id == bindparam("of_key")
+    Scope.SESSION: Statement(_SPENT.where(calls.c.session == bindparam("label"))),
+    # A task may be a branch that is worked on for years: only calls that the key can have made are gone through.
+    Scope.TASK: Statement(
+        _SPENT.where(
+            calls.c.task == bindparam("label"),
+            calls.c.task != literal_column("''"),
+            may_be_of_key(calls.c.started_at, bindparam("of_key")),
         )
-    )
-    for scope in (Scope.SESSION, Scope.TASK)
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from app.core.origin import RequestClass
 from app.core.session import SessionId
 from app.ledger.engine import Ledger
 from app.ledger.session_source import is_of
-from app.ledger.summed_calls import each_call, summed_calls, was_sent
+from app.ledger.summed_calls import each_call, is_agents, summed_calls, was_sent
 
 _COUNTS = tuple(name for name in COMPLETED if name not in {"calls", "cost_nano_usd"})
 SUM_COLUMNS = (
@@ -24,12 +24,6 @@ def call_sums(ledger: Ledger, start: datetime, end: datetime, *, agent: str | No
     """Sums of the calls begun in [start, end); of one agent's where it is named."""
     where = (was_sent,) if agent is None else (was_sent, lambda columns: is_agents(columns, agent))
     return grouped_sums(ledger, summed_calls(SUM_COLUMNS, start, end, *where, with_logs=True))
-
-
-def is_agents(columns: Any, agent: str) -> Any:
-    """The condition that a call is an agent's. SQLite would rather go through all calls that the agent ever made than
-    through those of a stretch of time, unless it is kept from it."""
-    return func.coalesce(columns.agent, "") == agent
 
 
 def task_sums(ledger: Ledger, name: str) -> list[CallSum]:

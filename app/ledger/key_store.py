@@ -44,6 +44,7 @@ _USE = Question(
     (max, add, add),
 )
 """When a key was last used, what it spent, and what a subscription paid for."""
+_UNUSED = (None, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def list_keys(ledger: Ledger, include_revoked: bool = False, sums: RunningSums |
         wanted = wanted.where(virtual_keys.c.revoked_at.is_(None))
     with ledger.read() as connection:
         rows = connection.execute(wanted).mappings().all()
-    return [_key_of(row, *used.get(row["key_id"], (None, 0, 0))) for row in rows]
+    return [_key_of(row, *used.get(row["key_id"], _UNUSED)) for row in rows]
 
 
 def replace_token(ledger: Ledger, key_id: str, *, prefix: str, fingerprint: str, grace: timedelta) -> VirtualKey:
@@ -229,7 +230,10 @@ def _cap_of_key(key_id: str, cap: KeyCap) -> Cap:
 
 
 def _key_with_id(ledger: Ledger, key_id: str) -> VirtualKey:
-    return next(key for key in list_keys(ledger) if key.key_id == key_id)
+    with ledger.read() as connection:
+        row: Any = _BY_ID.mapping(connection, {"of_key": key_id})
+    before, soon = row["created_at"] - timedelta(days=1), datetime.now(UTC) + timedelta(days=1)
+    return _key_of(row, *RunningSums().answer(ledger, _USE, before, soon).get(key_id, _UNUSED))
 
 
 def _limits_of(row: Any) -> KeyLimits:

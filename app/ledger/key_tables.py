@@ -1,11 +1,14 @@
 """The rows about keys: the virtual ones, and the providers' own."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Index, text
+from sqlalchemy import BigInteger, Index, func, select, text, type_coerce
 from sqlmodel import Field, SQLModel
 
 from app.ledger.tables import PayerColumns, instant, table_of
+
+_DAY_MICROS = timedelta(days=1) // timedelta(microseconds=1)
 
 
 class VirtualKeyRow(PayerColumns, table=True):
@@ -57,3 +60,10 @@ class ProjectKeyRow(SQLModel, table=True):
 virtual_keys = table_of(VirtualKeyRow)
 provider_keys = table_of(ProviderKeyRow)
 project_keys = table_of(ProjectKeyRow)
+
+
+def may_be_of_key(started_at: Any, key_id: Any) -> Any:
+    """The condition that a call began after its key was made, or no more than a day before: a clock may be set back.
+    Calls of no key may have begun at any time. The index on times then finds a key's calls."""
+    made_at = select(type_coerce(virtual_keys.c.created_at, BigInteger)).where(virtual_keys.c.key_id == key_id)
+    return type_coerce(started_at, BigInteger) >= func.coalesce(made_at.scalar_subquery() - _DAY_MICROS, 0)

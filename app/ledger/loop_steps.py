@@ -18,7 +18,7 @@ from app.core.tool_call import ToolOutcome
 from app.ledger.engine import Ledger
 from app.ledger.instants import QUARTER_MICROS
 from app.ledger.statement import Statement
-from app.ledger.summed_calls import summed_calls, was_sent
+from app.ledger.summed_calls import is_agents, summed_calls, was_sent
 from app.ledger.tables import calls, micros
 from app.ledger.tool_tables import tool_calls
 
@@ -93,7 +93,7 @@ def spent_lately(connection: Connection, tags: Tags, since: datetime) -> Sequenc
 def calls_since(connection: Connection, tags: Tags, since: datetime) -> int:
     """How many calls of a task were sent since then; of the session, where it names none."""
     label = calls.c.task == tags.task if tags.task else calls.c.session == tags.session
-    columns = (calls.c.project == tags.project, calls.c.agent == tags.agent, was_sent(calls.c))
+    columns = (calls.c.project == tags.project, is_agents(calls.c, tags.agent), was_sent(calls.c))
     counted = select(func.count()).select_from(calls).where(label, calls.c.started_at >= since, *columns)
     return connection.execute(counted).scalar_one()
 

@@ -16,6 +16,7 @@ from app.core.session import PartSum, Session, SessionFilter, SessionId
 from app.ledger.engine import Ledger
 from app.ledger.import_tables import imported_calls
 from app.ledger.session_source import IMPORTED, METERED, SessionSource, part_of, sources_for
+from app.ledger.summed_calls import is_agents
 from app.ledger.tables import calls, reservations
 
 FIRST_STEP = 5_000
@@ -126,7 +127,7 @@ def earlier_runs(ledger: Ledger, one: SessionId, before: datetime, limit: int) -
     if not one.task:
         return []
     newest = func.max(calls.c.started_at).label("last_at")
-    same = (calls.c.task == one.task, calls.c.task != "", calls.c.agent == one.agent, calls.c.project == one.project)
+    same = (calls.c.task == one.task, calls.c.task != "", is_agents(calls.c, one.agent), calls.c.project == one.project)
     runs = (
         select(*_IDENTITY)
         .where(*same, calls.c.session != one.session)

@@ -39,6 +39,12 @@ def was_sent(columns: Any) -> Any:
     return columns.outcome != Outcome.REFUSED
 
 
+def is_agents(columns: Any, agent: str) -> Any:
+    """The condition that a call is an agent's. SQLite would rather go through all calls that the agent ever made than
+    through those of a stretch of time, unless it is kept from it."""
+    return func.coalesce(columns.agent, "") == agent
+
+
 def label_columns(scope: Scope) -> tuple[str, ...]:
     """The column that holds a scope's labels, none for everything. For models, the one that answered: it was paid."""
     if scope is Scope.EVERYTHING:
