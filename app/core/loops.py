@@ -42,11 +42,6 @@ class LoopKind(StrEnum):
     PACE = "pace"
     CALLS = "calls"
 
-    @property
-    def is_of_tools(self) -> bool:
-        """Whether it is told by tool calls, and so ends when a person speaks."""
-        return self in (LoopKind.REPEAT, LoopKind.FAILING, LoopKind.ERRORS, LoopKind.CYCLE)
-
 
 class LoopLevel(StrEnum):
     """What a loop leads to, weakest first. `note` is listed, `alert` is told to the person, `pause` lets the session's

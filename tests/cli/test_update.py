@@ -2,12 +2,12 @@ import json
 from pathlib import Path
 
 from tests.cli.conftest import Bursar
-from tests.services.test_releases import NEWER, served
+from tests.services.test_releases import NEWER, fed
 
 
 def test_a_newer_one_is_told_and_where_it_is(bursar: Bursar, home: Path) -> None:
     home.mkdir(mode=0o700)
-    with served(json.dumps(NEWER).encode()) as settings:
+    with fed(json.dumps(NEWER).encode()) as settings:
         (home / "settings.json").write_text(json.dumps({"update_feed": settings.update_feed}))
         assert NEWER["notes"] in bursar("update", "check").out
         assert json.loads(bursar("update", "check", "--json").out) == NEWER

@@ -30,7 +30,7 @@ from app.desktop.window import Window
 from app.keys.vault import FixedVault
 from app.ledger import approval_store
 from app.ledger.admission import admit
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.ledger.group_writer import Desk, GroupWriter
 from app.ledger.identifiers import new_id
 from app.ledger.loop_store import note_loop
@@ -126,13 +126,6 @@ class Scribe:
         writer.close()
         if done.error is not None:
             raise done.error
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from sqlalchemy import update
 
 from app.core.key_limits import KeyLimits
@@ -12,7 +10,7 @@ from app.core.tags import Tags
 from app.keys.issue import issue_key
 from app.keys.vault import FixedVault
 from app.keys.virtual_keys import fingerprint, mint
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.ledger.key_store import replace_token, revoke_key
 from app.ledger.key_tables import virtual_keys
 from proxy_addon.budget import Budget
@@ -23,14 +21,6 @@ from proxy_addon.meter import Cleared, Meter, Refused
 from proxy_addon.recorder import Recorder
 from proxy_addon.request import Request
 from proxy_addon.routes import Routes
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
-
 
 type Decide = Callable[[str], Awaitable[Cleared | Refused]]
 

@@ -1,9 +1,7 @@
 """What a meter's watch finds in calls as they are written."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,7 @@ from app.core.tags import Tags
 from app.core.tool_call import ToolOutcome
 from app.insight.spend_memory import Usual
 from app.ledger.cap_store import read_caps
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.ledger.group_writer import Desk
 from app.ledger.loop_rule_store import set_rules
 from app.ledger.loop_store import Loop, list_loops
@@ -41,13 +39,6 @@ def see(
 
 def kinds(ledger: Ledger) -> dict[LoopKind, Loop]:
     return {loop.finding.kind: loop for loop in list_loops(ledger, EVER)}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

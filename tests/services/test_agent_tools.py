@@ -1,21 +1,11 @@
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from app.core.errors import AppError, InvalidInput, KeyRejected, MeterError
 from app.core.tags import Tags
 from app.keys.issue import issue_key
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.services.agent_tools import AgentTools, key_in
 from tests.cli.samples import book_call
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -10,16 +9,9 @@ from app.core.tags import Scope
 from app.core.windows import Window
 from app.ledger.backups import list_backups
 from app.ledger.cap_store import add_cap, cap_statuses
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.services import jobs
 from app.services.jobs import WindowEnds, next_window_end, start_jobs
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
 
 
 def _add_day_cap(ledger: Ledger) -> None:

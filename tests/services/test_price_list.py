@@ -1,12 +1,8 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-
-import pytest
 
 from app.core.tags import Tags
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.ledger.price_store import add_override, list_overrides, remove_override, restore_override
 from app.pricing.book import bundled_book
 from app.pricing.overrides import Rates
@@ -15,13 +11,6 @@ from tests.cli.samples import book_call
 
 NOW = datetime.now(UTC) + timedelta(seconds=5)
 RATES = Rates(Decimal("0.2"), Decimal("1.6"), Decimal("0.02"))
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
 
 
 def line(ledger: Ledger, provider: str, model: str) -> PriceLine:

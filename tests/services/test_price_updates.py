@@ -1,56 +1,22 @@
 """Fetching price tables: from a server on this machine and from files, with nothing taken on trust."""
 
-import http.server
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from app.core.errors import FetchError, InvalidInput
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.ledger.price_store import keep_table, load_book, prices_as_of, table_in_force, undo_table
 from app.pricing.book import bundled_book
 from app.pricing.review import Doubt
 from app.services import price_updates
 from app.services.price_updates import accept_update, default_source, fetch_update
 from tests.pricing.tables import changed, published
+from tests.services.file_server import served
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-
-@contextmanager
-def served(body: bytes, status: int = 200) -> Iterator[str]:
-    """A server on this machine that gives one answer to everything."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/data.json"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
 
 
 def test_a_fetched_table_is_in_force_once_it_is_accepted(ledger: Ledger) -> None:

@@ -1,8 +1,6 @@
 """The release feed: what it says is held against this version, and nothing of it is taken on trust."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,38 +15,20 @@ from app.services.doctor.finding import Level
 from app.services.doctor.releases import release_findings
 from app.services.releases import Release, find_newer, words_of
 from app.services.settings import Settings
+from tests.services.file_server import served
 
 NEWER = {"version": "99.1.0", "released": "2026-12-01", "notes": "https://bursar.example/99.1.0"}
 
 
 @contextmanager
-def served(body: bytes, moved_to: str = "") -> Iterator[Settings]:
+def fed(body: bytes, moved_to: str = "") -> Iterator[Settings]:
     """Settings that name a feed on this machine."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(302 if moved_to else 200)
-            if moved_to:
-                self.send_header("location", moved_to)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield Settings(update_feed=f"http://127.0.0.1:{server.server_port}/feed.json", update_check=True)
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(body, moved_to=moved_to) as url:
+        yield Settings(update_feed=f"{url}/feed.json", update_check=True)
 
 
 def test_a_newer_one_is_told_with_its_page_and_nothing_else() -> None:
-    with served(json.dumps(NEWER).encode()) as settings:
+    with fed(json.dumps(NEWER).encode()) as settings:
         found = find_newer(settings)
         [finding] = release_findings(settings)
     assert found == Release("99.1.0", date(2026, 12, 1), "https://bursar.example/99.1.0")
@@ -57,7 +37,7 @@ def test_a_newer_one_is_told_with_its_page_and_nothing_else() -> None:
 
 
 def test_the_feed_that_is_published_with_a_version_calls_it_the_newest() -> None:
-    with served(json.dumps(feed.feed("https://bursar.example/notes", "2026-11-22")).encode()) as settings:
+    with fed(json.dumps(feed.feed("https://bursar.example/notes", "2026-11-22")).encode()) as settings:
         assert find_newer(settings) is None
         [finding] = release_findings(settings)
     assert finding.level is Level.FINE
@@ -82,17 +62,17 @@ def test_the_doctor_asks_nobody_unless_a_person_said_so() -> None:
     ],
 )
 def test_what_is_no_feed_is_refused_in_words(body: bytes) -> None:
-    with served(body) as settings, pytest.raises(FetchError, match="could not be read"):
+    with fed(body) as settings, pytest.raises(FetchError, match="could not be read"):
         find_newer(settings)
 
 
 def test_a_feed_without_end_is_left() -> None:
-    with served(b" " * (releases.MOST_BYTES + 1)) as settings, pytest.raises(AppError, match="could not be read"):
+    with fed(b" " * (releases.MOST_BYTES + 1)) as settings, pytest.raises(AppError, match="could not be read"):
         find_newer(settings)
 
 
 def test_no_redirect_leads_to_an_address_without_tls() -> None:
-    with served(b"", moved_to="http://feed.example/feed.json") as settings, pytest.raises(FetchError, match="https"):
+    with fed(b"", moved_to="http://feed.example/feed.json") as settings, pytest.raises(FetchError, match="https"):
         find_newer(settings)
 
 
@@ -106,5 +86,5 @@ def test_without_a_feed_a_person_is_told_what_to_name(monkeypatch: pytest.Monkey
 def test_versions_are_compared_as_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(releases, "installed_version", lambda: "0.9")
     for told, is_newer in (("0.10.0", True), ("0.9.0", False), ("0.8.12", False), ("1.0", True)):
-        with served(json.dumps(NEWER | {"version": told}).encode()) as settings:
+        with fed(json.dumps(NEWER | {"version": told}).encode()) as settings:
             assert (find_newer(settings) is not None) is is_newer, told

@@ -2,14 +2,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.core.errors import MeterError
 from app.ledger.attendance import any_run, attend_keeper, attend_run, has_keeper
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.ledger.meter_state import InstanceLock, register_meter, request_stop
 from app.services import meter
 from app.services.settings import Settings
@@ -17,13 +17,6 @@ from app.services.shared_meter import shared_meter
 
 GATEWAY, FORWARD = "http://127.0.0.1:8787", "http://127.0.0.1:8788"
 FAILED = {"event": "failed", "title": "Port 8787 is in use", "message": "Another program listens there."}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -73,9 +73,9 @@ class Rows[T](QAbstractTableModel):
         """Ask for them; they come when they are read."""
         self.wanted_more.emit()
 
-    def says(self, column: Column[T]) -> bool:
-        """Whether any value has a text in this column."""
-        return any(column.text(value) for value in self._values)
+    def texts(self, column: Column[T]) -> list[str]:
+        """What each row says in this column."""
+        return [column.text(value) for value in self._values]
 
     def value(self, row: int) -> T:
         """The value of a row."""

@@ -128,6 +128,7 @@ class Table(QTableView):
         self._fits_content = fits_content
         self._is_fitting = False
         self._hidden: frozenset[str] = frozenset()
+        self._widest: dict[int, int] = {}  # by column, since the rows were last changed
         self.own_widths: dict[str, int] = {}
         self.setModel(rows)
         self.setItemDelegate(CellDelegate(rows, self))
@@ -147,7 +148,7 @@ class Table(QTableView):
         self.horizontalHeader().sectionResized.connect(self._take_width)
         rows.rowsInserted.connect(self._keep_place)
         for told in (rows.modelReset, rows.dataChanged):  # one of them ends each update
-            told.connect(self.fit_columns)
+            told.connect(self._fit_to_new_rows)
         self.fit_columns()
 
     def selected(self) -> Any | None:
@@ -176,14 +177,18 @@ class Table(QTableView):
         super().resizeEvent(event)
         self.fit_columns()
 
-    def fit_columns(self, *_ignored: object) -> None:
+    def _fit_to_new_rows(self, *_ignored: object) -> None:
+        self._widest.clear()
+        self.fit_columns()
+
+    def fit_columns(self) -> None:
         """Amounts and marked texts as wide as their widest, texts up to a limit, or whole where there is room; or texts
         give way."""
         columns = self._rows.columns
         gone = {
             number
             for number, column in enumerate(columns)
-            if column.title in self._hidden or (column.may_vanish and not self._rows.says(column))
+            if column.title in self._hidden or (column.may_vanish and not self._text_width(number))
         }
         whole = [0 if number in gone else self._whole_width(number) for number in range(len(columns))]
         widths = [self._wanted_width(number, width) for number, width in enumerate(whole)]
@@ -216,7 +221,7 @@ class Table(QTableView):
         if self._is_drawn(column):
             return self.own_widths[column.title]
         title = QFontMetrics(sized(Size.CAPTION, MEDIUM)).horizontalAdvance(column.title) + 2 * CELL_PAD
-        return max(title, self._widest_text(number), _LEAST_TEXT_WIDTH) + lead(self._rows, number)
+        return max(title, cell_width(column, self._text_width(number)), _LEAST_TEXT_WIDTH) + lead(self._rows, number)
 
     def _wanted_width(self, number: int, whole: int) -> int:
         """Texts are content with less."""
@@ -224,14 +229,19 @@ class Table(QTableView):
         is_fixed = column.is_amount or column.mark is not None or self._is_drawn(column)
         return whole if is_fixed else min(whole, _MOST_TEXT_WIDTH)
 
-    def _widest_text(self, number: int) -> int:
+    def _text_width(self, number: int) -> int:
+        """Of the widest text in a column; 0 where no row says anything there. Read once for the same rows."""
+        if number not in self._widest:
+            self._widest[number] = self._measured_text(self._rows.columns[number])
+        return self._widest[number]
+
+    def _measured_text(self, column: Column[Any]) -> int:
         """Of many rows only the longest texts are measured: figures have one width, and measuring all takes long."""
-        column = self._rows.columns[number]
-        texts = {one_line(column.text(self._rows.value(row))) for row in range(self._rows.rowCount())}
+        texts = set(map(one_line, self._rows.texts(column)))
         if len(texts) > _MEASURED_TEXTS:
             texts = set(sorted(texts, key=len)[-_LONGEST_MEASURED:])
         metrics = QFontMetrics(cell_font(column.is_strong, column.is_code))
-        return cell_width(column, max(map(metrics.horizontalAdvance, texts), default=0))
+        return max(map(metrics.horizontalAdvance, texts), default=0)
 
     def _take_width(self, number: int, _old: int, width: int) -> None:
         """A width that a person drew stays; the column that grows gives and takes the rest."""

@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from app.core.caps import Action, Cap
 from app.core.money import NANO_PER_USD
 from app.core.windows import Window
 from app.ledger.approval_store import waiting
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.ledger.holding import extend
 from app.ledger.tables import totals
 from proxy_addon import clock
@@ -37,13 +36,6 @@ from tests.ledger.bookkeeping import end, make_draft, reserve, set_cap
 BERLIN = ZoneInfo("Europe/Berlin")
 LIMIT = 10 * NANO_PER_USD
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
 
 
 def spent(ledger: Ledger) -> dict[str, int]:

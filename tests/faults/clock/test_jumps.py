@@ -48,13 +48,6 @@ LIMIT = 10 * NANO_PER_USD
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def played() -> Played:
     return Played()
 

@@ -1,6 +1,5 @@
 import os
 import socket
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from app.core.provider_keys import KeyName
 from app.keys.vault import FixedVault
 from app.ledger.backups import back_up
 from app.ledger.ballast import give_up, take_on
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.provider_key_store import note_provider_key
 from app.services.doctor.finding import Finding, Level, in_order
@@ -26,13 +25,6 @@ from app.services.doctor.machine import (
 from app.services.settings import Settings
 
 FREE = Settings(gateway_port=0, forward_port=0)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path / "ledger.sqlite")
-    yield opened
-    opened.close()
 
 
 def titles(findings: list[Finding], level: Level) -> list[str]:
