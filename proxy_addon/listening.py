@@ -12,6 +12,7 @@ from mitmproxy.proxy.mode_servers import AsyncioServerInstance
 from app import paths
 from app.core.errors import MeterError
 from app.core.network import NetworkPlace
+from app.port_owner import port_owner
 from proxy_addon.keeper.doors import BACKLOG
 from proxy_addon.network_door import NETWORK_TARGET
 from proxy_addon.routes import Routes
@@ -75,7 +76,7 @@ def check_ports(server: Proxyserver) -> None:
             port = instance.mode.listen_port()
             raise MeterError(
                 f"Port {port} is in use",
-                "Another program listens there. Close it, or choose other ports in Bursar's settings.",
+                f"{port_owner(port)} listens there. Close it, or choose other ports in Bursar's settings.",
             )
 
 

@@ -1,15 +1,10 @@
 """`bursar service`: the meter as a service of the system, for machines without a screen."""
 
 import os
-import sys
-from typing import TYPE_CHECKING
 
 import typer
 
 from app.cli import console, places
-
-if TYPE_CHECKING:
-    from app.services.system_service import SystemService
 
 app = typer.Typer(no_args_is_help=True, help="The meter as a service of your system, without a screen or a tray.")
 
@@ -17,9 +12,9 @@ app = typer.Typer(no_args_is_help=True, help="The meter as a service of your sys
 @app.command("install")
 def install() -> None:
     """Have the system start the meter when you log in, and start it again when it dies."""
-    from app.services.system_service import install_service
+    from app.services.system_service import install_service, own_service
 
-    service = own_service()
+    service = own_service(places.read_settings())
     install_service(service)
     for file in service.files:
         console.say(f"Written: {file}")
@@ -29,9 +24,9 @@ def install() -> None:
 @app.command("uninstall")
 def uninstall() -> None:
     """End the service and remove its files. The ledger and the settings stay."""
-    from app.services.system_service import uninstall_service
+    from app.services.system_service import own_service, uninstall_service
 
-    uninstall_service(own_service())
+    uninstall_service(own_service(places.read_settings()))
     console.say("The system keeps no meter any more.")
 
 
@@ -39,9 +34,9 @@ def uninstall() -> None:
 def status() -> None:
     """Whether the system keeps the meter, and what its keeper says. Status 1 when it does not."""
     from app.services.keeper import TRY_AGAIN, keepers_of
-    from app.services.system_service import is_in_force
+    from app.services.system_service import is_in_force, own_service
 
-    service = own_service()
+    service = own_service(places.read_settings())
     is_kept = is_in_force(service)
     if is_kept:
         console.say("The system keeps the meter.")
@@ -66,12 +61,3 @@ def run() -> None:
     settings, ledger = places.read_settings(), places.ledger_file().resolve()
     command = keeper_command(meter_command(settings, ledger), settings, ledger, stays=True)
     os.execv(command[0], command)
-
-
-def own_service() -> "SystemService":
-    """The service that this program would be. Raises InvalidInput where the system has none."""
-    from app.services.own_command import lasting_command
-    from app.services.system_service import service_for
-
-    words = ["proxy"] if sys.platform == "win32" else ["service", "run"]
-    return service_for([*lasting_command(), *words], places.read_settings(), os.environ)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from app.cli import console, places
-from app.cli.service import own_service
 
 if TYPE_CHECKING:
     from app.services.removal import Traces
@@ -30,10 +29,9 @@ def uninstall(
     """Disconnect agents, start no more at login, and delete what you say of keys, ledger and settings."""
     from app.keys.vault import KeyringVault
     from app.services import removal
-    from app.services.system_service import uninstall_service
+    from app.services.system_service import own_service, uninstall_service
 
-    service = own_service()
-    places.read_settings()  # what cannot be read is told before anything is changed
+    service = own_service(places.read_settings())  # what cannot be read is told before anything is changed
     with places.opened_ledger() as ledger:
         traces = removal.find_traces(ledger, os.environ, service)
         console.say(_story(traces, "is deleted" if yes and delete_data else "stays" if yes else "is asked about"))

@@ -6,6 +6,7 @@ the next one should that be killed, so nobody is refused meanwhile. The other tw
 neither was tried, and what is written for them is held against their documentation by tests.
 """
 
+import os
 import plistlib
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from xml.sax.saxutils import escape
 
 from app.core.errors import InvalidInput
 from app.paths import HOME_VARIABLE
+from app.services.own_command import lasting_command
 from app.services.settings import Settings
 from app.whole_file import write_whole
 
@@ -59,6 +61,12 @@ def service_for(
     if platform == "win32":
         return _scheduled(Path(environment.get("LOCALAPPDATA") or home) / "Bursar" / "meter-task.xml", command)
     raise InvalidInput("No services here", "Run the meter by: bursar proxy")
+
+
+def own_service(settings: Settings) -> SystemService:
+    """The service that this program would be. Raises InvalidInput where the system has none."""
+    words = ["proxy"] if sys.platform == "win32" else ["service", "run"]
+    return service_for([*lasting_command(), *words], settings, os.environ)
 
 
 def install_service(service: SystemService) -> None:

@@ -55,7 +55,9 @@ def _first_line() -> bytes:
 
 def _words_for(error: CannotListen) -> tuple[str, str]:
     if error.host == "127.0.0.1":
-        message = "Another program listens there. Close it, or choose other ports in Bursar's settings."
+        from app.port_owner import port_owner  # where all is well its memory is saved
+
+        message = f"{port_owner(error.port)} listens there. Close it, or choose other ports in Bursar's settings."
         return f"Port {error.port} is in use", message
     message = "It must be an address of this machine, and no other program may listen there."
     return f"The meter cannot listen at {error.host}:{error.port}", message

@@ -1,17 +1,21 @@
 """The guards that mitmproxy lacks: those that stand in the place of its own classes are the ones in use."""
 
+import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers import websocket
 from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.test import tflow
 from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import CloseConnection, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
 from proxy_addon import socket_size
+from proxy_addon.addon import MeterAddon
 from proxy_addon.connection_limit import ConnectionLimit
 from proxy_addon.guards import guards
 from proxy_addon.limits import most_connections
@@ -102,3 +106,14 @@ def test_a_message_that_is_too_long_closes_its_socket(is_packed: bool, monkeypat
             break
     assert isinstance(heard[0], CloseConnection)
     assert heard[0].code == 1009
+
+
+@pytest.mark.parametrize("hook", ["requestheaders", "request"])
+def test_what_cannot_be_judged_is_not_sent(hook: str) -> None:
+    """mitmproxy would log what a hook raises, and send the request all the same."""
+    broken: Any = SimpleNamespace()
+    addon, flow = MeterAddon(broken, broken, broken, broken, broken), tflow.tflow()
+    flow.metadata["bursar_route"] = broken
+    asyncio.run(getattr(addon, hook)(flow))
+    assert flow.response is not None
+    assert flow.response.status_code == 503

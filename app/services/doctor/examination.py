@@ -12,11 +12,12 @@ from app.ledger.meter_state import running_meter
 from app.services.doctor.agents import agent_findings
 from app.services.doctor.authority import authority_finding
 from app.services.doctor.finding import Finding, Level, in_order
-from app.services.doctor.machine import machine_findings
+from app.services.doctor.machine import machine_findings, service_findings
 from app.services.doctor.releases import release_findings
 from app.services.doctor.ways_around import findings_around, places_of
 from app.services.own_ca import ca_certificate_path
 from app.services.settings import load_settings
+from app.services.system_service import own_service
 
 
 def examine(
@@ -30,6 +31,7 @@ def examine(
         gateway_url = running.gateway_url if running else f"http://127.0.0.1:{settings.gateway_port}"
         files = [*paths.private_files(ledger.path), settings_file]
         findings = machine_findings(ledger, settings, vault, files, now) + agent_findings(ledger, now)
+        findings += service_findings(own_service(settings))
         findings.append(authority_finding(ca_certificate_path(), now))
         findings += release_findings(settings)
     except AppError as error:

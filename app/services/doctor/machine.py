@@ -19,10 +19,12 @@ from app.ledger.price_store import prices_as_of
 from app.ledger.provider_key_store import list_provider_keys
 from app.ledger.soundness import Soundness, quick_check
 from app.paths import closing_command, exposed
+from app.port_owner import port_owner
 from app.pricing.age import age_days, stale_notice
 from app.services.doctor.finding import Finding, Level, Remedy
-from app.services.keeper import TRY_AGAIN, KeeperPhase, keepers_of
+from app.services.keeper import IS_USED, TRY_AGAIN, Keeper, KeeperPhase, keepers_of
 from app.services.settings import Settings
+from app.services.system_service import SystemService, is_in_force
 
 LOOPBACK = "127.0.0.1"
 CHECK_LIMIT_S = 1.0
@@ -46,11 +48,10 @@ def machine_findings(
 
 def meter_findings(ledger: Ledger, settings: Settings) -> list[Finding]:
     """Whether the meter runs; if not, whether its ports are free for it."""
-    running = running_meter(ledger)
+    running, kept = running_meter(ledger), keepers_of(ledger.path)
     if running is not None:
         title = f"The meter runs at {running.gateway_url} (process {running.pid})"
-        return [Finding(Level.FINE, "Meter", title)]
-    kept = keepers_of(ledger.path)
+        return [Finding(Level.FINE, "Meter", title, _kept_by(running.pid, kept))]
     if any(one.phase is not KeeperPhase.BLOCKED for one in kept):
         return [Finding(Level.NOTE, "Meter", "The meter is starting", "Calls wait until it is there.")]
     if kept:
@@ -61,11 +62,28 @@ def meter_findings(ledger: Ledger, settings: Settings) -> list[Finding]:
     findings = [Finding(Level.NOTE, "Meter", title, meaning, "Start it with: bursar", Remedy.START_METER)]
     for port in (settings.gateway_port, settings.forward_port):
         if port and not _is_free(port):
-            meaning = "Another program listens there, so the meter cannot start."
-            fix = "Close that program, or choose other ports in Bursar’s settings."
+            meaning = f"{port_owner(port)} listens there, so the meter cannot start."
+            fix = "Close it, or choose other ports in Bursar’s settings."
             title = f"Port {port} is in use"
             findings.append(Finding(Level.WRONG, "Meter", title, meaning, fix, Remedy.CHOOSE_PORTS))
     return findings
+
+
+def _kept_by(meter_pid: int, kept: list[Keeper]) -> str:
+    keeper = next((one for one in kept if one.meter_pid == meter_pid), None)
+    if keeper is None:
+        return "Nobody starts it again when it dies." if IS_USED and not kept else ""
+    return f"Its keeper (process {keeper.pid}) starts it again when it dies."
+
+
+def service_findings(service: SystemService) -> list[Finding]:
+    """Whether the system keeps the meter, where somebody has asked it to."""
+    if not service.is_installed:
+        return []
+    if is_in_force(service):
+        return [Finding(Level.FINE, "Meter", "Your system starts the meter when you log in")]
+    title, fix = "The service is installed and not in force", "bursar service install"
+    return [Finding(Level.NOTE, "Meter", title, "Your system does not start the meter when you log in.", fix)]
 
 
 def database_finding() -> Finding:

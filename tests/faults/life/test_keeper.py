@@ -16,6 +16,7 @@ import pytest
 from app.ledger.attendance import attend_run
 from app.ledger.engine import open_ledger
 from app.ledger.meter_state import InstanceLock, register_meter
+from app.services import keeper
 from app.services.doctor.finding import Level
 from app.services.doctor.machine import meter_findings
 from app.services.keeper import TRY_AGAIN, KeeperPhase, end_keeper, is_running, keepers_of, orphan_of, renew_meter
@@ -23,7 +24,7 @@ from app.services.meter import renew_older
 from app.services.settings import Settings
 from app.services.shared_meter import shared_meter
 from proxy_addon.keeper.refusing import MOST, SENTENCE
-from tests.end2end.meter_process import wait_until
+from tests.end2end.meter_process import read_event, wait_until
 from tests.faults.cells import cell
 from tests.faults.life.kept import FREE, Played, call, played
 
@@ -291,6 +292,22 @@ def test_a_first_meter_that_fails_is_told_at_once(folder: Path) -> None:
         assert keepers_of(kept.ledger) == []
 
 
+IN_A_HURRY = keeper._START.replace(
+    "from proxy_addon.keeper.__main__",
+    "from proxy_addon.keeper import keeping; keeping.READY_WITHIN_S = 1.0; from proxy_addon.keeper.__main__",
+)
+"""Starts a keeper that waits for a meter a second, not a minute."""
+
+
+@cell("F45", "meter hangs", "the first time it starts", "killed after a minute, and told")
+def test_a_meter_that_hangs_at_its_start_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "READY_WITHIN_S" in IN_A_HURRY
+    monkeypatch.setattr(keeper, "_START", IN_A_HURRY)
+    with played(folder, "hang") as kept:
+        assert kept.process.wait(30) == 1
+        assert read_event(kept.process)["title"] == "The meter was not ready in time"
+
+
 @cell("F45", "meter will not start", "the first time, as a service", "tried five times, then given up and told")
 def test_a_service_stays_although_its_first_meter_fails(folder: Path) -> None:
     with played(folder, "fail", stays=True) as kept:
@@ -298,12 +315,16 @@ def test_a_service_stays_although_its_first_meter_fails(folder: Path) -> None:
         assert len(kept.starts()) == 5
 
 
-@cell("F35", "port in use by another program", "at the start", "told, with the port; nothing is started")
+@cell(
+    "F35", "port in use by another program", "at the start", "told, with whose the port is; nothing is started"
+)
 def test_a_port_in_use_is_told(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with played(folder, settings=replace(FREE, gateway_port=port)) as kept:
             assert kept.event["title"] == f"Port {port} is in use"
+            if sys.platform == "linux":
+                assert f"(process {os.getpid()}) listens there." in str(kept.event["message"])
             assert kept.process.wait(20) == 3
             assert kept.starts() == []
 

@@ -12,6 +12,7 @@ from statistics import median
 import pytest
 
 from app.core.call import Outcome
+from proxy_addon.request import MAX_BODY_BYTES
 from tests.end2end.conftest import module_home  # noqa: F401 - a fixture
 from tests.end2end.meter_process import meter, wait_until
 from tests.faults.cells import cell
@@ -20,6 +21,7 @@ from tests.faults.wire.bare_client import connect, read_answer
 from tests.faults.wire.cells import GOOD, WORDS, begun, sse
 from tests.faults.wire.conftest import ASKED, ASKED_STREAM, CHAT, LANES, Wire, limited, own_home
 from tests.faults.wire.misbehaving import Line, MisbehavingProvider
+from tests.faults.wire.sins import CHUNKED, lines
 
 pytestmark = pytest.mark.end2end
 
@@ -228,15 +230,36 @@ def test_a_client_that_leaves_in_a_stream_is_charged(wire: Wire, by_reset: bool)
     wire.goes_on()
 
 
-@cell("F21", "leaves in its body", "in a request", "nothing sent, nothing charged")
-def test_a_client_that_leaves_in_its_body_costs_nothing(wire: Wire) -> None:
+@pytest.mark.parametrize("is_chunked", [
+    pytest.param(False, marks=cell("F21", "leaves in its body", "in a request", "nothing sent, nothing charged")),
+    pytest.param(True, marks=cell("F21", "leaves within a chunk", "in a request", "nothing sent, nothing charged")),
+])  # fmt: skip
+def test_a_client_that_leaves_in_its_body_costs_nothing(wire: Wire, is_chunked: bool) -> None:
     before, money = len(wire.provider.asked), wire.money()
+    whole, half = str(len(ASKED)), ASKED[:-10]
     connection = connect(wire.running.gateway)
-    connection.sendall(wire.raw(ASKED[:-10], content_length=str(len(ASKED))))
+    connection.sendall(
+        lines(wire, CHUNKED, body=b"%x\r\n%b" % (len(ASKED), half))
+        if is_chunked
+        else wire.raw(half, content_length=whole)
+    )
     connection.close()
     assert wire.money() == money
     wire.goes_on()
     assert len(wire.provider.asked) == before + 1
+
+
+@cell("F25", "a body of 65 MB in chunks", "in a request", "413 as soon as it is too long; nothing sent")
+def test_a_body_in_chunks_that_is_too_long_is_refused(wire: Wire) -> None:
+    before, size = len(wire.provider.asked), 1024**2
+    piece = b"%x\r\n%b\r\n" % (size, b"x" * size)
+    with connect(wire.running.gateway) as connection:
+        connection.sendall(lines(wire, CHUNKED, body=b""))
+        for _ in range(MAX_BODY_BYTES // size + 1):
+            connection.sendall(piece)
+        assert read_answer(connection).status == 413
+    assert len(wire.provider.asked) == before
+    wire.goes_on()
 
 
 @cell("F45", "more clients than descriptors", "before the head", "the newest are turned away, the others served")

@@ -1,5 +1,6 @@
 import os
 import socket
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from app.core.provider_keys import KeyName
 from app.keys.vault import FixedVault
 from app.ledger.backups import back_up
 from app.ledger.ballast import give_up, take_on
-from app.ledger.engine import Ledger
+from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.provider_key_store import note_provider_key
 from app.services.doctor.finding import Finding, Level, in_order
@@ -21,8 +22,12 @@ from app.services.doctor.machine import (
     meter_findings,
     mode_findings,
     price_finding,
+    service_findings,
 )
+from app.services.keeper import KeeperPhase
 from app.services.settings import Settings
+from app.services.system_service import SystemService
+from tests.faults.life.kept import played
 
 FREE = Settings(gateway_port=0, forward_port=0)
 
@@ -42,6 +47,28 @@ def test_a_running_meter_is_told(ledger: Ledger) -> None:
     )
 
 
+def test_who_starts_a_meter_again_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with played(tmp_path) as kept:
+        kept.wait_for(KeeperPhase.RUNNING)
+        opened = open_ledger(kept.ledger)
+        lock = InstanceLock(opened)
+        monkeypatch.setattr("app.ledger.meter_state.os.getpid", lambda: kept.keeper().meter_pid)
+        register_meter(opened, lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
+        [finding] = meter_findings(opened, FREE)
+        lock.release()
+        opened.close()
+    assert finding.meaning == f"Its keeper (process {kept.process.pid}) starts it again when it dies."
+
+
+def test_a_service_is_told_where_it_is_installed(tmp_path: Path) -> None:
+    unit, good, bad = tmp_path / "unit", (sys.executable, "-c", ""), (sys.executable, "-c", "raise SystemExit(1)")
+    assert service_findings(SystemService({unit: b""}, (), (), good)) == []
+    unit.touch()
+    assert [one.level for one in service_findings(SystemService({unit: b""}, (), (), good))] == [Level.FINE]
+    [finding] = service_findings(SystemService({unit: b""}, (), (), bad))
+    assert (finding.level, finding.fix) == (Level.NOTE, "bursar service install")
+
+
 def test_a_port_that_somebody_else_has_is_wrong(ledger: Ledger) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -49,6 +76,8 @@ def test_a_port_that_somebody_else_has_is_wrong(ledger: Ledger) -> None:
         port = taken.getsockname()[1]
         found = meter_findings(ledger, Settings(gateway_port=port, forward_port=0))
     assert titles(found, Level.WRONG) == [f"Port {port} is in use"]
+    if sys.platform == "linux":
+        assert f"(process {os.getpid()}) listens there" in found[-1].meaning
     assert titles(meter_findings(ledger, Settings(gateway_port=port, forward_port=0)), Level.WRONG) == []
 
 
