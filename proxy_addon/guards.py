@@ -4,6 +4,7 @@ from typing import Any
 
 from proxy_addon.connection_limit import ConnectionLimit
 from proxy_addon.first_layer import FirstLayer
+from proxy_addon.handshake_limit import HandshakeLimit
 from proxy_addon.left_open import LeftOpen
 from proxy_addon.limits import most_connections
 from proxy_addon.socket_size import limit_messages
@@ -15,4 +16,5 @@ def guards(server: Any, gateway: str) -> list[object]:
     to the gateway would go. To be called once, before it listens: classes of mitmproxy's are replaced, too."""
     read_strictly()
     limit_messages()
-    return [ConnectionLimit(most_connections()), LeftOpen(server), FirstLayer(gateway)]
+    limit = ConnectionLimit(most_connections())
+    return [limit, LeftOpen(server), HandshakeLimit(server), FirstLayer(gateway)]

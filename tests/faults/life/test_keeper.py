@@ -315,9 +315,7 @@ def test_a_service_stays_although_its_first_meter_fails(folder: Path) -> None:
         assert len(kept.starts()) == 5
 
 
-@cell(
-    "F35", "port in use by another program", "at the start", "told, with whose the port is; nothing is started"
-)
+@cell("F35", "port in use by another program", "at the start", "told, with whose the port is; nothing is started")
 def test_a_port_in_use_is_told(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
