@@ -74,8 +74,7 @@ def admit(
     _reserve(connection, draft, Holding(instance_id, hard, windows))
     if is_resent:
         forget_cut(connection, draft.tags)
-    left = remaining_in(connection, [(cap, key) for cap, key in windows if cap.is_hard])
-    return Verdict(held_nano_usd=draft.hold, output_limit=limit, remaining_nano_usd=left)
+    return Verdict(held_nano_usd=draft.hold, output_limit=limit, remaining_nano_usd=remaining_in(connection, windows))
 
 
 def take_up(connection: Connection, caps: list[Cap], draft: Draft, *, instance_id: str) -> None:

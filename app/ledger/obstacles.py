@@ -57,8 +57,8 @@ def totals_of(connection: Connection, windows: Collection[CapWindow]) -> dict[Ca
 
 
 def remaining_in(connection: Connection, windows: list[tuple[Cap, str]]) -> int | None:
-    """What is left to spend in the tightest of these windows, never below 0; None where there are none."""
-    rows = totals_of(connection, _windows(windows)).values()
+    """What is left to spend in the tightest window of a cap that can stop a call, never below 0; None without one."""
+    rows = totals_of(connection, _windows([(cap, key) for cap, key in windows if cap.is_hard])).values()
     return max(0, min(row.limit_nano_usd - row.posted_nano_usd for row in rows)) if rows else None
 
 

@@ -19,7 +19,7 @@ from tests.bench.load import Target
 from tests.end2end.meter_process import meter
 
 PATH = "/v1/messages"
-LANES = {"hooks": "Bursar", "fast": "Bursar, fast lane"}
+LANES = {"fast": "Bursar", "hooks": "Bursar, by hooks"}
 
 
 @contextmanager
