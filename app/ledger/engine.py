@@ -27,6 +27,10 @@ from app.ledger.database_errors import damaged, explained, gone
 from app.ledger.glance import Reader
 
 BUSY_TIMEOUT_MS = 5_000
+_CACHE_KIB = 2_000
+"""Pages that a connection keeps in memory: SQLite's own measure."""
+_METER_CACHE_KIB = 256
+"""The same of a meter's many readers, which read little each; a meter runs for weeks, and its memory is to stay flat."""
 
 
 class Ledger:
@@ -142,6 +146,7 @@ class Pen:
         if self._kept is None:
             connection = self._engine.connect()
             connection.begin()
+            connection.exec_driver_sql(f"PRAGMA cache_size = {-_CACHE_KIB}")
             self._kept = connection, self._ledger.identity
         return self._kept[0]
 
@@ -216,6 +221,7 @@ def _pragmas(checkpoints: bool) -> Any:
                 "synchronous = FULL",
                 "foreign_keys = ON",
                 f"wal_autocheckpoint = {1000 if checkpoints else 0}",
+                f"cache_size = {-_METER_CACHE_KIB if checkpoints else -_CACHE_KIB}",
             ):
                 driver_connection.execute(f"PRAGMA {pragma}").close()
         except BaseException:

@@ -10,6 +10,7 @@ FOLDER = Path(__file__).parents[2] / "app" / "ledger"
 RAW = {"text", "exec_driver_sql", "literal_column", "execute", "executescript"}
 WRITTEN_OUT = {
     ("engine.py", 'f"PRAGMA {pragma}"'),
+    ("engine.py", 'f"PRAGMA cache_size = {-_CACHE_KIB}"'),
     ("engine.py", "beginning"),
     ("foreign.py", 'f"SELECT {names} FROM {_quoted(table)}"'),
     ("migrations.py", "statement"),
