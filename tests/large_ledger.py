@@ -1,4 +1,4 @@
-"""A ledger of very many calls, written by plain inserts: ten million take some minutes and 7 GB of disk.
+"""A ledger of very many calls, written by plain inserts: ten million take some minutes and 4.2 GB of disk.
 
 The last `LATELY` calls lie within the last hour and are the same in a small and in a large ledger: what differs is the
 past, which stretches over a year before. Sessions have fifty calls, eight of them at a time; one in eight works on a

@@ -225,9 +225,12 @@ def _with_parts(connection: Connection, ids: list[SessionId]) -> list[Session]:
         for first in range(0, len(named), _MANY):
             sessions = {one.session for one in named[first : first + _MANY]}
             _collect(connection, source, source.columns.session.in_(sessions), parts)
-        for one in mine:
-            if not one.session:
-                _collect(connection, source, source.is_of(one), parts)
+        unnamed = [one for one in mine if not one.session]
+        if unnamed:  # all at once: they lie among one another
+            tasks = {one.task for one in unnamed}
+            _collect(
+                connection, source, (source.columns.session == "") & source.columns.task.concat("").in_(tasks), parts
+            )
     return [_session_of(identity, some) for identity, some in parts.items() if some]
 
 
