@@ -51,7 +51,8 @@ def listen_at(doors: Doors) -> None:
 
 def options_for(routes: Routes, gateway_port: int, forward_port: int, network: NetworkPlace | None) -> Options:
     """mitmproxy's options: loopback and where a person says, nothing opened but metered hosts, HTTP/1.1, upstream
-    connected late."""
+    connected late. To a metered host nothing passes as raw bytes: mitmproxy would take whatever begins with less than
+    three bytes for that, and a call that is sent so would go by unmetered."""
     modes = [f"reverse:http://{GATEWAY_TARGET}@{LOOPBACK}:{gateway_port}", f"regular@{LOOPBACK}:{forward_port}"]
     if network is not None:
         modes.append(f"reverse:http://{NETWORK_TARGET}@{network.address}:{network.port}")
@@ -59,6 +60,7 @@ def options_for(routes: Routes, gateway_port: int, forward_port: int, network: N
         confdir=str(paths.meter_folder()),
         mode=modes,
         http2=False,
+        rawtcp=False,
         allow_hosts=[*routes.opened_hosts, rf"^(?:{GATEWAY_TARGET}|{NETWORK_TARGET}):80$"],
     )
     options.update_defer(connection_strategy="lazy", keep_host_header=True)

@@ -18,6 +18,9 @@ from proxy_addon.patience import patience_s
 from proxy_addon.routes import Kind, Route
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+"""Of a request, which is held whole until it is judged. Anthropic takes 32 MB (API overview, “Request size limits”);
+Google takes PDFs of 50 MB within a request (Gemini API, “File input methods”), which are 67 million bytes in base64.
+What is larger goes to a provider's files, and the request names it."""
 _SALT = secrets.token_bytes(32)
 
 

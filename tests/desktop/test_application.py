@@ -29,6 +29,7 @@ from app.services.settings import Settings
 from tests.end2end.bare_http import CHAT, post
 from tests.end2end.meter_process import meter
 from tests.end2end.provider import Provider, chat_completion
+from tests.faults.cells import cell
 
 METER_WITHIN_MS = 30_000
 
@@ -96,6 +97,7 @@ def test_the_meter_is_started_restarted_after_a_kill_and_outlives_the_tray(
     assert not ended(meter.pid), "the meter goes on"
 
 
+@cell("F2", "tray ended", "while a call waits for a person", "the next tray asks, and the call goes")
 def test_a_call_that_waits_is_answered_in_the_next_tray_when_the_first_has_ended(
     qtbot: QtBot, qapp: QApplication, home: Path, own_ledger: Ledger
 ) -> None:

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidMessage, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from app.core.call import ApiShape, Basis, Outcome
@@ -25,6 +26,8 @@ from tests.end2end.bare_http import RESPONSES, post
 from tests.end2end.meter_process import NewCalls, RunningMeter, meter, wait_until
 from tests.end2end.provider import Provider
 from tests.end2end.socket_provider import CLOSE, SocketProvider
+from tests.faults.cells import cell
+from tests.faults.wire.authority import meddled
 
 pytestmark = pytest.mark.end2end
 
@@ -146,6 +149,58 @@ def test_message_in_many_frames_arrives_as_the_same_message(
         assert [socket.recv() for _ in range(3)] == completed({})
         new_calls(1)
     assert socket_provider.heard == [text]
+
+
+SHORT_LIMIT = 2_000_000
+LARGE = "x" * SHORT_LIMIT
+
+
+@pytest.fixture(scope="module")
+def short(
+    served: SocketProvider, module_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningMeter]:
+    """A meter whose longest message is 2 MB, and not 64."""
+    home, code = (
+        module_home / "short",
+        f"from proxy_addon import limits\nlimits.MAX_SOCKET_MESSAGE_BYTES = {SHORT_LIMIT}",
+    )
+    home.mkdir(mode=0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in meddled(tmp_path_factory.mktemp("short"), code).items():
+            patch.setenv(name, value)
+        patch.setenv("BURSAR_HOME", str(home))
+        with meter(home, {"openai": served.url}) as started:
+            yield started
+
+
+@cell("F25", "a message of 64 MB and more", "a turn on a socket", "closed with 1009, nothing sent; others go on")
+def test_message_that_is_too_long_closes_its_socket_and_is_not_sent(
+    short: RunningMeter, socket_provider: SocketProvider
+) -> None:
+    with opened(short) as socket, opened(short) as other:
+        socket.send(create(input=LARGE))
+        with pytest.raises(ConnectionClosed):
+            socket.recv()
+        assert socket.close_code == 1009
+        other.send(create())
+        assert [other.recv() for _ in range(3)] == completed({})
+    assert [json.loads(message)["input"] for message in socket_provider.heard] == [WORDS]
+    assert short.calls(1)[0].outcome is Outcome.COMPLETED
+
+
+@cell("F28", "a message of 64 MB and more", "an answer on a socket", "closed with 1009; charged what was held")
+def test_answer_that_is_too_long_closes_its_socket_and_is_charged(
+    short: RunningMeter, socket_provider: SocketProvider
+) -> None:
+    start = datetime.now(UTC)
+    socket_provider.reply = lambda _message: [json.dumps({"type": "response.output_text.delta", "delta": LARGE})]
+    with opened(short) as socket:
+        socket.send(create())
+        with pytest.raises(ConnectionClosed):
+            socket.recv()
+    (call,) = short.calls_since(start, 1)
+    assert call.outcome is Outcome.INTERRUPTED
+    assert call.cost_nano_usd
 
 
 def test_turn_past_the_cap_is_refused_in_the_socket_and_not_sent(

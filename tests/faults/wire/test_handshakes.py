@@ -16,7 +16,7 @@ from tests.faults.wire.bare_client import connect
 from tests.faults.wire.conftest import own_home
 
 pytestmark = pytest.mark.end2end
-PATIENCE_S = 1.0
+PATIENCE_S = 0.7
 HURRIED = f"from proxy_addon import limits\nlimits.HEAD_S = {PATIENCE_S}\n"
 METERED = "api.openai.com:443"
 
@@ -117,6 +117,15 @@ def test_a_handshake_that_hangs_at_the_network_door_is_ended(
     with connect(f"https://{network}") as connection:
         connection.sendall(hello("127.0.0.1")[:size])
         assert is_closed(connection)
+
+
+@cell("F49", "a tunnel that begins with one byte", "in a tunnel", "read as HTTP, and refused: nothing passes unread")
+def test_no_tunnel_to_a_metered_host_passes_unread(running: RunningMeter) -> None:
+    with tunnel(running, METERED) as connection:
+        connection.sendall(b"\x16")
+        time.sleep(PATIENCE_S / 4)  # as a segment of its own
+        connection.sendall(b"\x03\x01\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 400")
 
 
 @cell("F26", "a TLS greeting byte by byte", "in a tunnel", "closed after ten seconds, however steadily it comes")
