@@ -65,23 +65,14 @@ def restore(
     as_json: bool = typer.Option(False, "--json", help="For scripts."),
 ) -> None:
     """Put a damaged or lost ledger back: a backup, and all that can still be read of the damaged one, which is kept."""
-    from app.ledger.restoring import restore_ledger
+    from app.ledger.restoring import restore_ledger, restored_words
 
     restored = restore_ledger(places.ledger_file(), datetime.now(UTC), backup=backup, is_empty=empty)
     if as_json:
         console.print_json(_restored_values(restored))
         return
-    ground = f"the backup {restored.backup.name}" if restored.backup else "an empty ledger"
-    console.say(f"The ledger is back, on {ground}: {restored.calls} calls.")
-    if restored.damaged is not None:
-        console.say(f"{restored.recovered_calls} of them were read from the damaged one, kept in {restored.damaged}.")
-    if restored.assumed_calls:
-        console.say(f"{restored.assumed_calls} are charged at the most they could cost: no more is known of them.")
-    if restored.missing_until is None:
-        console.say("Nothing is missing." if restored.damaged is not None else "Nothing was there before.")
-    else:
-        since = f"{restored.missing_from:%Y-%m-%d %H:%M}" if restored.missing_from else "the beginning"
-        console.say(f"Calls may be missing from {since} to {restored.missing_until:%Y-%m-%d %H:%M} UTC.")
+    for sentence in restored_words(restored):
+        console.say(sentence)
 
 
 @app.command("compact")

@@ -17,6 +17,7 @@ from app.desktop.closing import destroy
 from app.desktop.commands import Commands
 from app.desktop.first_run.window import FirstRun
 from app.desktop.ledger_feed import LedgerFeed
+from app.desktop.lost_ledger import opened_or_restored
 from app.desktop.meter_process import MeterKeeper
 from app.desktop.models.columns import Clock
 from app.desktop.models.setup_steps import is_new
@@ -32,7 +33,7 @@ from app.desktop.ui_thread import UiThread
 from app.desktop.window import Window
 from app.keys.vault import KeyringVault, Vault
 from app.ledger.attendance import attend_keeper
-from app.ledger.engine import Ledger, open_ledger
+from app.ledger.engine import Ledger
 from app.ledger.meter_state import Meter
 from app.services.jobs import start_jobs
 from app.services.keeper import Keeper
@@ -57,8 +58,9 @@ def run_desktop(
 
     A second start on the same ledger shows the first one's window instead and returns 0. `vault` None means the system
     keyring. `offers_setup` shows the first run where the ledger is new. `keeps_meter` False leaves starting and
-    restarting the meter to whoever called. `opens_window` shows the window at once. Raises LedgerError when the ledger
-    cannot be opened.
+    restarting the meter to whoever called. `opens_window` shows the window at once. A ledger that is damaged or gone
+    can be put back first; 1 is returned when the person does not want that. Raises LedgerError when it cannot be
+    opened.
     """
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
@@ -70,7 +72,9 @@ def run_desktop(
         if not instance.claim():
             return 0
         stack.callback(instance.release)
-        ledger = open_ledger(ledger_path)
+        ledger = opened_or_restored(app, ledger_path, settings.theme)
+        if ledger is None:
+            return 1
         stack.callback(ledger.close)
         desktop = Desktop(
             app, ledger, settings, vault or KeyringVault(), keeps_meter=keeps_meter, offers_setup=offers_setup

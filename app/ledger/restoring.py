@@ -30,6 +30,10 @@ _BUILDING = ".restoring"
 _NO_BACKUP = "Nothing that can be put back was found. To begin an empty ledger, in which every cap starts from $0:"
 
 
+class NothingToRestore(LedgerError):
+    """Neither a backup nor anything of the ledger itself is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What was put back. `backup` is the file it stands on, None for an empty one; `damaged` the folder where what was
@@ -60,6 +64,22 @@ def restore_ledger(path: Path, now: datetime, *, backup: Path | None = None, is_
         raise LedgerError("The ledger cannot be put back", f"{why}: {error.filename}.") from None
 
 
+def restored_words(restored: Restored) -> list[str]:
+    """What was put back and what is missing, as sentences for a person."""
+    ground = f"the backup {restored.backup.name}" if restored.backup else "an empty ledger"
+    told = [f"The ledger is back, on {ground}: {restored.calls} calls."]
+    if restored.damaged is not None:
+        told.append(f"{restored.recovered_calls} of them were read from the damaged one, kept in {restored.damaged}.")
+    if restored.assumed_calls:
+        told.append(f"{restored.assumed_calls} are charged at the most they could cost: no more is known of them.")
+    if restored.missing_until is None:
+        told.append("Nothing is missing." if restored.damaged is not None else "Nothing was there before.")
+    else:
+        since = f"{restored.missing_from:%Y-%m-%d %H:%M}" if restored.missing_from else "the beginning"
+        told.append(f"Calls may be missing from {since} to {restored.missing_until:%Y-%m-%d %H:%M} UTC.")
+    return told
+
+
 def _restore(path: Path, now: datetime, backup: Path | None, is_empty: bool) -> Restored:
     _refuse_sound(path)
     if backup is not None and full_check(backup) is not Soundness.SOUND:
@@ -69,12 +89,12 @@ def _restore(path: Path, now: datetime, backup: Path | None, is_empty: bool) -> 
     aside = set_aside(path, now) or newest_aside(path)
     damaged = aside / path.name if aside and (aside / path.name).exists() else None
     if base is None and damaged is None and not is_empty:
-        raise LedgerError("There is no backup", f"{_NO_BACKUP} bursar ledger restore --empty.")
+        raise NothingToRestore("There is no backup", f"{_NO_BACKUP} bursar ledger restore --empty.")
     building = places.beside(path, _BUILDING)
     try:
         restored = _build(path, building, base, damaged, now)
         if base is None and not restored.calls and not is_empty:
-            raise LedgerError("There is no backup", f"{_NO_BACKUP} bursar ledger restore --empty.")
+            raise NothingToRestore("There is no backup", f"{_NO_BACKUP} bursar ledger restore --empty.")
         if full_check(building) is not Soundness.SOUND:
             raise LedgerDamaged("The ledger cannot be put back", "What was written is not sound. Check the disk.")
         building.replace(path)
