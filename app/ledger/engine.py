@@ -30,7 +30,7 @@ BUSY_TIMEOUT_MS = 5_000
 _CACHE_KIB = 2_000
 """Pages that a connection keeps in memory: SQLite's own measure."""
 _METER_CACHE_KIB = 256
-"""The same of a meter's many readers, which read little each; a meter runs for weeks, and its memory is to stay flat."""
+"""The same of a meter's many readers, which read little each: it runs for weeks, and its memory is to stay flat."""
 
 
 class Ledger:
