@@ -135,13 +135,13 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     gate = Gate(recorder, lock.instance_id, Clock(_newest_call(ledger)))
     chosen = arguments.private_destinations
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
-    server = proxyserver.Proxyserver()
+    away = Departure(server := proxyserver.Proxyserver())
     budget = Budget(ledger)
     calls = Calls(meter := Meter(recorder, gate, keys, budget))
     requests = MeterAddon(calls, routes, destinations, budget, closing(server))
     door = None if arguments.network is None else NetworkDoor(arguments.network, meter.check)
-    lane = FastLane(calls, routes, server, GATEWAY_TARGET, requests.user_of) if arguments.lane == "fast" else None
-    hooks = Hooks(server, calls, requests, SocketAddon(server), door, Departure(server), lane)
+    lane = FastLane(calls, routes, server, GATEWAY_TARGET, requests.user_of, away) if arguments.lane == "fast" else None
+    hooks = Hooks(server, calls, requests, SocketAddon(server), door, away, lane)
     with suppress(LedgerGone):
         orders.look()  # the prices in force, before the first call
     recorder.start()

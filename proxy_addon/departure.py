@@ -38,9 +38,17 @@ class Departure:
             self._close_silent()
             await asyncio.sleep(_LOOK_S)
 
+    def mark(self, client_id: str, is_in_use: bool) -> None:
+        """A call begins on the connection of this client, or has ended there."""
+        count = self._busy.get(client_id, 0) + (1 if is_in_use else -1)
+        if count > 0:
+            self._busy[client_id] = count
+        else:
+            self._busy.pop(client_id, None)
+
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """A call begins."""
-        self._busy[flow.client_conn.id] = self._busy.get(flow.client_conn.id, 0) + 1
+        self.mark(flow.client_conn.id, is_in_use=True)
 
     def http_connected(self, flow: http.HTTPFlow) -> None:
         """A tunnel is open."""
@@ -54,27 +62,20 @@ class Departure:
     def response(self, flow: http.HTTPFlow) -> None:
         """A call has ended, unless it has become a socket."""
         if flow.websocket is None and not (flow.response is not None and flow.response.status_code == _SWITCHES):
-            self._end(flow)
+            self.mark(flow.client_conn.id, is_in_use=False)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """A call broke off."""
-        self._end(flow)
+        self.mark(flow.client_conn.id, is_in_use=False)
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         """A socket was closed."""
-        self._end(flow)
+        self.mark(flow.client_conn.id, is_in_use=False)
 
     def client_disconnected(self, client: Any) -> None:
         """Somebody is gone."""
         self._busy.pop(client.id, None)
         self._tunnels.discard(client.id)
-
-    def _end(self, flow: http.HTTPFlow) -> None:
-        left = self._busy.get(flow.client_conn.id, 0) - 1
-        if left > 0:
-            self._busy[flow.client_conn.id] = left
-        else:
-            self._busy.pop(flow.client_conn.id, None)
 
     def _close_silent(self) -> None:
         now = time.time()

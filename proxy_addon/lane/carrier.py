@@ -31,11 +31,13 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Door:
     """Where the requests of one connection come in: `route_of` gives None for those that are not for this lane, `user`
-    is the name given to the forward proxy, and `close` closes a connection of this client from outside."""
+    is the name given to the forward proxy, and `close` closes a connection of this client from outside. `in_use` is
+    told when a call begins and when it has ended: meanwhile the connection is not silent, however long that takes."""
 
     route_of: Callable[[Head], Route | None]
     user: str
     close: Callable[[Server], object]
+    in_use: Callable[[bool], object] = lambda _is_in_use: None
 
 
 class Carrier(layer.Layer):
@@ -130,6 +132,7 @@ class Carrier(layer.Layer):
             return
         self._deadline.clear()
         self._request = None
+        self._door.in_use(True)
         self._turn = Turn(self, self._calls, *asked, body, is_last=request.is_last)
         yield from self._turn.start()
 
@@ -236,6 +239,7 @@ class Carrier(layer.Layer):
     def end_turn(self, *, keeps_client: bool, keeps_provider: bool) -> Commands:
         """The turn is over; go on with the next, or close what is not kept."""
         self._turn = None
+        self._door.in_use(False)
         if not keeps_provider:
             yield from self._drop_link()
         if not keeps_client:

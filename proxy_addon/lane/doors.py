@@ -1,5 +1,6 @@
 """Where the fast lane begins: on connections to the gateway, and in tunnels to metered hosts that were opened."""
 
+import functools
 from collections.abc import Callable
 
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -9,6 +10,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, modes
 
 from proxy_addon.calls import Calls, Head
+from proxy_addon.departure import Departure
 from proxy_addon.lane.carrier import Carrier, Door
 from proxy_addon.lane.work import Work
 from proxy_addon.routes import Route, Routes
@@ -21,13 +23,15 @@ _ALPN = (None, b"", b"http/1.1")
 
 class FastLane:
     """mitmproxy's hooks of the lane, to be asked before mitmproxy's own. `gateway` is where requests to the gateway
-    would go if nothing routed them, and `user_of` gives the user name that came with a client's tunnel."""
+    would go if nothing routed them, `user_of` gives the user name that came with a client's tunnel, and `departure` is
+    told which connections are in use."""
 
     def __init__(
-        self, calls: Calls, routes: Routes, server: Proxyserver, gateway: str, user_of: Callable[[str], str]
-    ) -> None:
+        self, calls: Calls, routes: Routes, server: Proxyserver, gateway: str, user_of: Callable[[str], str],
+        departure: Departure,
+    ) -> None:  # fmt: skip
         self._calls, self._routes, self._server = calls, routes, server
-        self._gateway, self._user_of = gateway, user_of
+        self._gateway, self._user_of, self._departure = gateway, user_of, departure
 
     def next_layer(self, found: layer.NextLayer) -> None:
         """Somebody speaks on a connection for the first time, or within a tunnel."""
@@ -36,7 +40,8 @@ class FastLane:
             return
         route_of = self._at_gateway(context) or self._in_tunnel(context)
         if route_of is not None:
-            door = Door(route_of, self._user_of(context.client.id), self._closing(context))
+            in_use = functools.partial(self._departure.mark, context.client.id)
+            door = Door(route_of, self._user_of(context.client.id), self._closing(context), in_use)
             found.layer = Carrier(context, self._calls, door)
 
     async def bursar_work(self, work: Work) -> None:

@@ -1,6 +1,7 @@
 """The guards that mitmproxy lacks: those that stand in the place of its own classes are the ones in use."""
 
 import asyncio
+import tracemalloc
 from types import SimpleNamespace
 from typing import Any
 
@@ -106,6 +107,19 @@ def test_a_message_that_is_too_long_closes_its_socket(is_packed: bool, monkeypat
             break
     assert isinstance(heard[0], CloseConnection)
     assert heard[0].code == 1009
+
+
+def test_a_packed_message_is_never_unpacked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_size, "MAX_SOCKET_MESSAGE_BYTES", 5_000_000)
+    sent = Connection(ConnectionType.CLIENT, [_packing()]).send(TextMessage(data="x" * 40_000_000))
+    ours = _ours(is_packed=True)
+    tracemalloc.start()
+    ours.receive_data(sent)
+    heard = list(ours.events())
+    _now, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(heard[0], CloseConnection)
+    assert most < 20_000_000
 
 
 @pytest.mark.parametrize("hook", ["requestheaders", "request"])

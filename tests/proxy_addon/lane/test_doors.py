@@ -12,6 +12,7 @@ from mitmproxy.proxy.layers import ClientTLSLayer, modes
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from proxy_addon.calls import Calls
+from proxy_addon.departure import Departure
 from proxy_addon.lane.carrier import Carrier
 from proxy_addon.lane.doors import FastLane
 from proxy_addon.meter import Meter
@@ -41,7 +42,8 @@ def asked(mode: str, data: bytes, host: str = "", alpn: bytes | None = None, por
     found = layer.NextLayer(context)
     found.events.append(events.DataReceived(client, data))
     calls = Calls(cast("Meter", _PlayedMeter()))
-    FastLane(calls, Routes(), Proxyserver(), "gateway.invalid", lambda _client: "").next_layer(found)
+    server = Proxyserver()
+    FastLane(calls, Routes(), server, "gateway.invalid", lambda _client: "", Departure(server)).next_layer(found)
     return isinstance(found.layer, Carrier)
 
 

@@ -1,0 +1,206 @@
+"""What comes over the wire: too long, too slow or too much."""
+
+from tests.guards.guard import Guard
+
+_GREETING = (
+    "faults/wire/test_memory.py::test_fields_without_end_in_a_request"
+    r"[hooks-a TLS greeting-\x16\x03\x01\xff\xff\x01\xff\xff\xff]"
+)
+
+GUARDS = (
+    Guard(
+        "a request's head has 256 kB",
+        "proxy_addon/strict_http.py",
+        " > MAX_HEAD_BYTES:\n            yield from self._turn_away(431",
+        " < 0:\n            yield from self._turn_away(431",
+        ("faults/wire/test_memory.py::test_fields_without_end_in_a_request[hooks-one field-x-more: ]",),
+    ),
+    Guard(
+        "an answer's head has 256 kB",
+        "proxy_addon/strict_http.py",
+        "if len(self.buf if head is None else head) > MAX_HEAD_BYTES or self._interim > MAX_INTERIM_ANSWERS:",
+        "if self._interim > MAX_INTERIM_ANSWERS:",
+        ("faults/wire/test_memory.py::test_fields_without_end_in_an_answer[hooks]",),
+    ),
+    Guard(
+        "a head that has begun has ten seconds",
+        "proxy_addon/strict_http.py",
+        "            yield from self._end_within(HEAD_S)",
+        "            pass",
+        ("faults/wire/test_clients.py::test_a_client_that_stops_in_its_head_is_closed[hooks]",),
+    ),
+    Guard(
+        "a body has a minute",
+        "proxy_addon/strict_http.py",
+        "            yield from self._end_within(BODY_S)",
+        "            pass",
+        ("faults/wire/test_clients.py::test_a_client_that_stops_in_its_body_is_closed[hooks]",),
+    ),
+    Guard(
+        "a body that takes longer must come fast",
+        "proxy_addon/strict_http.py",
+        "left += self._came / SLOWEST_BYTES_PER_S",
+        "left += self._came",
+        ("faults/wire/test_clients.py::test_a_client_that_drips_its_body_is_closed[hooks]",),
+    ),
+    Guard(
+        "a refused body is dropped for ten seconds",
+        "proxy_addon/strict_http.py",
+        "            yield from self._end_within(LINGER_S)",
+        "            pass",
+        ("faults/wire/test_clients.py::test_a_refused_body_is_dropped_for_a_while_only[hooks]",),
+    ),
+    Guard(
+        "what is sent ahead has 256 kB",
+        "proxy_addon/strict_http.py",
+        '            yield from self._break_off("Client sends more than it may.", ErrorCode.CLIENT_DISCONNECTED)',
+        "            pass",
+        ("faults/wire/test_sins.py::test_a_client_that_sends_ahead_without_end_is_closed[hooks]",),
+    ),
+    Guard(
+        "an error that is held back has 4 MB",
+        "proxy_addon/strict_http.py",
+        "if request or len(self.response_body_buf) <= MAX_HELD_ANSWER_BYTES:",
+        "if True:",
+        ("faults/wire/test_memory.py::test_an_error_without_end_about_a_question_of_ours[hooks]",),
+    ),
+    Guard(
+        "a body in chunks has a limit",
+        "proxy_addon/strict_http.py",
+        "if isinstance(event, RequestData) and len(self.request_body_buf) > MAX_BODY_BYTES:",
+        "if False:",
+        ("faults/wire/test_clients.py::test_a_body_in_chunks_that_is_too_long_is_refused[hooks]",),
+    ),
+    Guard(
+        "a body that says it is too long is not waited for",
+        "proxy_addon/calls.py",
+        "if length.isdigit() and int(length) > MAX_BODY_BYTES:",
+        "if False:",
+        ("faults/wire/test_memory.py::test_a_body_that_says_it_is_too_large[hooks]",),
+    ),
+    Guard(
+        "a body that is refused is not held",
+        "proxy_addon/strict_http.py",
+        " and self.flow.response and not event.end_stream:",
+        " and False:",
+        ("faults/wire/test_memory.py::test_a_body_for_a_path_that_is_refused_is_dropped_as_it_comes[hooks]",),
+    ),
+    Guard(
+        "a hook that fails sends nothing",
+        "proxy_addon/addon.py",
+        'flow.response = http.Response.make(503, unreachable_body("Bursar\'s meter failed. See its log."), JSON)',
+        "pass",
+        ("proxy_addon/test_guards.py::test_what_cannot_be_judged_is_not_sent",),
+    ),
+    Guard(
+        "no more clients than descriptors",
+        "proxy_addon/connection_limit.py",
+        "if len(self._open) >= self._most or is_one_too_many:",
+        "if is_one_too_many:",
+        ("proxy_addon/test_guards.py::test_the_newest_client_is_turned_away_until_another_leaves",),
+    ),
+    Guard(
+        "another machine has a quarter of them",
+        "proxy_addon/connection_limit.py",
+        " or is_one_too_many:",
+        ":",
+        ("proxy_addon/test_guards.py::test_another_machine_has_a_quarter_at_most",),
+    ),
+    Guard(
+        "what mitmproxy leaves open is closed",
+        "proxy_addon/left_open.py",
+        "            left.writer.close()",
+        "            pass",
+        (
+            "faults/wire/test_clients.py::test_a_refused_body_is_dropped_for_a_while_only[hooks]",
+            "faults/wire/test_memory.py::test_a_body_that_is_too_large_is_dropped_as_it_comes[hooks]",
+        ),
+    ),
+    Guard(
+        "the gateway speaks HTTP from the first byte",
+        "proxy_addon/first_layer.py",
+        "(is_at_gateway or len(nextlayer.data_client()) > MAX_HEAD_BYTES)",
+        "False",
+        (_GREETING,),
+    ),
+    Guard(
+        "a greeting that has begun has ten seconds",
+        "proxy_addon/handshake_limit.py",
+        "            connection.close_connection(client)",
+        "            pass",
+        (
+            "faults/wire/test_handshakes.py::test_a_handshake_that_hangs_in_a_tunnel_is_ended[None]",
+            "faults/wire/test_handshakes.py::test_a_handshake_that_hangs_at_the_network_door_is_ended[None]",
+        ),
+    ),
+    Guard(
+        "nothing passes to a metered host unread",
+        "proxy_addon/listening.py",
+        "        rawtcp=False,\n",
+        "",
+        ("faults/wire/test_handshakes.py::test_no_tunnel_to_a_metered_host_passes_unread",),
+    ),
+    Guard(
+        "mitmproxy reads by our classes",
+        "proxy_addon/guards.py",
+        "    read_strictly()\n",
+        "",
+        ("proxy_addon/test_guards.py::test_mitmproxy_uses_the_strict_classes",),
+    ),
+    Guard(
+        "mitmproxy's sockets are ours",
+        "proxy_addon/guards.py",
+        "    limit_messages()\n",
+        "",
+        ("proxy_addon/test_guards.py::test_mitmproxy_uses_the_strict_classes",),
+    ),
+    Guard(
+        "a provider that switches to what is not metered is cut",
+        "proxy_addon/addon.py",
+        "flow.kill()  # mitmproxy would pass on",
+        "pass  # mitmproxy would pass on",
+        ("end2end/test_sockets.py::test_other_protocol_that_a_provider_switches_to_is_cut_off",),
+    ),
+    Guard(
+        "the fast lane: a head has ten seconds",
+        "proxy_addon/lane/deadline.py",
+        "            yield from self._set(HEAD_S, is_body=False)",
+        "            yield from ()",
+        ("faults/wire/test_clients.py::test_a_client_that_stops_in_its_head_is_closed[fast]",),
+    ),
+    Guard(
+        "the fast lane: a body has a minute",
+        "proxy_addon/lane/deadline.py",
+        "            yield from self._set(BODY_S, is_body=True)",
+        "            yield from ()",
+        ("faults/wire/test_clients.py::test_a_client_that_stops_in_its_body_is_closed[fast]",),
+    ),
+    Guard(
+        "the fast lane: only what is plain",
+        "proxy_addon/lane/requests.py",
+        "        if key in _NOT_PLAIN:\n",
+        "        if False:\n",
+        ("proxy_addon/lane/test_requests.py::test_what_has_two_readings_or_more_to_it_is_left_as_it_came",),
+    ),
+    Guard(
+        "the fast lane: an answer says something in 256 kB",
+        "proxy_addon/lane/answers.py",
+        "if self._silent > (MAX_SILENT_BYTES if self.is_begun else MAX_HEAD_BYTES) or self._interim > MAX_INTERIM:",
+        "if False:",
+        ("proxy_addon/lane/test_answers.py::test_what_says_nothing_has_a_limit",),
+    ),
+    Guard(
+        "the fast lane: an answer's length is told in one way",
+        "proxy_addon/lane/answers.py",
+        'if version not in ("1.1", "1.0") or len(lengths) > 1 or (codings and lengths):',
+        "if False:",
+        ("proxy_addon/lane/test_answers.py::test_what_cannot_be_read_in_one_way_is_not_read",),
+    ),
+    Guard(
+        "the fast lane: what fails is answered with 503",
+        "proxy_addon/lane/turn.py",
+        "            yield from self._break(503, FAILED)\n        elif decision.answer is None:",
+        "            pass\n        elif decision.answer is None:",
+        ("proxy_addon/lane/test_carrier.py::test_a_judgement_that_fails_is_a_503_and_nothing_is_sent",),
+    ),
+)
