@@ -137,6 +137,7 @@ def run_tests(arguments: list[str]) -> int:
     provide(system_libraries.needs_of_screen(headless=True), "the tests")
     has_keyring = gets_tools(system_libraries.KEYRING_TOOLS, "the OS keyring")
     gets_tools(system_libraries.WALL_TOOLS, "sandboxes and networks")
+    gets_tools(system_libraries.TEAM_TOOLS, "the team's ledger")
     ready_environment("dev")
     failed = [] if arguments else [name for name, command in checks() if not passes(name, command)]
     code = run_pytest(arguments or SIDE_BY_SIDE, has_keyring)

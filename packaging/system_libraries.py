@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Callable, Iterable, NamedTuple
 
 
@@ -59,6 +60,10 @@ WALL_TOOLS = (  # the tests of the sandbox, and of agents in a network of their 
     Need("bwrap", "bubblewrap", "bubblewrap", "bubblewrap", "bubblewrap"),
     Need("ip", "iproute2", "iproute", "iproute2", "iproute2"),
 )
+TEAM_TOOLS = (Need("initdb", "postgresql", "postgresql-server", "postgresql", "postgresql-server"),)  # a team's ledger
+OUTSIDE_PATH = Path("/usr/lib/postgresql")
+"""Where Debian has PostgreSQL's programs: a folder a version, none of them on the path."""
+
 INSTALLERS = {
     "apt": "apt-get install --no-install-recommends",
     "dnf": "dnf install",
@@ -86,7 +91,7 @@ def missing(needs: Iterable[Need]) -> list[Need]:
 
 def _is_there(name: str) -> bool:
     if ".so" not in name:
-        return shutil.which(name) is not None
+        return shutil.which(name) is not None or any(OUTSIDE_PATH.glob("*/bin/" + name))
     try:
         ctypes.CDLL(name)
     except OSError:

@@ -33,6 +33,14 @@ class DiskFull(LedgerError):
     """There is no room to write."""
 
 
+class TeamUnreachable(LedgerError):
+    """The team's ledger does not answer: it may by itself in a while."""
+
+
+class TeamRefused(LedgerError):
+    """The team's ledger answers, and does not let this member, this version or this connection in."""
+
+
 class VaultError(AppError):
     """The system keyring did not do what was asked. What kind is not told apart may pass by itself."""
 

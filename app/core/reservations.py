@@ -127,6 +127,7 @@ class Obstacle:
 
     For a loop `cap_id` is `LOOP_CAP_ID`, `window_key` the loop's id, `cap_name` what repeats in few words and `words`
     in a sentence, and what was spent is what the repetitions cost. For a clock in doubt it is `CLOCK_CAP_ID`.
+    `is_team`: the cap is the team's, and a lead answers for it.
     """
 
     refusal: Refusal
@@ -141,6 +142,7 @@ class Obstacle:
     default_answer: Answer | None = None
     answer_after_s: int | None = None
     words: str = ""
+    is_team: bool = False
 
     @property
     def window(self) -> CapWindow:

@@ -75,7 +75,7 @@ def list_caps(ledger: Ledger) -> list[Cap]:
 
 def read_caps(connection: Connection) -> list[Cap]:
     """All caps in force, within a transaction at hand."""
-    return [_cap_of(row) for row in _IN_FORCE.mappings(connection, {})]
+    return [cap_of(row) for row in _IN_FORCE.mappings(connection, {})]
 
 
 def add_cap(
@@ -109,7 +109,7 @@ def add_cap(
 def put_cap_in(connection: Connection, cap: Cap) -> None:
     """Set a cap within a transaction at hand. Raises InvalidInput."""
     _check(connection, cap)
-    connection.execute(insert(caps).values(created_at=datetime.now(UTC), removed_at=None, **_columns(cap)))
+    connection.execute(insert(caps).values(created_at=datetime.now(UTC), removed_at=None, **cap_columns(cap)))
     _recount(connection, cap)
 
 
@@ -118,7 +118,7 @@ def update_cap(ledger: Ledger, cap: Cap) -> None:
     with ledger.write() as connection:
         _check(connection, cap)
         in_force = (caps.c.cap_id == cap.cap_id, caps.c.removed_at.is_(None))
-        changed = connection.execute(update(caps).where(*in_force).values(**_columns(cap)))
+        changed = connection.execute(update(caps).where(*in_force).values(**cap_columns(cap)))
         if changed.rowcount == 0:
             raise InvalidInput("No such cap", "It was removed. Add it again.")
         _recount(connection, cap)
@@ -144,9 +144,9 @@ def restore_cap(ledger: Ledger, cap_id: str) -> None:
         row = connection.execute(select(caps).where(caps.c.cap_id == cap_id)).mappings().one_or_none()
         if row is None:
             raise InvalidInput("No such cap", "Add it again.")
-        _check(connection, _cap_of(row))
+        _check(connection, cap_of(row))
         connection.execute(update(caps).where(caps.c.cap_id == cap_id).values(removed_at=None))
-        _recount(connection, _cap_of(row))
+        _recount(connection, cap_of(row))
 
 
 def cap_statuses(ledger: Ledger, now: datetime) -> list[CapStatus]:
@@ -203,6 +203,14 @@ def _running_row(connection: Connection, cap: Cap, now: datetime) -> tuple[Any, 
 
 def _check(connection: Connection, cap: Cap) -> None:
     """Refuse a cap that cannot mean anything, or that says what another already says."""
+    check_meaning(cap)
+    for other in read_caps(connection):
+        if other.cap_id != cap.cap_id and _says_the_same(other, cap):
+            raise InvalidInput("Another cap already does this", f"{cap_name(other)}. Edit that one.")
+
+
+def check_meaning(cap: Cap) -> None:
+    """Raises InvalidInput for a cap that cannot mean anything."""
     zone(cap.time_zone)
     if not 0 < cap.limit_nano_usd <= MAX_NANO_USD:
         raise InvalidInput("Not a limit", "A limit is an amount above $0.")
@@ -216,16 +224,14 @@ def _check(connection: Connection, cap: Cap) -> None:
         raise InvalidInput(
             "Nobody to apply to", f"Name the {cap.scope.value.replace('_', ' ')} that the cap applies to."
         )
-    for other in read_caps(connection):
-        if other.cap_id != cap.cap_id and _says_the_same(other, cap):
-            raise InvalidInput("Another cap already does this", f"{cap_name(other)}. Edit that one.")
 
 
 def _says_the_same(one: Cap, other: Cap) -> bool:
     return (one.scope, one.scope_key, one.window) == (other.scope, other.scope_key, other.window)
 
 
-def _columns(cap: Cap) -> dict[str, Any]:
+def cap_columns(cap: Cap) -> dict[str, Any]:
+    """A cap as a row."""
     return {
         "cap_id": cap.cap_id,
         "scope": cap.scope,
@@ -244,7 +250,8 @@ def _columns(cap: Cap) -> dict[str, Any]:
     }
 
 
-def _cap_of(row: Any) -> Cap:
+def cap_of(row: Any) -> Cap:
+    """A cap, read from its row."""
     return Cap(
         cap_id=row["cap_id"],
         scope=Scope(row["scope"]),

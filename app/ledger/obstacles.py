@@ -82,15 +82,15 @@ def _windows(caps: list[tuple[Cap, str]]) -> list[CapWindow]:
 
 def _unopened(cap: Cap, key: str) -> Obstacle:
     """A window no call has been in yet, of a cap too small for this one."""
-    return _make(cap, key, Refusal.EXHAUSTED, 0, 0, cap.limit_nano_usd, None)
+    return make_obstacle(cap, key, Refusal.EXHAUSTED, 0, 0, cap.limit_nano_usd, None)
 
 
 def _obstacle(cap: Cap, row: Any, refusal: Refusal) -> Obstacle:
     amounts = row.posted_nano_usd, row.held_nano_usd, row.limit_nano_usd
-    return _make(cap, row.window_key, refusal, *amounts, row.ends_at)
+    return make_obstacle(cap, row.window_key, refusal, *amounts, row.ends_at)
 
 
-def _make(
+def make_obstacle(
     cap: Cap, key: str, refusal: Refusal, spent: int, held: int, limit: int, resets_at: datetime | None
 ) -> Obstacle:
     return Obstacle(

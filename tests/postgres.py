@@ -1,0 +1,138 @@
+"""A real PostgreSQL for tests: a cluster of its own in a temporary folder, one for each session of pytest."""
+
+import functools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name), reverse=True)
+PASSWORD = "only-for-tests"
+STARTS_WITHIN_S = 60
+
+
+@functools.cache
+def tools() -> Path | None:
+    """The folder of the server's programs; None where PostgreSQL is not installed."""
+    on_path = shutil.which("initdb")
+    found = [*FOLDERS, *([Path(on_path).resolve().parent] if on_path else [])]
+    return next((folder for folder in found if (folder / "initdb").exists()), None)
+
+
+class Cluster:
+    """A server that can be killed and started again. `is_safe`: it waits for the disk, so that a kill loses nothing."""
+
+    def __init__(self, *, is_safe: bool = False) -> None:
+        found = tools()
+        assert found is not None
+        self._tools = found
+        self._account = _account()
+        self.folder = Path(tempfile.mkdtemp(prefix="bursar-pg-"))
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._account is not None:
+            os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
+        password = self.folder / "password"
+        password.write_text(PASSWORD)
+        password.chmod(0o644)
+        self._run(
+            "initdb", "--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--username=admin",
+            f"--pwfile={password}", "-D", str(self.folder / "data"),
+        )  # fmt: skip
+        fsync = "on" if is_safe else "off"
+        self._options = [
+            "-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}",
+            "-c", f"unix_socket_directories={self.folder}", "-c", f"fsync={fsync}",
+            "-c", "max_connections=60", "-c", "shared_buffers=32MB",
+        ]  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._tools / "postgres", "-D", str(self.folder / "data"), *self._options],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder, start_new_session=True,
+                **_as_account(self._account),
+            )  # fmt: skip
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while True:
+            try:
+                self.connect().close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise AssertionError((self.folder / "log").read_text("utf-8", "replace")[-3000:]) from None
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End the server and all its processes at once, as a power cut of its programs would."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """Let it say nothing more, with its connections open."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        """End it and remove its files."""
+        if self._process is not None and self._process.poll() is None:
+            self.thaw()
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
+        """A superuser's connection, each statement a transaction."""
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user="admin", password=PASSWORD, dbname=database, autocommit=True,
+            connect_timeout=5,
+        )  # fmt: skip
+
+    def url(self, user: str, database: str) -> str:
+        """The address that a team's ledger would have here, without a password."""
+        return f"postgresql+psycopg://{user}@127.0.0.1:{self.port}/{database}"
+
+    def _run(self, tool: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._tools / tool, *arguments], capture_output=True, text=True, check=False, cwd=self.folder,
+            **_as_account(self._account),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _account() -> "pwd.struct_passwd | None":
+    """Somebody else to run the server as, since it refuses to be root's; None where this is no root."""
+    if os.geteuid() != 0:
+        return None
+    known = {one.pw_name: one for one in pwd.getpwall()}
+    return known.get("postgres") or known["nobody"]
+
+
+def _as_account(account: "pwd.struct_passwd | None") -> dict[str, Any]:
+    return {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
