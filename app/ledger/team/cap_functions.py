@@ -120,7 +120,8 @@ CREATE OR REPLACE FUNCTION bursar.totals() RETURNS jsonb LANGUAGE sql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH running AS (
         SELECT t.cap_id, t.window_key, t.starts_at, t.ends_at, t.posted_nano_usd, t.held_nano_usd, t.unpriced_calls
-        FROM bursar.totals t WHERE t.ends_at IS NULL OR t.ends_at > bursar.current_instant()
+        FROM bursar.totals t WHERE t.starts_at IS NULL
+            OR (t.starts_at <= bursar.current_instant() AND t.ends_at > bursar.current_instant())
         UNION ALL
         SELECT c.cap_id, s.window_key, s.starts_at, s.ends_at, coalesce(n.spent, 0), 0, coalesce(n.unpriced, 0)
         FROM bursar.caps c

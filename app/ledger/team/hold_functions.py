@@ -85,10 +85,4 @@ BEGIN
 END $$
 """
 
-MY_ROLE = """
-CREATE OR REPLACE FUNCTION bursar.my_role() RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT m.role FROM bursar.members m WHERE m.login = session_user AND m.ended_at IS NULL
-$$
-"""
-
-FUNCTIONS = (MY_ROLE, RELEASE, EXTEND, LOST_CALL, ABANDON)
+FUNCTIONS = (RELEASE, EXTEND, LOST_CALL, ABANDON)

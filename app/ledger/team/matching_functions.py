@@ -5,7 +5,8 @@ the member whose login this is, and the team whose database.
 """
 
 ME = """
-CREATE OR REPLACE FUNCTION bursar.me() RETURNS text LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION bursar.me() RETURNS text LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found text;
 BEGIN
@@ -16,6 +17,13 @@ BEGIN
     END IF;
     RETURN found;
 END $$
+"""
+
+MY_ROLE = """
+CREATE OR REPLACE FUNCTION bursar.my_role() RETURNS text LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.role FROM bursar.members m WHERE m.login = session_user AND m.ended_at IS NULL
+$$
 """
 
 REFUSE = """
@@ -107,4 +115,4 @@ BEGIN
 END $$
 """
 
-FUNCTIONS = (ME, REFUSE, SCOPE_VALUE, VALUE_OF_CALL, KEY_FOR, MATCH, MATCHING, LIMIT_OF, END_RAISES)
+FUNCTIONS = (ME, MY_ROLE, REFUSE, SCOPE_VALUE, VALUE_OF_CALL, KEY_FOR, MATCH, MATCHING, LIMIT_OF, END_RAISES)

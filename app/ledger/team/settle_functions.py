@@ -56,6 +56,9 @@ WRITE_CALL = """
 CREATE OR REPLACE FUNCTION bursar.write_call(told jsonb, speaker text, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
+    IF EXISTS (SELECT FROM bursar.reservations r WHERE r.call_id = told ->> 'call_id' AND r.member <> speaker) THEN
+        RETURN false; -- somebody else's call
+    END IF;
     INSERT INTO bursar.calls (call_id, member, state, charged_at, started_at, provider, api_shape, operation,
             request_model, response_model, response_id, is_stream, outcome, status_code, error_type, duration_ms,
             time_to_first_chunk_ms, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,

@@ -29,10 +29,13 @@ class Site:
     def copy_team(self) -> str:
         """A database with a team of its own: ann and bob are members, lee leads, vic views."""
         name = f"team_{next(_numbers)}"
+        database = sql.Identifier(name)
         with self.cluster.connect() as connection:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
-            )
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(database, sql.Identifier(TEMPLATE)))
+            # What a copy does not have of its template: who may come in.
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+            logins = sql.SQL(", ").join(map(sql.Identifier, self.passwords))
+            connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, logins))
         return name
 
     def drop(self, database: str) -> None:
