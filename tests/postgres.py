@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests: a cluster of its own in a temporary folder, one for each session of pytest."""
 
+import contextlib
 import functools
 import os
 import pwd
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,38 +58,47 @@ class Cluster:
         self.start()
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._tools / "postgres", "-D", str(self.folder / "data"), *self._options],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder, start_new_session=True,
-                **_as_account(self._account),
-            )  # fmt: skip
+        """Start it and wait until it answers. What a killed one left behind may hold it up for a moment."""
         deadline = time.monotonic() + STARTS_WITHIN_S
         while True:
+            if self._process is None or self._process.poll() is not None:
+                self._launch()
             try:
                 self.connect().close()
                 return
             except psycopg.OperationalError:
-                if time.monotonic() > deadline or self._process.poll() is not None:
-                    raise AssertionError((self.folder / "log").read_text("utf-8", "replace")[-3000:]) from None
+                assert time.monotonic() < deadline, self.log()[-3000:]
                 time.sleep(0.05)
 
+    def _launch(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._tools / "postgres", "-D", str(self.folder / "data"), *self._options],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder, **_as_account(self._account),
+            )  # fmt: skip
+
     def kill(self) -> None:
-        """End the server and all its processes at once, as a power cut of its programs would."""
+        """End the server and all its processes at once, without a word."""
+        self._signal_all(signal.SIGKILL)
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def freeze(self) -> None:
         """Let it say nothing more, with its connections open."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """To the server first, which would start what is missing, and then to what it started."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+        os.kill(self._process.pid, number)
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        for child in map(int, children.split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
 
     def close(self) -> None:
         """End it and remove its files."""
@@ -99,6 +110,39 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def encrypting(self, certificate: Path, key: Path) -> Iterator[None]:
+        """Let it offer TLS with these files, until the block ends."""
+        settings = {"ssl_cert_file": certificate, "ssl_key_file": key}
+        with self.connect() as connection:
+            for name, file in settings.items():
+                copy = self.folder / file.name
+                shutil.copy(file, copy)
+                copy.chmod(0o600)
+                if self._account is not None:
+                    os.chown(copy, self._account.pw_uid, self._account.pw_gid)
+                connection.execute(f"ALTER SYSTEM SET {name} = '{copy}'")
+            self._switch_tls(connection, "on")
+            try:
+                yield
+            finally:
+                self._switch_tls(connection, "off")
+
+    def _switch_tls(self, connection: "psycopg.Connection[Any]", to: str) -> None:
+        connection.execute(f"ALTER SYSTEM SET ssl = '{to}'")
+        connection.execute("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while True:
+            with self.connect() as fresh:
+                if fresh.execute("SHOW ssl").fetchone() == (to,):
+                    return
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def log(self) -> str:
+        """All that it wrote so far."""
+        return (self.folder / "log").read_text("utf-8", "replace")
 
     def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
         """A superuser's connection, each statement a transaction."""

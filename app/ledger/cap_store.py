@@ -166,6 +166,12 @@ def roll_windows(ledger: Ledger, now: datetime) -> None:
                 open_total(connection, cap, cap.span(now, NOBODY), NOBODY)
 
 
+def count_all_anew(connection: Connection) -> None:
+    """Count every cap's windows again, since calls were added that nobody held money for. Raises are taken back."""
+    for cap in read_caps(connection):
+        _recount(connection, cap)
+
+
 def _recount(connection: Connection, cap: Cap) -> None:
     """Start the cap's windows again from the calls: what it counts, or its limit, is not what it was."""
     now = datetime.now(UTC)

@@ -43,7 +43,7 @@ class PatientConnection(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, DEADLINE_S if timeout is None else timeout)
         except psycopg.OperationalError as error:
-            if error.sqlstate is None:
+            if timeout is None and error.sqlstate is None:
                 self.pgconn.finish()
             raise
 

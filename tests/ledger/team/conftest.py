@@ -1,6 +1,7 @@
 """A team in a database of its own for each test, in one real server."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -91,6 +92,15 @@ def team(site: Site) -> Iterator[Team]:
     for ledger in opened:
         ledger.close()
     site.drop(database)
+
+
+def hears(ledger: TeamLedger, word: str) -> bool:
+    """Whether it is told this, and whatever else, within ten seconds."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if word in ledger.listen(1):
+            return True
+    return False
 
 
 @pytest.fixture
