@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import certifi
 import psycopg
 from psycopg import sql
 from psycopg.abc import PQGen
@@ -49,7 +50,8 @@ class PatientConnection(psycopg.Connection[Any]):
 
 
 def connect_arguments(place: TeamPlace, password: str | None, root_certificate: Path | None) -> dict[str, Any]:
-    """What libpq is told. Over a network the server must prove that it is the one that was named."""
+    """What libpq is told. Over a network the server must prove that it is the one that was named, by this authority or
+    the public ones, which psycopg's own OpenSSL looks for where no system has them."""
     arguments: dict[str, Any] = {
         "host": place.host,
         "port": place.port,
@@ -66,7 +68,7 @@ def connect_arguments(place: TeamPlace, password: str | None, root_certificate: 
         "options": " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items()),
     }
     if not place.is_loopback:
-        arguments["sslrootcert"] = "system" if root_certificate is None else str(root_certificate)
+        arguments["sslrootcert"] = str(root_certificate or certifi.where())
     return arguments
 
 
