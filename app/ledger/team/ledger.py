@@ -116,9 +116,10 @@ class TeamLedger:
             return {}
         return {one: ApprovalState(state) for one, state in self._door.call("states", list(approval_ids)).items()}
 
-    def postpone(self, approval_id: str, wait_s: float) -> None:
-        """Let a question stand so much longer from now: its call was sent again."""
-        self._door.call("postpone", approval_id, wait_s)
+    def postpone(self, approval_id: str, call_id: str, wait_s: float) -> None:
+        """Let a question stand so much longer from now, and for another call: its request was sent again. An answer
+        that was used is good for no other."""
+        self._door.call("postpone", approval_id, call_id, wait_s)
 
     def close_questions(self, approval_ids: Sequence[str], state: ApprovalState) -> None:
         """End own questions that nobody answered, as moot, gone or expired."""

@@ -57,13 +57,18 @@ END $$
 """
 
 POSTPONE = """
-CREATE OR REPLACE FUNCTION bursar.postpone(id text, wait_s double precision) RETURNS void LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION bursar.postpone(id text, of_call text, wait_s double precision) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     speaker text := bursar.me();
 BEGIN
+    -- An answer is good for one call: not for another one once that was held.
+    UPDATE bursar.approvals a SET call_id = of_call
+        WHERE a.approval_id = id AND a.member = speaker AND a.state IN ('waiting', 'approved', 'refused')
+            AND NOT EXISTS (SELECT FROM bursar.reservations r WHERE r.call_id = a.call_id)
+            AND NOT EXISTS (SELECT FROM bursar.calls k WHERE k.call_id = a.call_id);
     UPDATE bursar.approvals a SET expires_at = bursar.current_instant() + wait_s * interval '1 second'
-        WHERE a.approval_id = id AND a.member = speaker AND a.state = 'waiting';
+        WHERE a.approval_id = id AND a.call_id = of_call AND a.member = speaker AND a.state = 'waiting';
 END $$
 """
 
