@@ -211,7 +211,16 @@ THREATS = {
         ),
         "The table's publisher does not sign it: TLS and the person who looks stand in.",
     ),
-    "T22": Threat("a member of a team edits others' budgets", open="There is no team ledger yet."),
+    "T22": Threat(
+        "a member of a team edits others' budgets",
+        (
+            "ledger/team/test_team_rights.py::test_no_role_does_anything_with_any_table",
+            "ledger/team/test_team_rights.py::test_a_role_executes_its_functions_and_no_others",
+            "ledger/team/test_team_rights.py::test_a_member_sets_no_cap_and_a_viewer_holds_nothing",
+            "ledger/team/test_team_rights.py::test_nobody_ends_anothers_holds_but_a_lead",
+        ),
+        "What a call cost is told by the laptop that made it.",
+    ),
     "T23": Threat(
         "a log keeps a key or a prompt",
         (

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
+from tests.faults.cells import cell
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(postgres.tools() is None, reason="PostgreSQL is not installed (package: postgresql)")
@@ -21,6 +22,7 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
+@cell("F42", "server killed", "20 sidecars race on one cap", "cap holds; no call lost or counted twice")
 def test_20_sidecars_spend_a_teams_cap_to_the_last_cent_though_the_server_is_killed() -> None:
     figures = run("--cap", "0.2", "--agents", "2", "--kill", "1", "--seconds", "90")
 

@@ -1,16 +1,20 @@
 """Coming in: addresses, encryption, wrong passwords, other versions; servers that are gone, frozen or not the one."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from app.core.errors import InvalidInput, TeamRefused, TeamUnreachable
 from app.core.team import Asked, Role, TeamPlace, parse_team_url
+from app.core.windows import Window
 from app.ledger.team import connecting
 from app.ledger.team.administration import Administration, add_member, create_team, upgrade_team
 from app.ledger.team.ledger import open_team
 from tests import postgres
 from tests.end2end.certificates import self_signed
+from tests.faults.cells import cell
 from tests.ledger.bookkeeping import make_draft
 from tests.ledger.team.conftest import Site, Team, make_site
 from tests.ledger.team.test_team_ledger import money, set_cap
@@ -121,6 +125,7 @@ def test_an_administrator_that_is_no_superuser_makes_a_team(site: Site) -> None:
     site.drop("kept")
 
 
+@cell("F42", "server frozen, killed and back", "calls are asked for", "out of reach for now; asked again counts once")
 def test_a_server_that_is_gone_frozen_or_back_is_told_apart_and_nothing_counts_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -154,6 +159,27 @@ def test_a_server_that_is_gone_frozen_or_back_is_told_apart_and_nothing_counts_t
         lee.close()
     finally:
         cluster.close()
+
+
+@cell("F44", "two transactions wait for one another", "money is held", "asked again, held once")
+def test_a_deadlock_is_asked_again(team: Team) -> None:
+    """Made by somebody who locks in another order; the functions never do."""
+    ann, lee = team.enter("ann"), team.enter("lee")
+    caps = sorted((set_cap(lee, 100), set_cap(lee, 100, window=Window.DAY)), key=lambda cap: cap.cap_id)
+    ann.totals()
+    lock = "SELECT 1 FROM bursar.totals WHERE cap_id = %s FOR UPDATE"
+    with ThreadPoolExecutor(1) as pool, team.site.cluster.connect(team.database) as server:
+        with server.transaction():
+            server.execute(lock, (caps[1].cap_id,))
+            answer = pool.submit(ann.reserve, [Asked(make_draft(60), "m")])
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'ann' AND wait_event_type = 'Lock'"
+            deadline = time.monotonic() + 10
+            while server.execute(waits).fetchone() != (1,):
+                assert time.monotonic() < deadline
+            server.execute(lock, (caps[0].cap_id,))
+        assert answer.result()[0].is_admitted
+    assert "deadlock detected" in team.site.cluster.log()
+    assert [money(lee, cap) for cap in caps] == [(0, 60), (0, 60)]
 
 
 def test_over_a_network_a_server_that_is_not_vouched_for_is_refused(tmp_path: Path, site: Site, team: Team) -> None:

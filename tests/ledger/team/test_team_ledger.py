@@ -10,6 +10,7 @@ from app.core.team import Asked, Ended
 from app.core.windows import Window
 from app.ledger.identifiers import new_id
 from app.ledger.team.ledger import TeamLedger
+from tests.faults.cells import cell
 from tests.ledger.bookkeeping import make_call, make_draft
 from tests.ledger.team.conftest import Team, hears
 
@@ -86,6 +87,7 @@ def test_a_call_that_was_not_sent_leaves_nothing_and_may_come_again(ann: TeamLed
     assert ann.reserve([Asked(draft, "m")])[0].is_admitted
 
 
+@cell("F43", "an older copy of the database was put back", "a call's end is told", "charged as it is told, once")
 def test_a_call_that_the_server_knows_nothing_of_is_charged_as_it_is_told(ann: TeamLedger, lee: TeamLedger) -> None:
     """An older copy of the database was put back: the hold is gone, the bill is not."""
     cap = set_cap(lee, 100, window=Window.DAY)

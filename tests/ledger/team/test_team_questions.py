@@ -97,10 +97,27 @@ def test_questions_end_by_themselves(ann: TeamLedger, lee: TeamLedger) -> None:
     assert lee.waiting() == []
     assert ann.states([late]) == {late: ApprovalState.EXPIRED}
     again = ann.ask(draft, obstacle, "m", 0)
-    ann.postpone(again, FREE_S)
+    ann.postpone(again, draft.call_id, FREE_S)
     assert ann.states([again]) == {again: ApprovalState.WAITING}
     ann.close_questions([again], ApprovalState.GONE)
     assert ann.states([again]) == {again: ApprovalState.GONE}
+
+
+def test_an_answer_goes_with_the_request_that_is_sent_again_and_is_used_once(
+    team: Team, ann: TeamLedger, lee: TeamLedger
+) -> None:
+    _cap, draft, obstacle = reach(lee, ann)
+    excused = frozenset({obstacle.window})
+    asked = ann.ask(draft, obstacle, "m", FREE_S)
+    again, third = make_draft(20, session="s"), make_draft(20, session="s")
+    team.enter("bob").postpone(asked, third.call_id, FREE_S)
+    ann.postpone(asked, again.call_id, FREE_S)
+    lee.answer(asked, Answer.APPROVE)
+
+    assert not ann.reserve([Asked(draft, "m", excused)])[0].is_admitted
+    assert ann.reserve([Asked(again, "m", excused)])[0].is_admitted
+    ann.postpone(asked, third.call_id, FREE_S)
+    assert not ann.reserve([Asked(third, "m", excused)])[0].is_admitted
 
 
 def test_a_cap_answers_for_leads_that_say_nothing(team: Team, ann: TeamLedger, lee: TeamLedger) -> None:
