@@ -77,7 +77,7 @@ def test_a_session_that_was_let_go_passes_with_its_later_calls_and_no_other_does
     assert not team.enter("bob").reserve([of_another])[0].is_admitted
 
 
-def test_a_raise_makes_room_until_its_time_is_over(ann: TeamLedger, lee: TeamLedger) -> None:
+def test_a_raise_makes_room_until_its_time_is_over(team: Team, ann: TeamLedger, lee: TeamLedger) -> None:
     cap, draft, obstacle = reach(lee, ann)
     asked = ann.ask(draft, obstacle, "m", FREE_S)
     ann.listen()
@@ -89,6 +89,11 @@ def test_a_raise_makes_room_until_its_time_is_over(ann: TeamLedger, lee: TeamLed
     assert lee.waiting() == []
     with pytest.raises(InvalidInput):
         lee.raise_window(cap.cap_id, "2020-01-01", 10)
+    with team.site.cluster.connect(team.database) as server:
+        server.execute("UPDATE bursar.raises SET until = now()")
+    assert not ann.reserve([Asked(make_draft(1), "m")])[0].is_admitted
+    [total] = [one for one in lee.totals() if one.cap_id == cap.cap_id]
+    assert (total.held_nano_usd, total.limit_nano_usd) == (20, 100), "what was let go stays held"
 
 
 def test_questions_end_by_themselves(ann: TeamLedger, lee: TeamLedger) -> None:
