@@ -78,7 +78,7 @@ BEGIN
     FOR known IN SELECT * FROM bursar.reservations r
         WHERE r.member = of_member AND r.instance_id = of_instance ORDER BY r.call_id
     LOOP
-        PERFORM bursar.settle_one(bursar.lost_call(known), '{}', of_member, known.reserved_at);
+        PERFORM bursar.settle_one(bursar.lost_call(known), '{}', of_member);
         number := number + 1;
     END LOOP;
     RETURN number;

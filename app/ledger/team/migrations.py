@@ -1,7 +1,7 @@
 """The history of the team ledger's schema, as `app.ledger.migrations` is of a laptop's, and its functions and rights.
 
 Tables change by numbered migrations, each applied once and never edited after a release. The functions are put in place
-anew by every upgrade, in the transaction of its migrations.
+anew by every upgrade, in the transaction of its migrations; a migration drops one whose arguments change.
 """
 
 from collections.abc import Callable, Iterable

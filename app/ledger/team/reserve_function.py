@@ -7,8 +7,9 @@ contended as `app.ledger.admission` tells them.
 
 EXCUSED = """
 CREATE OR REPLACE FUNCTION bursar.is_excused(asked jsonb, speaker text, of_cap text, of_window text)
-RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (
+RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
         SELECT FROM bursar.approvals a
         WHERE a.call_id = asked ->> 'call_id' AND a.member = speaker AND a.state = 'approved'
             AND a.cap_id = of_cap AND a.window_key = of_window
@@ -17,15 +18,16 @@ RETURNS boolean LANGUAGE sql STABLE AS $$
     ) OR EXISTS (
         SELECT FROM bursar.session_grants g
         WHERE g.member = speaker AND g.session = asked ->> 'session' AND g.session <> ''
-            AND g.virtual_key_id = asked ->> 'virtual_key_id' AND g.cap_id = of_cap AND g.window_key = of_window)
-$$
+            AND g.virtual_key_id = asked ->> 'virtual_key_id' AND g.cap_id = of_cap AND g.window_key = of_window);
+END $$
 """
 
 # Compared as numeric: a million calls of a million dollars each would pass 64 bits.
 OBSTACLES = """
 CREATE OR REPLACE FUNCTION bursar.obstacles_to(windows bursar.match[], place bigint, asked jsonb, speaker text)
-RETURNS jsonb LANGUAGE sql STABLE AS $$
-    WITH stands AS (
+RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (WITH stands AS (
         SELECT c, t, bursar.limit_of(c.cap_id, t.window_key) AS allowed,
             (asked ->> 'held_nano_usd')::numeric AS more, (asked ->> 'worst_nano_usd') IS NULL AS is_unpriced
         FROM unnest(windows) w
@@ -42,8 +44,8 @@ RETURNS jsonb LANGUAGE sql STABLE AS $$
         'refusal', r.refusal, 'cap', to_jsonb(r.c), 'window_key', (r.t).window_key,
         'spent_nano_usd', (r.t).posted_nano_usd, 'held_nano_usd', (r.t).held_nano_usd, 'limit_nano_usd', r.allowed,
         'resets_at', bursar.micros((r.t).ends_at)
-    ) ORDER BY r.refusal <> 'exhausted', (r.c).created_at, (r.c).cap_id) FROM refused r WHERE r.refusal IS NOT NULL
-$$
+    ) ORDER BY r.refusal <> 'exhausted', (r.c).created_at, (r.c).cap_id) FROM refused r WHERE r.refusal IS NOT NULL);
+END $$
 """
 
 HOLD = """

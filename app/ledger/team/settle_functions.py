@@ -94,7 +94,7 @@ END $$
 """
 
 SETTLE_ONE = """
-CREATE OR REPLACE FUNCTION bursar.settle_one(told jsonb, windows bursar.match[], speaker text, at timestamptz)
+CREATE OR REPLACE FUNCTION bursar.settle_one(told jsonb, windows bursar.match[], speaker text)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     known bursar.reservations;
@@ -102,7 +102,7 @@ DECLARE
     is_unpriced boolean := (told ->> 'cost_nano_usd') IS NULL;
 BEGIN
     SELECT * INTO known FROM bursar.reservations r WHERE r.call_id = told ->> 'call_id' AND r.member = speaker;
-    IF NOT bursar.write_call(told, speaker, coalesce(known.reserved_at, at)) THEN
+    IF NOT bursar.write_call(told, speaker, coalesce(known.reserved_at, bursar.instant_of(told, speaker))) THEN
         RETURN;
     END IF;
     IF known.call_id IS NOT NULL THEN
@@ -119,12 +119,13 @@ END $$
 # A call that was never held here counts when its laptop says it began, but never in the future; one that was held
 # against leases counts in their windows, should the two clocks disagree about midnight.
 INSTANT_OF = """
-CREATE OR REPLACE FUNCTION bursar.instant_of(told jsonb, speaker text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT greatest(least(bursar.current_instant(), bursar.from_micros((told ->> 'started_at')::bigint),
+CREATE OR REPLACE FUNCTION bursar.instant_of(told jsonb, speaker text) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT greatest(least(bursar.current_instant(), bursar.from_micros((told ->> 'started_at')::bigint),
             min(l.ends_at) - interval '1 microsecond'), max(l.starts_at))
-    FROM bursar.leases l
-    WHERE l.member = speaker AND l.lease_id IN (SELECT jsonb_array_elements_text(coalesce(told -> 'lease_ids', '[]')))
-$$
+        FROM bursar.leases l WHERE l.member = speaker
+            AND l.lease_id IN (SELECT jsonb_array_elements_text(coalesce(told -> 'lease_ids', '[]'))));
+END $$
 """
 
 UNKNOWN_WINDOWS = """
@@ -133,11 +134,15 @@ LANGUAGE plpgsql AS $$
 DECLARE
     found bursar.match[];
 BEGIN
-    SELECT array_agg(m) INTO found FROM jsonb_array_elements(ended) WITH ORDINALITY e(told, place)
-        CROSS JOIN LATERAL bursar.matching(e.place, e.told, speaker, bursar.instant_of(e.told, speaker)) m
+    WITH unknown AS MATERIALIZED (
+        SELECT e.told, e.place, bursar.instant_of(e.told, speaker) AS at
+        FROM jsonb_array_elements(ended) WITH ORDINALITY e(told, place)
         WHERE NOT EXISTS (SELECT FROM bursar.calls k
             WHERE k.call_id = e.told ->> 'call_id' AND k.charged_at IS NOT NULL) AND NOT EXISTS (
-            SELECT FROM bursar.reservations r WHERE r.call_id = e.told ->> 'call_id' AND r.member = speaker);
+            SELECT FROM bursar.reservations r WHERE r.call_id = e.told ->> 'call_id' AND r.member = speaker)
+    )
+    SELECT array_agg(m) INTO found FROM unknown u
+        CROSS JOIN LATERAL bursar.matching(u.place, u.told, speaker, u.at) m;
     RETURN coalesce(found, '{}');
 END $$
 """
@@ -160,7 +165,7 @@ BEGIN
     FOR one IN SELECT e.told, e.place FROM jsonb_array_elements(ended) WITH ORDINALITY e(told, place) ORDER BY e.place
     LOOP
         PERFORM bursar.settle_one(one.told, ARRAY(SELECT u FROM unnest(unknown) u WHERE u.position = one.place),
-            speaker, bursar.instant_of(one.told, speaker));
+            speaker);
     END LOOP;
 END $$
 """

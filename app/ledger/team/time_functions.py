@@ -6,7 +6,7 @@ zones and nights. Only hours are added to instants here: a day's length would de
 
 CURRENT_INSTANT = """
 CREATE OR REPLACE FUNCTION bursar.current_instant() RETURNS timestamptz LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp AS $$ SELECT transaction_timestamp() $$
+AS $$ SELECT pg_catalog.transaction_timestamp() $$
 """
 
 MICROS = """
