@@ -64,7 +64,7 @@ class Draft:
     `at` is the instant it is charged to; windows are chosen by it. As in `Call`, the amount is 0 to a million dollars
     and the model's name is cleaned. `carries_results`: it brings the results of tools, and so goes on with what its
     conversation was doing. `input_mark` is equal for the same input, as long as the meter runs; empty where it was not
-    taken.
+    taken. `is_of_team`: the caps of the team that this laptop has joined count it too.
     """
 
     call_id: str
@@ -81,6 +81,7 @@ class Draft:
     origin: Origin = MAIN_ORIGIN
     carries_results: bool = False
     input_mark: str = ""
+    is_of_team: bool = False
 
     def __post_init__(self) -> None:
         if self.worst_nano_usd is not None:

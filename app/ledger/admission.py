@@ -191,6 +191,7 @@ def _write_reservation(connection: Connection, draft: Draft, holding: Holding) -
         "request_model": draft.request_model,
         "is_stream": draft.is_stream,
         "billing": draft.billing,
+        "is_of_team": draft.is_of_team,
     }
     _RESERVE.run(connection, row | payer_columns(draft.tags) | origin_columns(draft.origin))
     if holding.windows:

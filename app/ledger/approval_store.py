@@ -48,7 +48,8 @@ class Approval:
     """One question: may this call go although the cap is reached, its agent goes round in circles, or the clock is in
     doubt? Amounts as they were when it was asked.
 
-    `default_answer` is given at `default_at` when nobody has answered by then.
+    `default_answer` is given at `default_at` when nobody has answered by then. `is_team`: the cap is the team's, the
+    user of its tags is the member who asks, and a lead answers.
     """
 
     approval_id: str
@@ -69,6 +70,7 @@ class Approval:
     answered_by: str
     default_answer: Answer | None = None
     default_at: datetime | None = None
+    is_team: bool = False
 
     @property
     def is_about_loop(self) -> bool:

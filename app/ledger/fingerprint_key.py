@@ -31,6 +31,12 @@ def fingerprint_key(ledger: Ledger) -> bytes:
     return key
 
 
+def laptop_id(ledger: Ledger) -> str:
+    """What a team knows this ledger by; it tells nothing of the key. Raises LedgerError."""
+    with ledger.write():
+        return keyed(fingerprint_key(ledger), b"laptop")
+
+
 def key_file(ledger: Ledger) -> Path:
     """Where a ledger's key lies."""
     return places.key_file(ledger.path)

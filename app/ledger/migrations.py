@@ -13,6 +13,8 @@ from app.ledger.answer_schema import ANSWERS
 from app.ledger.initial_schema import INITIAL, PAYER
 from app.ledger.input_schema import CALL_INPUTS
 from app.ledger.loop_schema import LOOPS
+from app.ledger.rollup_schema import ROLLUPS
+from app.ledger.team_schema import TEAM
 
 
 def m001_initial(connection: Connection) -> None:
@@ -205,25 +207,9 @@ def m009_tool_calls(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-_ROLLUPS = (
-    """CREATE TABLE rollups (
-        quarter BIGINT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, outcome TEXT NOT NULL,
-        cost_basis TEXT NOT NULL, billing TEXT NOT NULL, request_class TEXT NOT NULL, project TEXT NOT NULL,
-        agent TEXT NOT NULL, user_name TEXT NOT NULL, team TEXT NOT NULL, task TEXT NOT NULL, session TEXT NOT NULL,
-        virtual_key_id TEXT NOT NULL, number INTEGER NOT NULL, paid INTEGER NOT NULL, input_tokens BIGINT NOT NULL,
-        output_tokens BIGINT NOT NULL, cache_read_tokens BIGINT NOT NULL, cache_write_tokens BIGINT NOT NULL,
-        cache_write_1h_tokens BIGINT NOT NULL, reasoning_tokens BIGINT NOT NULL, web_searches BIGINT NOT NULL,
-        cost_nano_usd BIGINT NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL,
-        PRIMARY KEY (quarter, provider, model, outcome, cost_basis, billing, request_class, project, agent, user_name,
-            team, task, session, virtual_key_id)) WITHOUT ROWID""",
-    "CREATE TABLE rolled_up (through_row_id INTEGER NOT NULL PRIMARY KEY)",
-    "INSERT INTO rolled_up VALUES (0)",
-)
-
-
 def m010_rollups(connection: Connection) -> None:
     """Sums of calls by quarter of an hour, and through which call they go."""
-    for statement in _ROLLUPS:
+    for statement in ROLLUPS:
         connection.exec_driver_sql(statement)
 
 
@@ -252,6 +238,12 @@ def m014_export_places(connection: Connection) -> None:
     )
 
 
+def m015_team(connection: Connection) -> None:
+    """What a team's ledger is to be told, and what may be spent while it cannot be reached."""
+    for statement in TEAM:
+        connection.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_prices,
@@ -267,6 +259,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m012_loops,
     m013_answers,
     m014_export_places,
+    m015_team,
 )
 
 

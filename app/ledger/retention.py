@@ -1,8 +1,9 @@
 """Dropping calls that are older than a person keeps, a few at a time, and making the file smaller.
 
 The sums by quarter of an hour stay, so the spend of past months does. What cannot be told from sums is kept whatever
-its age: calls that are not summed yet, calls whose cost is unknown or uncertain, calls of a session that goes on, and,
-while a cap on a model counts for ever, those answered by another model than was asked for.
+its age: calls that are not summed yet, calls whose cost is unknown or uncertain, calls of a session that goes on, calls
+that a team was not told of, and, while a cap on a model counts for ever, those answered by another model than was
+asked for.
 """
 
 import shutil
@@ -30,6 +31,7 @@ from app.ledger.loop_tables import loops
 from app.ledger.meter_state import running_meter
 from app.ledger.rollup import THROUGH, roll_up
 from app.ledger.tables import EPOCH, calls, caps, holds, reservations
+from app.ledger.team_tables import team_outbox
 from app.ledger.tool_tables import tool_calls
 
 AT_ONCE = 200
@@ -67,6 +69,7 @@ def droppable(ledger: Ledger, before: datetime, after_row: int, most: int = AT_O
             calls.c.charged_nano_usd == calls.c.cost_nano_usd,
             or_(calls.c.session == "", ~goes_on),
             or_(model == calls.c.request_model, ~endless),
+            calls.c.call_id.not_in(select(team_outbox.c.call_id)),
         )
         .order_by(calls.c.row_id)
         .limit(most)

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 
 from app.core.call import Outcome
-from app.ledger import import_tables, input_tables, key_tables, limit_tables, loop_tables, tables
+from app.ledger import import_tables, input_tables, key_tables, limit_tables, loop_tables, tables, team_tables
 from app.ledger.assurance_store import key_levels
 from app.ledger.cap_store import read_caps
 from app.ledger.engine import Ledger
@@ -55,6 +55,7 @@ STATE = (
     *(limit_tables.observations, limit_tables.line, limit_tables.line_windows),
     *(input_tables.call_inputs, input_tables.tool_sets, input_tables.conversations),
     *(loop_tables.loops, loop_tables.loop_rules),
+    *(team_tables.team_outbox, team_tables.team_caps, team_tables.team_leases, team_tables.lease_draws),
     *(import_tables.imported_calls, import_tables.billed_amounts, export_places),
 )
 """All tables but the calls and what is derived from them."""

@@ -7,7 +7,7 @@ twice, or after a crash was already cleaned up, changes nothing.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.core.call import ApiShape, Basis, Call, Outcome
@@ -15,9 +15,12 @@ from app.core.caps import Cap, cap_name
 from app.core.reservations import ReservationState
 from app.core.tags import Billing
 from app.core.usage import Usage
+from app.ledger.limit_tables import observations
 from app.ledger.rows import call_columns, origin_of, tags_of
 from app.ledger.statement import Statement, insertion
 from app.ledger.tables import alerts, calls, holds, reservations, totals
+from app.ledger.team_outbox import NOT_SENT, tell_team
+from app.ledger.team_tables import lease_draws
 
 # Built once: to build a statement takes longer than to run it.
 _WRITE = Statement(insert(calls), insertion(calls))
@@ -25,7 +28,7 @@ _TAKE = Statement(
     update(reservations)
     .where(reservations.c.call_id == bindparam("of_call"), reservations.c.state == ReservationState.HELD)
     .values(state=bindparam("state"))
-    .returning(reservations.c.worst_nano_usd, reservations.c.held_nano_usd)
+    .returning(reservations.c.worst_nano_usd, reservations.c.held_nano_usd, reservations.c.is_of_team)
 )
 # Looks the few windows up by their key; an EXISTS would walk through all there ever were (50 ms at 50,000).
 _HELD_BY = tuple_(totals.c.cap_id, totals.c.window_key).in_(
@@ -51,7 +54,8 @@ def settle(connection: Connection, caps: list[Cap], call: Call, now: datetime, *
     model without a price) they carry the worst case. A call that had no price from the start charges nothing; all
     calls without a cost are counted.
     """
-    row = _take_held(connection, call.call_id, ReservationState.POSTED if is_certain else ReservationState.UNCERTAIN)
+    state = ReservationState.POSTED if is_certain else ReservationState.UNCERTAIN
+    row = _take_held(connection, call.call_id, state)
     if row is None:
         return False
     held, cost = row.held_nano_usd, call.cost_nano_usd
@@ -61,6 +65,8 @@ def settle(connection: Connection, caps: list[Cap], call: Call, now: datetime, *
         charged = cost if is_certain else max(held, cost)
     _release(connection, call.call_id, held, charged, unpriced=cost is None)
     _WRITE.run(connection, call_columns(call, charged))
+    if row.is_of_team:
+        tell_team(connection, call.call_id, state, charged)
     _raise_alerts(connection, caps, call.call_id, now)
     return True
 
@@ -72,6 +78,22 @@ def void(connection: Connection, call: Call) -> bool:
         return False
     _release(connection, call.call_id, row.held_nano_usd, 0, unpriced=False)
     _WRITE.run(connection, call_columns(call, 0))
+    if row.is_of_team:
+        tell_team(connection, call.call_id, ReservationState.VOIDED, 0)
+    return True
+
+
+def release(connection: Connection, call_id: str, *, is_told: bool) -> bool:
+    """Take back what is held for a call that was not sent, as if it had never been: it may come again. False when it
+    is not held. `is_told`: the team may hold it too, and is told."""
+    row = _take_held(connection, call_id, ReservationState.VOIDED)
+    if row is None:
+        return False
+    _release(connection, call_id, row.held_nano_usd, 0, unpriced=False)
+    for table in (holds, reservations, observations, lease_draws):
+        connection.execute(delete(table).where(table.c.call_id == call_id))
+    if is_told:
+        tell_team(connection, call_id, NOT_SENT, 0)
     return True
 
 

@@ -160,6 +160,7 @@ class ReservationRow(PayerColumns, OriginColumns, table=True):
     is_stream: bool
     held_nano_usd: int = money()
     billing: str
+    is_of_team: bool = False
 
 
 class HoldRow(SQLModel, table=True):

@@ -121,4 +121,4 @@ def read_alert(row: Any) -> Alert:
 def read_question(row: Any) -> Approval:
     """A question, read back. Whose it is stands in its tags as the user."""
     times = {name: instant(row[name]) for name in ("asked_at", "expires_at", "answered_at", "default_at")}
-    return approval_of(row | times)
+    return replace(approval_of(row | times), is_team=True)
