@@ -51,6 +51,11 @@ MEANINGS = {
     "retention_days": "Calls older than this are dropped once they are summed: 0 keeps all, else 40 at least.",
     "update_check": "Whether `bursar doctor` asks the release feed for a newer Bursar.",
     "update_feed": "The address of the release feed; empty is the one that this Bursar was built with.",
+    "team_url": "The address of the team's ledger, without its password, which lies in the keyring; `bursar team join` "
+    "sets it.",
+    "team_name": "What that team is called; calls are labelled so.",
+    "team_lease": "Dollars to have in advance of each cap of the team, for when it cannot be reached; empty is none.",
+    "team_certificate": "The file of who vouches for the team's server; empty is whom the system believes.",
     "lane": "How plain calls are carried: `fast` by the meter's own layer for HTTP, `hooks` by mitmproxy's.",
 }
 """What each setting means. One that is missing here stops the making of its page, by name."""

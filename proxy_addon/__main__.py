@@ -54,6 +54,7 @@ from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes
 from proxy_addon.socket_addon import SocketAddon, send_messages_whole
 from proxy_addon.stopping import stop_when_asked
+from proxy_addon.team_joining import TeamPlace
 from proxy_addon.upkeep import start_upkeep
 from proxy_addon.wire import answer_errors_in_json, closing
 
@@ -119,8 +120,7 @@ def main() -> int:
 
 async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Ledger, doors: Doors) -> None:
     """Listen, say `ready`, serve until asked to stop, then settle what is left. Raises MeterError."""
-    loop = asyncio.get_running_loop()
-    stop, lock = asyncio.Event(), InstanceLock(ledger)
+    loop, stop, lock = asyncio.get_running_loop(), asyncio.Event(), InstanceLock(ledger)
     orders = Orders(
         ledger,
         lock.instance_id,
@@ -132,11 +132,11 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     )
     recorder = Recorder(ledger, on_change=lambda: gate.ledger_changed(loop), look=orders.look)
     keys = ProviderKeys(vault, recorder.post)
-    gate = Gate(recorder, lock.instance_id, Clock(_newest_call(ledger)))
+    team = TeamPlace(arguments.team, vault, ledger, recorder, lock.instance_id, Clock(_newest_call(ledger)))
+    gate = Gate(recorder, lock.instance_id, team.clock, team.gate)
     chosen = arguments.private_destinations
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
-    away = Departure(server := proxyserver.Proxyserver())
-    budget = Budget(ledger)
+    away, budget = Departure(server := proxyserver.Proxyserver()), Budget(ledger)
     calls = Calls(meter := Meter(recorder, gate, keys, budget))
     requests = MeterAddon(calls, routes, destinations, budget, closing(server))
     door = None if arguments.network is None else NetworkDoor(arguments.network, meter.check)
@@ -154,6 +154,7 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
         hooks.calls.in_flight.end_all()
         hooks.sockets.end_all()
         await asyncio.to_thread(recorder.stop)
+        await asyncio.to_thread(team.stop)
         with suppress(LedgerGone), ledger.write() as connection:
             mark_stopped(connection, lock.instance_id, datetime.now(UTC))
         lock.release()

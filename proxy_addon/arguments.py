@@ -15,6 +15,17 @@ from proxy_addon.routes import parse_place
 
 
 @dataclass(frozen=True, slots=True)
+class TeamArguments:
+    """The team whose caps count as well: the address of its ledger, and its name. `lease_nano_usd` is asked for in
+    advance; `certificate` is who vouches for its server, None for whom the system believes."""
+
+    url: str
+    name: str
+    lease_nano_usd: int
+    certificate: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class Arguments:
     """What the meter was started with. Port 0 means any free one. `keys_from` is the descriptor from which the
     providers' keys are read; None leaves them to the keyring."""
@@ -31,27 +42,12 @@ class Arguments:
     backups_kept: int
     retention_days: int
     lane: str
+    team: TeamArguments | None = None
 
 
 def parse_arguments() -> Arguments:
     """Those of this process. Raises InvalidInput; leaves with status 2 for unknown ones, as programs do."""
-    parser = argparse.ArgumentParser(prog="python -m proxy_addon", description="Bursar's meter.")
-    parser.add_argument("--ledger", type=Path, required=True)
-    parser.add_argument("--gateway-port", type=int, default=8787)
-    parser.add_argument("--forward-port", type=int, default=8788)
-    parser.add_argument("--upstream", action="append", default=[], metavar="PROVIDER=URL")
-    parser.add_argument("--private-destination", action="append", default=[], metavar="HOST:PORT")
-    parser.add_argument("--listen", default="", metavar="ADDRESS:PORT")
-    parser.add_argument("--listen-name", action="append", default=[], metavar="NAME")
-    parser.add_argument("--listen-anywhere", action="store_true")
-    parser.add_argument("--keys-from-stdin", dest="keys_from", action="store_const", const=0)
-    parser.add_argument("--keys-from-descriptor", dest="keys_from", type=int)
-    parser.add_argument("--stop-with-stdin", action="store_true")
-    parser.add_argument("--stop-without-runs", action="store_true")
-    parser.add_argument("--backups-kept", type=int, default=KEPT)
-    parser.add_argument("--retention-days", type=int, default=0)
-    parser.add_argument("--lane", choices=LANES, default=USUAL_LANE)
-    given = parser.parse_args()
+    given = _parser().parse_args()
     network = None
     if given.listen:
         network = parse_network_place(given.listen, given.listen_name, is_meant=given.listen_anywhere)
@@ -68,7 +64,36 @@ def parse_arguments() -> Arguments:
         given.backups_kept,
         given.retention_days,
         given.lane,
+        _team(given) if given.team_url else None,
     )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m proxy_addon", description="Bursar's meter.")
+    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--gateway-port", type=int, default=8787)
+    parser.add_argument("--forward-port", type=int, default=8788)
+    parser.add_argument("--upstream", action="append", default=[], metavar="PROVIDER=URL")
+    parser.add_argument("--private-destination", action="append", default=[], metavar="HOST:PORT")
+    parser.add_argument("--listen", default="", metavar="ADDRESS:PORT")
+    parser.add_argument("--listen-name", action="append", default=[], metavar="NAME")
+    parser.add_argument("--listen-anywhere", action="store_true")
+    parser.add_argument("--keys-from-stdin", dest="keys_from", action="store_const", const=0)
+    parser.add_argument("--keys-from-descriptor", dest="keys_from", type=int)
+    parser.add_argument("--stop-with-stdin", action="store_true")
+    parser.add_argument("--stop-without-runs", action="store_true")
+    parser.add_argument("--backups-kept", type=int, default=KEPT)
+    parser.add_argument("--retention-days", type=int, default=0)
+    parser.add_argument("--lane", choices=LANES, default=USUAL_LANE)
+    parser.add_argument("--team-url", default="")
+    parser.add_argument("--team-name", default="")
+    parser.add_argument("--team-lease", type=int, default=0, metavar="NANO-DOLLARS")
+    parser.add_argument("--team-certificate", type=Path)
+    return parser
+
+
+def _team(given: argparse.Namespace) -> TeamArguments:
+    return TeamArguments(given.team_url, given.team_name, given.team_lease, given.team_certificate)
 
 
 def _upstream(pair: str) -> tuple[str, str]:

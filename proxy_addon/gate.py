@@ -20,34 +20,15 @@ from app.ledger.waiting_line import leave_line
 from proxy_addon.clock import Clock
 from proxy_addon.gate_wording import STOPPED_MESSAGE, refused_by_person, sentence
 from proxy_addon.holders import KeyCheck
+from proxy_addon.passage import CAUSES, Passage, no_answer, of_team
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
 from proxy_addon.resent import HUNG_UP_S, TOLD_TO_RETRY_S, Mark, OpenQuestion, Resent
+from proxy_addon.team_gate import TeamGate, TeamWait
 from proxy_addon.waiting_room import WaitingRoom
 
 CONTENTION_LIMIT_S = 120.0
 """How long a call waits for other calls' holds to come free: most are gone in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """The gate's answer. `draft` carries the instant and the amount that was held; `output_limit` is what the request's
-    must be lowered to, None to leave it, and `remaining_nano_usd` what its tightest cap had left then;
-    `cause` is None when the call may go, and
-    `refusal` the sentence for the person where it may not; `is_gone` when the client left while it waited."""
-
-    draft: Draft
-    cause: Cause | None = None
-    refusal: str = ""
-    obstacle: Obstacle | None = None
-    is_gone: bool = False
-    output_limit: int | None = None
-    remaining_nano_usd: int | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """The money is held; the call may go."""
-        return self.cause is None and not self.is_gone
 
 
 @dataclass(slots=True)
@@ -66,13 +47,18 @@ class _Wait:
     excused: frozenset[CapWindow] = frozenset()
     question: str = ""
     asked_about: tuple[Obstacle, ...] = field(default=())
+    team: TeamWait = field(default_factory=TeamWait)
 
 
 class Gate:
-    """Admits calls on behalf of one meter, by its `clock`. To be used on the event loop."""
+    """Admits calls on behalf of one meter, by its `clock`. To be used on the event loop. With a `team` its caps have
+    their say after the laptop's own."""
 
-    def __init__(self, recorder: Recorder, instance_id: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, recorder: Recorder, instance_id: str, clock: Clock | None = None, team: TeamGate | None = None
+    ) -> None:
         self.clock = clock or Clock()
+        self.team = team
         self._recorder = recorder
         self._instance_id = instance_id
         self._room = WaitingRoom(recorder, instance_id, self.clock)
@@ -100,7 +86,9 @@ class Gate:
         `check` is asked before the first look. Raises LedgerError when the ledger cannot be written, and KeyRejected
         when the call's key ended while it waited.
         """
-        wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, check, mark=mark)
+        if self.team is not None:
+            draft = self.team.named(draft)
+        wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, check, mark=mark, team=TeamWait(mark))
         try:
             await self._take_over_question(wait)
             return await self._wait_for_money(wait, is_client_gone)
@@ -111,11 +99,15 @@ class Gate:
             self._leave_open(wait, 0)
             raise
         finally:
+            if self.team is not None:
+                self.team.leave(wait.team)
             if wait.is_in_line:
                 self._recorder.post(lambda desk: leave_line(desk.connection, draft.call_id))
 
     def count_unasked(self, draft: Draft) -> None:
         """Take up a call that a provider began by itself: it is spent already, so nothing stands in its way."""
+        if self.team is not None:
+            draft = self.team.named(draft)
         self._recorder.post(lambda desk: take_up(desk.connection, desk.caps, draft, instance_id=self._instance_id))
 
     async def _wait_for_money(self, wait: _Wait, is_client_gone: Callable[[], bool]) -> Passage:
@@ -125,6 +117,9 @@ class Gate:
             verdict = await self._look(wait)
             passage = self._end_of(wait, verdict)
             if passage is not None:
+                passage = await self._ask_team(wait, passage, is_client_gone)
+                if passage is None:
+                    continue
                 return passage
             assert verdict is not None, "a refusal by a person is an end"
             await self._ask_person(wait, verdict)
@@ -133,6 +128,13 @@ class Gate:
             if await self._room.wait(waiting, seen=seen, deadline=deadline, is_client_gone=is_client_gone):
                 self._leave_open(wait, HUNG_UP_S)
                 return Passage(wait.draft, is_gone=True)
+
+    async def _ask_team(self, wait: _Wait, passage: Passage, is_client_gone: Callable[[], bool]) -> Passage | None:
+        """The team's say about a call that may go as far as this laptop goes; None when it is to be looked at again."""
+        if self.team is None or not passage.is_open or not wait.draft.is_of_team:
+            return passage
+        answer = await self.team.ask(wait.team, passage.draft, deadline=wait.deadline, is_client_gone=is_client_gone)
+        return passage if answer.is_held else of_team(wait.draft, answer)
 
     async def _take_over_question(self, wait: _Wait) -> None:
         """A call that comes to the gate may have left a question open when it was here before."""
@@ -186,10 +188,10 @@ class Gate:
         final = next((one for one in verdict.obstacles if _is_final(one)), None)
         if final is not None:
             self._leave_open(wait, 0)
-            return Passage(draft, _CAUSES[final.refusal], sentence(final, draft), final)
+            return Passage(draft, CAUSES[final.refusal], sentence(final, draft), final)
         if now >= wait.deadline:
             self._leave_open(wait, TOLD_TO_RETRY_S)
-            return _no_answer(verdict, draft)
+            return no_answer(verdict, draft)
         if not verdict.obstacles or any(one.refusal is not Refusal.CONTENDED for one in verdict.obstacles):
             wait.contended_until = None
             return None
@@ -240,16 +242,6 @@ class Gate:
             self._recorder.post(lambda desk: close(desk.connection, question, state, now))
 
 
-_CAUSES = {
-    Refusal.EXHAUSTED: Cause.EXHAUSTED,
-    Refusal.CONTENDED: Cause.CONTENDED,
-    Refusal.UNPRICED: Cause.UNPRICED,
-    Refusal.CUT: Cause.CUT,
-    Refusal.LOOP: Cause.LOOP,
-    Refusal.CLOCK: Cause.UNANSWERED,
-}
-
-
 def _admitted(wait: _Wait, verdict: Verdict) -> Passage:
     """The money is held, for the whole call or for a part of it, or for a shorter answer."""
     worst, limit = wait.draft.worst_nano_usd, verdict.output_limit
@@ -268,15 +260,3 @@ def _is_final(obstacle: Obstacle) -> bool:
     if obstacle.refusal is Refusal.CUT:
         return True
     return not obstacle.asks_person and obstacle.refusal is not Refusal.CONTENDED
-
-
-def _no_answer(verdict: Verdict, draft: Draft) -> Passage:
-    if verdict.is_paused:
-        what = "This session is paused" if verdict.is_of_session else "Everything is paused"
-        message = f"{what} in Bursar. Resume it there; this call goes on when it is sent again."
-        return Passage(draft, Cause.PAUSED, message)
-    first = verdict.obstacles[0]
-    if first.refusal is Refusal.CONTENDED:
-        return Passage(draft, Cause.CONTENDED, sentence(first, draft), first)
-    message = f"{sentence(first, draft)} Nobody has answered yet; the question stays open while it is sent again."
-    return Passage(draft, Cause.UNANSWERED, message, first)

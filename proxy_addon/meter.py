@@ -17,7 +17,7 @@ from app.ledger.key_store import KeyHolder
 from proxy_addon.attribution import origin_of
 from proxy_addon.budget import Budget, cost_labels
 from proxy_addon.exchange import Exchange, dropped_call, refused_call
-from proxy_addon.gate import Gate, Passage
+from proxy_addon.gate import Gate
 from proxy_addon.growing_hold import GrowingHold
 from proxy_addon.holders import HolderChanged, Holders, KeyCheck
 from proxy_addon.identify import Caller, account_mark, key_header
@@ -26,6 +26,7 @@ from proxy_addon.judging import Judged, Turned, judge, judged_by_memory, not_all
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.loop_watch import LoopWatch
 from proxy_addon.output_limit import with_output_limit
+from proxy_addon.passage import Passage
 from proxy_addon.permission import forbidden_model, forbidden_place
 from proxy_addon.prefixes import PrefixMemory
 from proxy_addon.recorder import Recorder
@@ -245,6 +246,7 @@ _ERROR_TYPES = {
     Cause.UNANSWERED: "unanswered",
     Cause.STOPPED: "stopped",
     Cause.LOOP: "loop",
+    Cause.TEAM_AWAY: "team_away",
 }
 
 

@@ -41,12 +41,15 @@ class Cause(StrEnum):
     REFUSED = "refused"
     UNANSWERED = "unanswered"
     NOT_ALLOWED = "not_allowed"
+    TEAM_AWAY = "team_away"
 
     @property
     def reason(self) -> Reason:
         """Whether to try again."""
         if self is Cause.NOT_ALLOWED:
             return Reason.NOT_ALLOWED
+        if self is Cause.TEAM_AWAY:
+            return Reason.UNAVAILABLE
         is_passing = self in (Cause.CONTENDED, Cause.PAUSED, Cause.UNANSWERED)
         return Reason.LATER if is_passing else Reason.CAP
 

@@ -15,7 +15,8 @@ import typer
 from app.cli import console, places
 from app.core.errors import InvalidInput, MeterError
 from app.core.network import NetworkPlace, parse_network_place
-from app.services.settings import MAX_PORT, Settings
+from app.services.setting_checks import MAX_PORT
+from app.services.settings import Settings
 
 if TYPE_CHECKING:
     from app.ledger.engine import Ledger

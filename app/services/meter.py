@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from app.core.errors import MeterError
+from app.core.money import parse_usd
 from app.services import keeper
 from app.services.own_command import METER, part_command
 from app.services.settings import Settings
@@ -52,6 +53,7 @@ def meter_command(
         command += ["--listen", settings.listen]
         command += [word for name in settings.listen_names for word in ("--listen-name", name)]
         command += ["--listen-anywhere"] if settings.listen_anywhere else []
+    command += _team_words(settings)
     if keys_from_stdin:
         command.append("--keys-from-stdin")
     if stop_with_stdin:
@@ -59,6 +61,15 @@ def meter_command(
     if stop_without_runs:
         command.append("--stop-without-runs")
     return command
+
+
+def _team_words(settings: Settings) -> list[str]:
+    """What the meter is told of the team. It finds the password in the keyring itself."""
+    if not settings.team_url:
+        return []
+    words = ["--team-url", settings.team_url, "--team-name", settings.team_name]
+    words += ["--team-lease", str(parse_usd(settings.team_lease))] if settings.team_lease else []
+    return words + (["--team-certificate", settings.team_certificate] if settings.team_certificate else [])
 
 
 def start_command(

@@ -5,8 +5,7 @@ file is told about and never overwritten.
 """
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
@@ -14,17 +13,26 @@ from typing import Any
 
 from app.core.errors import InvalidInput
 from app.core.lanes import LANES, USUAL_LANE
-from app.core.network import parse_network_place
 from app.core.windows import zone
+from app.services.setting_checks import (
+    check_amount,
+    check_backups,
+    check_choice,
+    check_clock,
+    check_feed,
+    check_listen,
+    check_names,
+    check_places,
+    check_port,
+    check_retention,
+    check_switch,
+    check_team_url,
+    check_text,
+    check_upstreams,
+    check_weekday,
+    check_zone,
+)
 from app.whole_file import write_whole
-
-MAX_PORT = 65_535
-_SUNDAY = 6
-_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
-MOST_BACKUPS = 1_000
-FEWEST_DAYS, MOST_DAYS = 40, 36_500
-"""What is kept at least: the longest window of a cap that ends is a month, and it is counted from the calls."""
-_PLACE = re.compile(r"\S+:[1-9]\d{0,4}")
 
 
 class Theme(StrEnum):
@@ -57,7 +65,10 @@ class Settings:
     `listen_anywhere` that the whole network may (see `app.core.network`). `backups_kept` is how many daily backups of
     the ledger are kept. Calls older than `retention_days` are dropped once they are summed; 0 keeps all. With
     `update_check` the doctor asks `update_feed` (empty: the feed of this build) for a newer Bursar. `lane` is how plain
-    calls are carried. `unknown` holds keys of the file that this version has no meaning for.
+    calls are carried. `team_url` is the address of the ledger of the team called `team_name` (empty: none; its password
+    lies in the keyring), `team_lease` how many dollars are asked for in advance of each of its caps (empty: none), and
+    `team_certificate` the file of who vouches for its server (empty: whom the system believes). `unknown` holds keys of
+    the file that this version has no meaning for.
     """
 
     gateway_port: int = 8787
@@ -85,6 +96,10 @@ class Settings:
     update_check: bool = False
     update_feed: str = ""
     lane: str = USUAL_LANE
+    team_url: str = ""
+    team_name: str = ""
+    team_lease: str = ""
+    team_certificate: str = ""
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -161,7 +176,7 @@ def _from_values(values: Mapping[str, Any]) -> Settings:
     for name in ("private_destinations", "listen_names"):
         if name in known:
             known[name] = tuple(known[name])
-    _check_listen(known)
+    check_listen(known)
     return Settings(**known, unknown={name: value for name, value in values.items() if name not in _known()})
 
 
@@ -169,120 +184,36 @@ def _known() -> tuple[str, ...]:
     return tuple(item.name for item in fields(Settings) if item.name != "unknown")
 
 
-def _check_port(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_PORT:
-        raise InvalidInput(name, f"“{name}” must be a whole number from 0 to {MAX_PORT}.")
-
-
-def _check_backups(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_BACKUPS:
-        raise InvalidInput(name, f"“{name}” must be a whole number from 1 to {MOST_BACKUPS}.")
-
-
-def _check_retention(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not (value == 0 or FEWEST_DAYS <= value <= MOST_DAYS):
-        raise InvalidInput(name, f"“{name}” must be 0, to keep every call, or from {FEWEST_DAYS} to {MOST_DAYS}.")
-
-
-def _check_choice(*choices: str) -> Callable[[str, object], None]:
-    def check(name: str, value: object) -> None:
-        if value not in choices:
-            raise InvalidInput(name, f"“{name}” must be {', '.join(choices[:-1])} or {choices[-1]}.")
-
-    return check
-
-
-def _check_zone(name: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise InvalidInput(name, f"“{name}” must be a text like Europe/Berlin.")
-    if value:
-        try:
-            zone(value)
-        except InvalidInput as error:
-            raise InvalidInput(name, error.message) from None
-
-
-def _check_weekday(name: str, value: object) -> None:
-    if type(value) is not int or not 0 <= value <= _SUNDAY:
-        raise InvalidInput(name, "It must be a number from 0 (Monday) to 6 (Sunday).")
-
-
-def _check_switch(name: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise InvalidInput(name, f"“{name}” must be true or false.")
-
-
-def _check_clock(name: str, value: object) -> None:
-    if not isinstance(value, str) or (value and not _CLOCK.fullmatch(value)):
-        raise InvalidInput(name, f"“{name}” must be a time of day like 22:00, or empty.")
-
-
-def _check_upstreams(name: str, value: object) -> None:
-    if not isinstance(value, Mapping) or not all(_is_base_url(url) for url in value.values()):
-        raise InvalidInput(name, f"“{name}” must map a provider to a base URL that begins with http:// or https://.")
-
-
-def _check_places(name: str, value: object) -> None:
-    places = value if isinstance(value, list | tuple) else [None]
-    if not all(isinstance(place, str) and _PLACE.fullmatch(place) for place in places):
-        raise InvalidInput(name, f"“{name}” must list hosts with their ports, like gitlab.internal:443.")
-
-
-def _check_text(name: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise InvalidInput(name, f"“{name}” must be a text.")
-
-
-def _check_feed(name: str, value: object) -> None:
-    if not isinstance(value, str) or (value and not _is_base_url(value)):
-        raise InvalidInput(name, f"“{name}” must be an address that begins with https://, or empty.")
-
-
-def _check_names(name: str, value: object) -> None:
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise InvalidInput(name, f"“{name}” must list names, like host.docker.internal.")
-
-
-def _check_listen(values: Mapping[str, Any]) -> None:
-    if values.get("listen"):
-        try:
-            parse_network_place(
-                values["listen"], values.get("listen_names", ()), is_meant=values.get("listen_anywhere", False)
-            )
-        except InvalidInput as error:
-            raise InvalidInput("listen", f"{error.title}. {error.message}") from None
-
-
-def _is_base_url(value: object) -> bool:
-    return isinstance(value, str) and value.startswith(("http://", "https://"))
-
-
 _CHECKS = {
-    "gateway_port": _check_port,
-    "forward_port": _check_port,
-    "theme": _check_choice(*Theme),
-    "tray_ink": _check_choice(*TrayInk),
-    "time_zone": _check_zone,
-    "is_set_up": _check_switch,
-    "notifications": _check_switch,
-    "notify_caps": _check_switch,
-    "notify_waiting": _check_switch,
-    "notify_meter": _check_switch,
-    "notify_week": _check_switch,
-    "week_told_on": _check_weekday,
-    "notify_loops": _check_switch,
-    "quiet_from": _check_clock,
-    "quiet_to": _check_clock,
-    "upstreams": _check_upstreams,
-    "private_destinations": _check_places,
-    "listen": _check_text,
-    "listen_names": _check_names,
-    "listen_anywhere": _check_switch,
-    "backups_kept": _check_backups,
-    "retention_days": _check_retention,
-    "update_check": _check_switch,
-    "update_feed": _check_feed,
-    "lane": _check_choice(*LANES),
+    "gateway_port": check_port,
+    "forward_port": check_port,
+    "theme": check_choice(*Theme),
+    "tray_ink": check_choice(*TrayInk),
+    "time_zone": check_zone,
+    "is_set_up": check_switch,
+    "notifications": check_switch,
+    "notify_caps": check_switch,
+    "notify_waiting": check_switch,
+    "notify_meter": check_switch,
+    "notify_week": check_switch,
+    "week_told_on": check_weekday,
+    "notify_loops": check_switch,
+    "quiet_from": check_clock,
+    "quiet_to": check_clock,
+    "upstreams": check_upstreams,
+    "private_destinations": check_places,
+    "listen": check_text,
+    "listen_names": check_names,
+    "listen_anywhere": check_switch,
+    "backups_kept": check_backups,
+    "retention_days": check_retention,
+    "update_check": check_switch,
+    "update_feed": check_feed,
+    "lane": check_choice(*LANES),
+    "team_url": check_team_url,
+    "team_name": check_text,
+    "team_lease": check_amount,
+    "team_certificate": check_text,
 }
 
 

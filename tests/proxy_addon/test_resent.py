@@ -15,7 +15,8 @@ from app.ledger.approval_store import ApprovalState, answered, approve, refuse, 
 from app.ledger.cap_store import add_cap
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.identifiers import new_id
-from proxy_addon.gate import Gate, Passage
+from proxy_addon.gate import Gate
+from proxy_addon.passage import Passage
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
 from tests.end2end.meter_process import wait_until

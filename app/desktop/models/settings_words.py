@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from app.core.errors import InvalidInput
 from app.core.providers import provider_title
-from app.services.settings import MAX_PORT
+from app.services.setting_checks import MAX_PORT
 
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.]?(\d{2}))?")
 _MOST_HOUR, _MOST_MINUTE = 23, 59

@@ -23,7 +23,7 @@ from app.ledger.holding import extend
 from app.ledger.tables import totals
 from proxy_addon import clock
 from proxy_addon.clock import Clock, boot_seconds
-from proxy_addon.gate import Passage
+from proxy_addon.passage import Passage
 from proxy_addon.refusals import Cause
 from tests.end2end.bare_http import CHAT, post
 from tests.end2end.conftest import home, provider  # noqa: F401 - fixtures

@@ -27,9 +27,10 @@ from app.ledger.raise_store import raise_by
 from app.ledger.tables import totals
 from proxy_addon.budget import Budget
 from proxy_addon.calls import Calls
-from proxy_addon.gate import Gate, Passage
+from proxy_addon.gate import Gate
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.meter import Meter
+from proxy_addon.passage import Passage
 from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
 from proxy_addon.routes import Routes
