@@ -1,5 +1,7 @@
 """`bursar approvals`: calls that wait at a cap, and their answers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -7,11 +9,12 @@ import typer
 
 from app.cli import console, places
 from app.cli.choosing import choose, short_id
+from app.cli.team import opened_team_if_any
 from app.core.money import format_call_usd, format_exact_usd, format_usd, parse_usd
 
 if TYPE_CHECKING:
     from app.ledger.approval_store import Approval
-    from app.ledger.engine import Ledger
+    from app.services.question_books import QuestionBook
 
 app = typer.Typer(help="See and answer calls that wait at a cap, or in a loop.", no_args_is_help=True)
 APPROVAL = typer.Argument("", help="The id as listed; may be left out when one call waits.")
@@ -23,17 +26,16 @@ def list_approvals(
     as_json: bool = typer.Option(False, "--json", help="For scripts: exact amounts."),
 ) -> None:
     """Show who waits, oldest first."""
-    from app.ledger import approval_store
-
-    with places.opened_ledger() as ledger:
-        found = approval_store.answered(ledger) if answered else approval_store.waiting(ledger)
+    with _opened_books() as books:
+        found = [(one, book.is_team) for book in books for one in (book.answered() if answered else book.waiting())]
     if as_json:
-        console.print_json([_as_values(approval) for approval in found])
+        console.print_json([_as_values(approval) | {"is_team": is_team} for approval, is_team in found])
     elif not found:
         console.say("Nothing was answered yet." if answered else "Nobody waits.")
     else:
         headers = ["Id", "Agent", "Project", "Model", "Up to", "Waits for", "Spent", "Limit", "State", "Asked"]
-        console.print_table(headers, [_cells(approval) for approval in found], numbers=(4, 6, 7))
+        rows = [_cells(approval, is_team=is_team) for approval, is_team in found]
+        console.print_table(headers, rows, numbers=(4, 6, 7))
 
 
 @app.command("approve")
@@ -43,12 +45,9 @@ def approve_call(
 ) -> None:
     """Let one waiting call go, at most at the amount shown, or its whole session. A loop goes on until it has gone
     round twice as often, with --session for good."""
-    from app.ledger.approval_store import approve, approve_session
-
-    with places.opened_ledger() as ledger:
-        chosen = _find(ledger, approval)
-        answer = approve_session if session else approve
-        answer(ledger, chosen.approval_id, by=places.user_name())
+    with _opened_books() as books:
+        book, chosen = _find(books, approval)
+        book.approve(chosen.approval_id, for_session=session)
     if chosen.is_about_loop:
         console.say(f"Goes on: {_who(chosen)}. {chosen.cap_name}.")
     elif chosen.is_about_clock:
@@ -66,14 +65,10 @@ def raise_cap(
     hours: float = typer.Option(0, "--hours", min=0, help="For how long; without it, until the cap's window ends."),
 ) -> None:
     """Raise the cap that holds a call back, by an amount, so that the call and others go on."""
-    from app.ledger.raise_store import raise_by
-
-    with places.opened_ledger() as ledger:
-        chosen = _find(ledger, approval)
+    with _opened_books() as books:
+        book, chosen = _find(books, approval)
         until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
-        raise_by(
-            ledger, chosen.cap_id, chosen.window_key, parse_usd(amount), until=until, by=places.user_name()
-        )  # fmt: skip
+        book.raise_by(chosen, parse_usd(amount), until=until)
     end = f"until {until.astimezone():%Y-%m-%d %H:%M}" if until else "until its window ends"
     console.say(f"Raised by {format_usd(parse_usd(amount))} {end}: {chosen.cap_name}.")
 
@@ -81,11 +76,9 @@ def raise_cap(
 @app.command("refuse")
 def refuse_call(approval: str = APPROVAL) -> None:
     """Refuse one waiting call; its agent is told so. The session of one in a loop is stopped."""
-    from app.ledger.approval_store import refuse
-
-    with places.opened_ledger() as ledger:
-        chosen = _find(ledger, approval)
-        refuse(ledger, chosen.approval_id, by=places.user_name())
+    with _opened_books() as books:
+        book, chosen = _find(books, approval)
+        book.refuse(chosen.approval_id)
     is_stopped = chosen.is_about_loop and chosen.tags.session
     more = f" Its session is stopped, until: bursar resume {chosen.tags.session}" if is_stopped else ""
     console.say(f"Refused: {_who(chosen)}.{more}")
@@ -94,13 +87,21 @@ def refuse_call(approval: str = APPROVAL) -> None:
 app.command("deny", hidden=True, help="Same as refuse.")(refuse_call)
 
 
-def _find(ledger: "Ledger", text: str) -> "Approval":
-    from app.ledger.approval_store import waiting
+@contextmanager
+def _opened_books() -> "Iterator[list[QuestionBook]]":
+    """The calls that wait here, and those of the team that was joined, where that can be reached."""
+    from app.services.question_books import OwnQuestions, TeamQuestions
 
+    with places.opened_ledger() as ledger, opened_team_if_any() as team:
+        shared: list[QuestionBook] = [TeamQuestions(team)] if team is not None else []
+        yield [OwnQuestions(ledger, places.user_name()), *shared]
+
+
+def _find(books: "list[QuestionBook]", text: str) -> "tuple[QuestionBook, Approval]":
     return choose(
-        waiting(ledger),
+        [(book, one) for book in books for one in book.waiting()],
         text,
-        lambda approval: (approval.approval_id,),
+        lambda found: (found[1].approval_id,),
         kind="waiting call",
         listing="bursar approvals list",
     )
@@ -111,14 +112,14 @@ def _who(approval: "Approval") -> str:
     return f"{agent} in {approval.tags.project}" if approval.tags.project else agent
 
 
-def _cells(approval: "Approval") -> list[str]:
+def _cells(approval: "Approval", *, is_team: bool) -> list[str]:
     return [
         short_id(approval.approval_id),
         approval.tags.agent,
         approval.tags.project,
         approval.model,
         format_call_usd(approval.worst_nano_usd),
-        approval.cap_name,
+        f"{approval.cap_name} (team)" if is_team else approval.cap_name,
         format_usd(approval.spent_nano_usd),
         format_usd(approval.limit_nano_usd) if approval.is_about_cap else "",
         approval.state,

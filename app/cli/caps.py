@@ -1,9 +1,9 @@
 """`bursar caps`: limits on spend."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,16 +11,18 @@ import typer
 from app.cli import console, places
 from app.cli.choosing import choose, short_id
 from app.cli.simulate import simulate_cap
+from app.cli.team import opened_team, opened_team_if_any
+from app.cli.weekdays import Weekday
 from app.core.caps import Action, Answer, Cap, Hold, Mode, cap_name
 from app.core.errors import InvalidInput
 from app.core.money import format_exact_usd, format_usd, parse_usd
-from app.core.tags import Scope, clean_label
+from app.core.tags import Scope, clean_label, clean_name
 from app.core.windows import Window
 from app.services.settings import settings_zone
 
 if TYPE_CHECKING:
     from app.ledger.cap_store import CapStatus
-    from app.ledger.engine import Ledger
+    from app.services.cap_books import CapBook
 
 app = typer.Typer(help="List, show, add, edit, raise and remove caps.", no_args_is_help=True)
 CAP = typer.Argument(help="The cap's id, or its name as listed.")
@@ -29,34 +31,22 @@ HOLD = typer.Option(Hold.STRICT, help=_HOLD_HELP)
 EDITED_HOLD = typer.Option(None, "--hold", help=_HOLD_HELP)
 ANSWER = typer.Option(None, help="What is answered when you do not; needs --answer-after.")
 ANSWER_AFTER = typer.Option(None, min=1, help="After how many seconds of waiting that is.")
+FOR_TEAM = typer.Option(False, "--for-team", help="Of the team that you joined; for its leads.")
 HEADERS = ["Id", "Cap", "Spent", "Held", "Limit", "At the limit", "Resets"]
-
-
-class Weekday(StrEnum):
-    """A day of the week, in the order of `week_start`."""
-
-    MONDAY = "monday"
-    TUESDAY = "tuesday"
-    WEDNESDAY = "wednesday"
-    THURSDAY = "thursday"
-    FRIDAY = "friday"
-    SATURDAY = "saturday"
-    SUNDAY = "sunday"
 
 
 @app.command("list")
 def list_caps(as_json: bool = typer.Option(False, "--json", help="For scripts: exact amounts.")) -> None:
     """Show every cap and where it stands, tightest first."""
-    from app.ledger.cap_store import cap_statuses
-
-    with places.opened_ledger() as ledger:
-        statuses = cap_statuses(ledger, datetime.now(UTC))
+    with _opened_books() as books:
+        statuses = [(status, book.is_team) for book in books for status in book.statuses()]
     if as_json:
-        console.print_json([_as_values(status) for status in statuses])
+        console.print_json([_as_values(status) | {"is_team": is_team} for status, is_team in statuses])
     elif not statuses:
         console.say("No cap is set, so nothing is stopped for its cost. Set one with: bursar caps add 10 --each day")
     else:
-        console.print_table(HEADERS, [_cells(status) for status in statuses], numbers=(2, 3, 4))
+        rows = [_cells(status, is_team=is_team) for status, is_team in statuses]
+        console.print_table(HEADERS, rows, numbers=(2, 3, 4))
 
 
 @app.command("add")
@@ -84,9 +74,10 @@ def add_cap(
     subscriptions: bool = typer.Option(
         False, "--subscriptions", help="Count what a subscription pays for too, at list price."
     ),
+    for_team: bool = FOR_TEAM,
 ) -> None:
     """Set a cap. Without a project, agent … it applies to everything."""
-    from app.ledger import cap_store
+    from app.ledger.identifiers import new_id
 
     scope, key = _scope(context.params)
     values = _given(at_limit, alert, hold, dry_run, answer, answer_after) | {
@@ -94,11 +85,9 @@ def add_cap(
         "week_start": list(Weekday).index(week_start),
         "counts_subscriptions": subscriptions,
     }
-    with places.opened_ledger() as ledger:
-        limit_nano_usd = parse_usd(limit)
-        cap = cap_store.add_cap(
-            ledger, scope=scope, scope_key=key, window=each, limit_nano_usd=limit_nano_usd, **values
-        )
+    cap = Cap(new_id(), scope, clean_name(key), each, parse_usd(limit), **values)
+    with _opened_book(for_team=for_team) as book:
+        book.add(cap)
     console.say(_said(cap))
 
 
@@ -117,10 +106,9 @@ def edit_cap(
     subscriptions: bool | None = typer.Option(
         None, "--subscriptions/--money-only", help="Count what a subscription pays for too, or not."
     ),
+    for_team: bool = FOR_TEAM,
 ) -> None:
     """Change a cap for good. What is left out stays."""
-    from app.ledger.cap_store import update_cap
-
     values = _given(at_limit, alert, hold, dry_run, answer, answer_after)
     if time_zone:
         values["time_zone"] = time_zone
@@ -128,10 +116,10 @@ def edit_cap(
         values |= {"default_answer": None, "answer_after_s": None}
     if subscriptions is not None:
         values["counts_subscriptions"] = subscriptions
-    with places.opened_ledger() as ledger:
-        old = _find(ledger, cap)
+    with _opened_book(for_team=for_team) as book:
+        old = _find(book, cap).cap
         new = replace(old, limit_nano_usd=parse_usd(limit) if limit else old.limit_nano_usd, **values)
-        update_cap(ledger, new)
+        book.update(new)
     console.say(_said(new))
 
 
@@ -141,20 +129,18 @@ def raise_cap(
     limit: str = typer.Argument("", help="The new limit in dollars."),
     by: str = typer.Option("", "--by", help="An amount to raise it by, instead of a new limit."),
     hours: float = typer.Option(0, "--hours", min=0, help="For how long; without it, until its window ends."),
+    for_team: bool = FOR_TEAM,
 ) -> None:
     """Raise a cap for a time or until its running window ends. Calls that wait for it go on."""
-    from app.ledger.raise_store import raise_by
-
     if bool(limit) == bool(by):
         raise InvalidInput("How much", "Give a new limit, or an amount with --by.")
-    with places.opened_ledger() as ledger:
-        chosen = _find(ledger, cap)
-        status = _status_of(ledger, chosen)
+    with _opened_book(for_team=for_team) as book:
+        status = _find(book, cap)
         amount = parse_usd(by) if by else parse_usd(limit) - status.limit_nano_usd
         until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
-        raise_by(ledger, chosen.cap_id, status.window_key, amount, until=until, by=places.user_name())
+        book.raise_by(status.cap.cap_id, status.window_key, amount, until=until)
     console.say(
-        f"{cap_name(chosen)}: {format_usd(status.limit_nano_usd + amount)} until {_reset(until or status.ends_at)}."
+        f"{cap_name(status.cap)}: {format_usd(status.limit_nano_usd + amount)} until {_reset(until or status.ends_at)}."
     )
 
 
@@ -165,10 +151,11 @@ def show_cap(cap: str = CAP, as_json: bool = typer.Option(False, "--json", help=
     from app.ledger.experience import learned_bound
     from app.ledger.observation_store import count_observations, observations_of
     from app.ledger.raise_store import live_raises
+    from app.services.cap_books import OwnCaps
 
     with places.opened_ledger() as ledger:
-        chosen = _find(ledger, cap)
-        status = _status_of(ledger, chosen)
+        status = _find(OwnCaps(ledger, places.user_name()), cap)
+        chosen = status.cap
         seen = observations_of(ledger, chosen.cap_id)
         count = count_observations(ledger, chosen.cap_id)
         bound = learned_bound(ledger, chosen) if chosen.hold is Hold.LEARNED else None
@@ -176,18 +163,16 @@ def show_cap(cap: str = CAP, as_json: bool = typer.Option(False, "--json", help=
     if as_json:
         console.print_json(_as_values(status) | story_values(seen, count, raises, bound))
         return
-    console.print_table(HEADERS, [_cells(status)], numbers=(2, 3, 4))
+    console.print_table(HEADERS, [_cells(status, is_team=False)], numbers=(2, 3, 4))
     print_story(chosen, seen, count, raises, bound)
 
 
 @app.command("remove")
-def remove_cap(cap: str = CAP) -> None:
+def remove_cap(cap: str = CAP, for_team: bool = FOR_TEAM) -> None:
     """Remove a cap. Nothing is stopped by it any more."""
-    from app.ledger import cap_store
-
-    with places.opened_ledger() as ledger:
-        chosen = _find(ledger, cap)
-        cap_store.remove_cap(ledger, chosen.cap_id)
+    with _opened_book(for_team=for_team) as book:
+        chosen = _find(book, cap).cap
+        book.remove(chosen.cap_id)
     console.say(f"{cap_name(chosen)} is removed.")
 
 
@@ -235,25 +220,43 @@ def _scope(named: Mapping[str, Any]) -> tuple[Scope, str]:
     return given[0] if given else (Scope.EVERYTHING, "")
 
 
-def _status_of(ledger: "Ledger", cap: Cap) -> "CapStatus":
-    from app.ledger.cap_store import cap_statuses
+@contextmanager
+def _opened_book(*, for_team: bool) -> "Iterator[CapBook]":
+    """The caps of this laptop, or those of the team that it has joined."""
+    from app.services.cap_books import OwnCaps, TeamCaps
 
-    return next(one for one in cap_statuses(ledger, datetime.now(UTC)) if one.cap.cap_id == cap.cap_id)
+    if for_team:
+        with opened_team() as team:
+            yield TeamCaps(team)
+    else:
+        with places.opened_ledger() as ledger:
+            yield OwnCaps(ledger, places.user_name())
 
 
-def _find(ledger: "Ledger", text: str) -> Cap:
-    from app.ledger.cap_store import list_caps
+@contextmanager
+def _opened_books() -> "Iterator[list[CapBook]]":
+    """The caps of this laptop, and those of the team that it has joined, where that can be reached."""
+    from app.services.cap_books import TeamCaps
 
+    with _opened_book(for_team=False) as own, opened_team_if_any() as team:
+        yield [own, *([TeamCaps(team)] if team is not None else [])]
+
+
+def _find(book: "CapBook", text: str) -> "CapStatus":
     return choose(
-        list_caps(ledger), text, lambda cap: (cap.cap_id, cap_name(cap)), kind="cap", listing="bursar caps list"
+        book.statuses(),
+        text,
+        lambda status: (status.cap.cap_id, cap_name(status.cap)),
+        kind="cap",
+        listing="bursar caps list",
     )
 
 
-def _cells(status: "CapStatus") -> list[str]:
+def _cells(status: "CapStatus", *, is_team: bool) -> list[str]:
     spent = format_usd(status.spent_nano_usd) + ("+" if status.has_unpriced else "")
     return [
         short_id(status.cap.cap_id),
-        cap_name(status.cap),
+        f"{cap_name(status.cap)} (team)" if is_team else cap_name(status.cap),
         spent,
         format_usd(status.held_nano_usd),
         format_usd(status.limit_nano_usd),

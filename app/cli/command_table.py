@@ -101,6 +101,7 @@ PLACES: Mapping[str, Place] = {
     "ledger": Place("ledger", "app", "Check the ledger, back it up, put it back."),
     "loops": Place("loops", "app", "Agents that go round in circles, and how strictly that is dealt with."),
     "review": Place("review", "app", "A week looked at: what cost most and why, and what could be saved."),
+    "team": Place("team", "app", "Share caps with a team: one ledger for several laptops."),
     "export": Place(
         "export", "app",
         "Write calls, or what days came to, for other programs. Never a prompt, an answer or a key.",

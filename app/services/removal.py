@@ -15,6 +15,7 @@ from pathlib import Path
 from app import paths
 from app.core.errors import AppError, MeterError
 from app.core.provider_keys import KeyName
+from app.keys.team_password import TEAM_ENTRY
 from app.keys.vault import Vault
 from app.ledger.attendance import any_run
 from app.ledger.engine import Ledger
@@ -27,6 +28,7 @@ from app.services.agents.lasting import disconnect_agent
 from app.services.autostart import autostart_file, stop_at_login
 from app.services.keeper import end_keeper, keepers_of
 from app.services.meter import STOP_LIMIT_S
+from app.services.settings import load_settings
 from app.services.system_service import SystemService
 
 LEDGER_NAMES = ("ledger.sqlite*", ".ledger.sqlite*", "backups", "quarantine", CONNECTIONS, "told.json")
@@ -58,11 +60,16 @@ def find_traces(ledger: Ledger, environment: Mapping[str, str], service: SystemS
         login=login if login is not None and login.exists() else None,
         service=service if service.is_installed else None,
         agents=tuple(connected_agents(data / CONNECTIONS)),
-        keys=tuple(key.name for key in list_provider_keys(ledger)),
+        keys=(*(key.name for key in list_provider_keys(ledger)), *_team_password()),
         ledger=tuple(_named([data], LEDGER_NAMES)),
         others=tuple(_named(folders, OTHER_NAMES)),
         folders=folders,
     )
+
+
+def _team_password() -> tuple[KeyName, ...]:
+    """That of the team that was joined lies beside the keys, as one of them."""
+    return (KeyName(TEAM_ENTRY),) if load_settings(paths.settings_path()).team_url else ()
 
 
 def end_meter(ledger: Ledger) -> bool:
