@@ -27,11 +27,13 @@ from app.desktop.popover import Popover
 from app.desktop.quit_signals import QuitSignals
 from app.desktop.single_instance import SingleInstance
 from app.desktop.tasks import Tasks
+from app.desktop.team_watch import TeamWatch
 from app.desktop.theme import ThemeSwitch
 from app.desktop.tray import Tray
 from app.desktop.ui_thread import UiThread
 from app.desktop.window import Window
 from app.keys.vault import KeyringVault, Vault
+from app.ledger.approval_store import Approval
 from app.ledger.attendance import attend_keeper
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import Meter
@@ -116,6 +118,8 @@ class Desktop(QObject):
         told_file = ledger.path.with_name(TOLD_NAME)
         self.notifier = Notifier(self.tasks, self.commands, self.tray.icon.showMessage, settings, told_file)
         self.feed = LedgerFeed(ledger, time_zone, told_until=self.notifier.told.alert_id)
+        self.team_watch = TeamWatch(paths.settings_path(), vault)
+        self._team_waiting: tuple[Approval, ...] = ()
         self._jobs = start_jobs(ledger, settings.backups_kept)
         self.first_run: FirstRun | None = None
         self._offers_setup = offers_setup and not settings.is_set_up
@@ -131,6 +135,7 @@ class Desktop(QObject):
         if self._presence is not None:
             self.tasks.run(lambda: renew_older(self._settings, self._ledger.path), lambda _count: None)
         self.feed.start()
+        self.team_watch.start()
         QTimer.singleShot(NO_TRAY_AFTER_MS, self, self._look_for_tray)
         if opens_window:
             self.window.bring_up()
@@ -144,6 +149,7 @@ class Desktop(QObject):
         if self._presence is not None:
             self._presence.release()
         self.feed.stop()
+        self.team_watch.stop()
         self._jobs.stop()
         self.notifier.stop()
         self.tasks.stop()
@@ -191,6 +197,7 @@ class Desktop(QObject):
 
     def _wire(self) -> None:
         self.feed.read.connect(self._show)
+        self.team_watch.read.connect(self._show_team)
         self.feed.alerted.connect(self.notifier.tell_alerts)
         self.notifier.opened.connect(self.open_page)
         self.tray.icon.messageClicked.connect(self.notifier.open_last)
@@ -213,13 +220,22 @@ class Desktop(QObject):
         self._snapshot = replace(snapshot, trouble=self._trouble)
         self._render()
 
+    def _show_team(self, waiting: tuple[Approval, ...]) -> None:
+        """Calls of the team that wait for this lead stand beside the own ones."""
+        self._team_waiting = waiting
+        self._render()
+
+    def _with_team(self, snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, waiting=snapshot.waiting + self._team_waiting)
+
     def _render(self) -> None:
         if self._snapshot is not None and not self._is_stopped:  # a reading may still be on its way after the end
-            self.notifier.follow(self._snapshot)
+            shown = self._with_team(self._snapshot)
+            self.notifier.follow(shown)
             for view in (self.tray, self.window, self.popover):
-                view.show_snapshot(self._snapshot)
+                view.show_snapshot(shown)
             if self.first_run is not None:
-                self.first_run.show_snapshot(self._snapshot)
+                self.first_run.show_snapshot(shown)
             if self._offers_setup:
                 self._offers_setup = False
                 if is_new(self._snapshot):
@@ -238,7 +254,7 @@ class Desktop(QObject):
         told = (error.title, error.message)
         if self._snapshot is not None and self._snapshot.ledger_trouble != told and not self._is_stopped:
             self._snapshot = replace(self._snapshot, ledger_trouble=told)
-            self.popover.show_snapshot(self._snapshot)
+            self.popover.show_snapshot(self._with_team(self._snapshot))
 
     def _show_trouble(self, trouble: str) -> None:
         self._trouble = trouble
@@ -247,6 +263,7 @@ class Desktop(QObject):
             self._render()
 
     def _take_settings(self, settings: Settings) -> None:
+        self.team_watch.look()
         self._theme.choose(settings.theme)
         self.tray.choose_ink(settings.tray_ink)
         self.notifier.take_settings(settings)

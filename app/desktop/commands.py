@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.core.advice import AdviceAnswer
-from app.core.caps import Cap
+from app.core.caps import Answer, Cap
 from app.core.errors import AppError
 from app.core.key_limits import NO_LIMITS, KeyCap, KeyLimits
 from app.core.session import SessionOrder
@@ -17,6 +17,7 @@ from app.desktop.price_commands import PriceCommands
 from app.desktop.questions import Questions
 from app.desktop.reading import read_labels
 from app.desktop.tasks import Tasks
+from app.desktop.team_commands import TeamCommands
 from app.insight.savings import Suggestion
 from app.keys.issue import issue_key, rotate_key
 from app.keys.vault import Vault
@@ -60,7 +61,7 @@ class Places:
 class Commands:
     """Orders. `done` and `failed` are called back on the UI thread; the feed shows the outcome by itself. Those about
     the providers' own keys are `keys`, those about this machine `machine`,
-    those about prices `prices`; `questions` are answered without any change."""
+    those about prices `prices`, those about the team `team`; `questions` are answered without any change."""
 
     def __init__(self, ledger: Ledger, vault: Vault, tasks: Tasks, settings_file: Path, time_zone: str) -> None:
         self._ledger = ledger
@@ -72,21 +73,28 @@ class Commands:
         self.keys = KeyCommands(ledger, vault, tasks.lane(), settings_file)
         self.prices = PriceCommands(ledger, tasks.lane())
         self.machine = MachineCommands(ledger, vault, tasks.lane(), settings_file)
+        self.team = TeamCommands(ledger, vault, tasks.lane(), settings_file)
 
     def approve(self, approval: Approval, failed: Failed, done: Done = _nothing) -> None:
         """Let this one call go."""
+        if approval.is_team:
+            return self.team.answer((approval,), Answer.APPROVE, failed, done)
         self._do(
             lambda: approval_store.approve(self._ledger, approval.approval_id, by=ANSWERED_BY), failed, done
         )  # fmt: skip
 
     def approve_session(self, approval: Approval, failed: Failed, done: Done = _nothing) -> None:
         """Let this call, and the others of its session, pass the cap that holds them back until its window ends."""
+        if approval.is_team:
+            return self.team.answer((approval,), Answer.APPROVE, failed, done, for_session=True)
         self._do(
             lambda: approval_store.approve_session(self._ledger, approval.approval_id, by=ANSWERED_BY), failed, done
         )
 
     def approve_all(self, approvals: tuple[Approval, ...], failed: Failed, done: Done = _nothing) -> None:
         """Let those of these calls go that still wait, and no later one."""
+        if approvals[0].is_team:
+            return self.team.answer(approvals, Answer.APPROVE, failed, done)
         asked = [approval.approval_id for approval in approvals]
 
         def work() -> None:
@@ -96,6 +104,8 @@ class Commands:
 
     def refuse(self, approvals: tuple[Approval, ...], failed: Failed, done: Done = _nothing) -> None:
         """Refuse these calls; of several, those that still wait."""
+        if approvals[0].is_team:
+            return self.team.answer(approvals, Answer.REFUSE, failed, done)
         asked = [approval.approval_id for approval in approvals]
 
         def work() -> None:
@@ -111,6 +121,8 @@ class Commands:
     ) -> None:
         """Raise the running window of the cap that holds this call back, until an instant or until it ends. `limit` in
         nano-dollars."""
+        if approval.is_team:
+            return self.team.raise_window(approval, limit, until, failed, done)
         cap, window, by = approval.cap_id, approval.window_key, ANSWERED_BY
 
         def work() -> None:

@@ -35,8 +35,9 @@ _MANY_CALLS, _MUCH_NANO_USD = 10, 5 * NANO_PER_USD
 _SESSION_END = 6
 
 
-type GroupKey = tuple[str, str, str, str, bool, bool]
-"""Session, agent, project, task, and whether it is about a loop or the clock: answered with other words than a cap."""
+type GroupKey = tuple[str, str, str, str, bool, bool, str]
+"""Session, agent, project, task, whether it is about a loop or the clock (answered with other words than a cap), and
+the member of the team whose call it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class WaitingGroup:
     @property
     def agent(self) -> str:
         """Whose calls they are."""
-        return agent_word(self.oldest.tags.agent)
+        agent, call = agent_word(self.oldest.tags.agent), self.oldest
+        return f"{call.tags.user}: {agent}" if call.is_team else agent
 
     @property
     def place(self) -> str:
@@ -114,7 +116,7 @@ def why(approval: Approval) -> str:
         return f"<b>{_plain(approval.cap_name)}</b>. {CLOCK_WORDS} Look at it before you answer."
     left = max(0, approval.limit_nano_usd - approval.spent_nano_usd)
     limit = format_usd(approval.limit_nano_usd)
-    name = f"<b>{_plain(approval.cap_name)}</b>"
+    name = f"{'Your team’s ' if approval.is_team else ''}<b>{_plain(approval.cap_name)}</b>"
     if approval.worst_nano_usd is None:
         return f"{name} cannot be kept: no price is known for {_plain(approval.model)}."
     used = f"{name} has {format_usd(left)} left of {limit}." if left else f"{name} is used up: {limit} of {limit}."
@@ -180,7 +182,9 @@ def task_line(tags: Tags) -> str:
 
 def _key(approval: Approval) -> GroupKey:
     tags = approval.tags
-    return (tags.session, tags.agent, tags.project, tags.task, approval.is_about_loop, approval.is_about_clock)
+    whose = tags.user if approval.is_team else ""
+    about = approval.is_about_loop, approval.is_about_clock
+    return (tags.session, tags.agent, tags.project, tags.task, *about, whose)
 
 
 def _plain(text: str) -> str:

@@ -13,6 +13,7 @@ from app.desktop.fonts import Size
 from app.desktop.models.settings_words import clock_text, port_of, upstream_words
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.pages.page import MARGIN, Page
+from app.desktop.pages.team_section import TeamSection
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Choice, Tick
 from app.desktop.widgets.ground import scrolling
@@ -54,6 +55,7 @@ class SettingsPage(Page):
         self.on_week, self.week_day = Tick("What a week came to, in the next, on"), Choice()
         self.quiet_from, self.quiet_to = QLineEdit(), QLineEdit()
         self.gateway_port, self.forward_port = QLineEdit(), QLineEdit()
+        self.team = TeamSection(commands)
         self._newer = Text(_UPDATES, ink="text_3", size=Size.CAPTION, wraps=True)
         self._newer.setMinimumWidth(_NOTE_WIDTH)  # a text that wraps asks for less than it needs
         self._listens = Text("", ink="text_2")
@@ -71,6 +73,7 @@ class SettingsPage(Page):
     def showEvent(self, event: QShowEvent) -> None:
         """The desktop's own settings may have changed what starts at login."""
         super().showEvent(event)
+        self.team.look()
         self._commands.machine.look_at_login(self.at_login.setChecked, self.error.tell)
 
     def show_settings(self, settings: Settings) -> None:
@@ -90,6 +93,7 @@ class SettingsPage(Page):
         self.gateway_port.setText(str(settings.gateway_port))
         self.forward_port.setText(str(settings.forward_port))
         self._upstreams.setText(upstream_words(settings.upstreams))
+        self.team.show_settings(settings)
 
     def start_at_login(self) -> None:
         """Do so from now on."""
@@ -108,6 +112,8 @@ class SettingsPage(Page):
 
     def _wire(self) -> None:
         self.at_login.clicked.connect(self._set_at_login)
+        self.team.changed.connect(self._changed)
+        self.team.failed.connect(self.error.tell)
         self.theme.activated.connect(lambda _index: self._change(theme=str(self.theme.currentData())))
         self.ink.activated.connect(lambda _index: self._change(tray_ink=str(self.ink.currentData())))
         self.week_day.activated.connect(lambda index: self._change(week_told_on=index))
@@ -186,6 +192,7 @@ class SettingsPage(Page):
             ("", self.on_meter), ("", self.on_loops), ("", _in_row(self.on_week, self.week_day)),
             ("Quiet hours", _in_row(self.quiet_from, Text("to", ink="text_2"), self.quiet_to)), ("", _note(_QUIET)),
             ("Ledger", None), ("Folder", _place(places.ledger_folder, "Open the ledger’s folder")),
+            ("Team", None), ("", self.team),
             ("Network", None), ("The meter listens at", self._listens), ("Base URL port", self.gateway_port),
             ("Proxy port", self.forward_port), ("", _note("A port counts from the meter’s next start.")),
             ("Advanced", None), ("Settings file", _place(places.settings_file, "Open the settings file")),

@@ -164,9 +164,15 @@ class Answers(QWidget):
         column.addLayout(_row(*(answers[::-1] if call.is_about_loop else answers)))
         column.addLayout(_row(self.session_button, self.stop_button, self.show_button))
         column.addLayout(_row(self.all_button))
-        for made in (self.session_button, self.stop_button):
-            made.setEnabled(bool(call.tags.session))
-            made.setVisible(bool(call.tags.session))
+        has_session, is_here = bool(call.tags.session), not call.is_team  # a session of the team is on another laptop
+        wanted = {
+            self.session_button: has_session,
+            self.stop_button: has_session and is_here,
+            self.show_button: is_here,
+        }
+        for made, is_wanted in wanted.items():
+            made.setEnabled(is_wanted)
+            made.setVisible(is_wanted)
 
     def _count_words(self) -> None:
         """What the buttons are about as calls come and go; where there is one call, there is no all."""
