@@ -56,6 +56,9 @@ MEANINGS = {
     "team_name": "What that team is called; calls are labelled so.",
     "team_lease": "Dollars to have in advance of each cap of the team, for when it cannot be reached; empty is none.",
     "team_certificate": "The file of who vouches for the team's server; empty is whom the system believes.",
+    "prometheus_port": "Where Prometheus is answered on this machine; 0 is nowhere. See [Exports](exports.md).",
+    "otlp_endpoint": "The OpenTelemetry collector that is told of calls, like `http://localhost:4318`; empty is none.",
+    "webhooks": "Who is told of what happens; made by `bursar webhooks add`, without addresses and secrets.",
     "lane": "How plain calls are carried: `fast` by the meter's own layer for HTTP, `hooks` by mitmproxy's.",
 }
 """What each setting means. One that is missing here stops the making of its page, by name."""

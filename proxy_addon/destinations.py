@@ -6,20 +6,10 @@ all its addresses are judged, and the connection goes to one that was judged, wh
 """
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Callable
 
-_V6_WITH_V4_INSIDE = tuple(
-    ipaddress.IPv6Network(network)
-    for network in (
-        "::/96",  # IPv4-compatible (RFC 4291, deprecated)
-        "64:ff9b::/96",  # NAT64 (RFC 6052)
-        "64:ff9b:1::/48",  # local NAT64 (RFC 8215)
-        "2001::/32",  # Teredo (RFC 4380)
-        "2002::/16",  # 6to4 (RFC 3056)
-    )
-)
+from app.core.network import is_on_the_internet
 
 type Place = tuple[str, int]
 
@@ -48,14 +38,3 @@ class Destinations:
         if not addresses or not all(is_on_the_internet(address) for address in addresses):
             raise ForbiddenDestination("it is on this machine or its network")
         return addresses[0], port
-
-
-def is_on_the_internet(address: str) -> bool:
-    """Whether an IP address, in its plain spelling, is a public one and not another way to write a local one."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return is_on_the_internet(str(ip.ipv4_mapped))
-        if ip.is_site_local or any(ip in network for network in _V6_WITH_V4_INSIDE):
-            return False
-    return ip.is_global and not ip.is_multicast

@@ -106,6 +106,7 @@ PLACES: Mapping[str, Place] = {
         "export", "app",
         "Write calls, or what days came to, for other programs. Never a prompt, an answer or a key.",
     ),
+    "webhooks": Place("webhooks", "app", "Tell Slack, or a server of yours, of alerts, waiting calls and loops."),
     "update": Place("update", "app", "Ask whether a newer Bursar is out."),
 }  # fmt: skip
 

@@ -6,15 +6,16 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import typer
 
 from app import paths
-from app.cli import console, places
+from app.cli import console, places, running_exports
 from app.cli.spend import Since, start_of
 from app.core.errors import InvalidInput
 from app.core.windows import Window, span_at, zone
@@ -22,50 +23,56 @@ from app.core.wording import counted
 from app.services.exports.row_files import CALL_COLUMNS, DAY_COLUMNS, FileFormat, Row, Table, format_of, write_rows
 from app.services.settings import settings_zone
 
+if TYPE_CHECKING:
+    from app.ledger.engine import Ledger
+
 app = typer.Typer(help="Write calls, or what days came to, for other programs. Never a prompt, an answer or a key.")
 
-LOOPBACK = "127.0.0.1"
 METRICS_PORT = 9464
 """OpenTelemetry's own port for Prometheus."""
-_SINCE = typer.Option(Since.MONTH, help="From when.")
-_FROM = typer.Option(None, "--from", formats=["%Y-%m-%d"], help="From this day on, in place of --since.")
-_TO = typer.Option(None, "--to", formats=["%Y-%m-%d"], help="Through this day; else up to now.")
-_FORMAT = typer.Option(None, "--format", "-f", help="Else by the file's ending, else csv. json: one object a line.")
-_OUTPUT = typer.Option(None, "--output", "-o", help="A file, written whole or not at all; else standard output.")
+type Reading = Callable[["Ledger", datetime, datetime, ZoneInfo], Iterable[Row]]
 
 
-@app.command("calls")
-def export_calls(
-    since: Since = _SINCE,
-    first: datetime | None = _FROM,
-    last: datetime | None = _TO,
-    file_format: FileFormat | None = _FORMAT,
-    output: Path | None = _OUTPUT,
-) -> None:
-    """One row a call, refused ones and those of imported logs too, in the order of time."""
+def _add_table(name: str, columns: Table, noun: str, meaning: str, read: Reading) -> None:
+    """The command that writes one kind of row."""
+
+    def export(
+        since: Since = typer.Option(Since.MONTH, help="From when."),
+        first: datetime | None = typer.Option(
+            None, "--from", formats=["%Y-%m-%d"], help="From this day on, in place of --since."
+        ),
+        last: datetime | None = typer.Option(None, "--to", formats=["%Y-%m-%d"], help="Through this day; else to now."),
+        file_format: FileFormat | None = typer.Option(
+            None, "--format", "-f", help="Else by the file's ending, else csv. json: one object a line."
+        ),
+        output: Path | None = typer.Option(
+            None, "--output", "-o", help="A file, written whole or not at all; else standard output."
+        ),
+    ) -> None:
+        time_zone = zone(settings_zone(places.read_settings()))
+        with places.opened_history() as ledger:
+            rows = read(ledger, *_span(since, first, last, time_zone), time_zone)
+            _export(rows, columns, format_of(output, file_format), output, noun)
+
+    app.command(name, help=meaning)(export)
+
+
+def _calls(ledger: "Ledger", start: datetime, end: datetime, time_zone: ZoneInfo) -> Iterable[Row]:
     from app.ledger.exported_calls import exported_calls
 
-    time_zone = zone(settings_zone(places.read_settings()))
-    with places.opened_history() as ledger:
-        calls = exported_calls(ledger, *_span(since, first, last, time_zone))
-        _export(calls, CALL_COLUMNS, format_of(output, file_format), output, "call")
+    return exported_calls(ledger, start, end)
 
 
-@app.command("days")
-def export_days(
-    since: Since = _SINCE,
-    first: datetime | None = _FROM,
-    last: datetime | None = _TO,
-    file_format: FileFormat | None = _FORMAT,
-    output: Path | None = _OUTPUT,
-) -> None:
-    """One row for each day, project, agent, user, team, provider and model. Days are those of your time zone."""
+def _days(ledger: "Ledger", start: datetime, end: datetime, time_zone: ZoneInfo) -> Iterable[Row]:
     from app.ledger.exported_calls import exported_days
 
-    time_zone = zone(settings_zone(places.read_settings()))
-    with places.opened_history() as ledger:
-        days = exported_days(ledger, *_span(since, first, last, time_zone), time_zone)
-        _export(days, DAY_COLUMNS, format_of(output, file_format), output, "row")
+    return exported_days(ledger, start, end, time_zone)
+
+
+_CALLS = "One row a call, refused ones and those of imported logs too, in the order of time."
+_DAYS = "One row for each day, project, agent, user, team, provider and model. Days are those of your time zone."
+_add_table("calls", CALL_COLUMNS, "call", _CALLS, _calls)
+_add_table("days", DAY_COLUMNS, "row", _DAYS, _days)
 
 
 @app.command("prometheus")
@@ -77,7 +84,7 @@ def serve_prometheus(
     from app.services.exports.prometheus import metrics_server
 
     with places.opened_ledger() as ledger, metrics_server(ledger, port) as server:
-        console.say(f"Serving http://{LOOPBACK}:{server.server_port}/metrics. Stop with Ctrl+C.")
+        console.say(f"Serving http://127.0.0.1:{server.server_port}/metrics. Stop with Ctrl+C.")
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
 
@@ -91,16 +98,28 @@ def send_telemetry(
     sent again. Headers come from OTEL_EXPORTER_OTLP_HEADERS."""
     from app.services.exports.following import begin_at, follow
     from app.services.exports.opentelemetry import telemetry_to
+    from app.services.exports.parts import OPENTELEMETRY, receiver_name
+    from app.services.exports.running import running_exports as running
 
-    receiver = f"otlp {endpoint.rstrip('/')}"
+    receiver = receiver_name(endpoint)
     telemetry = telemetry_to(endpoint)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with places.opened_ledger() as ledger, contextlib.closing(telemetry):
         begin_at(ledger, receiver, with_past=with_past)
+        same = running(ledger.path)
+        if same is not None and OPENTELEMETRY in same.troubles and receiver_name(_set_endpoint()) == receiver:
+            raise InvalidInput("It is sent already", f"By {same.holder} (process {same.pid}).")
         console.say(f"Sending to {endpoint}. Stop with Ctrl+C.")
         follow(ledger, receiver, telemetry.send, stop, on_trouble=console.show_error)
+
+
+app.registered_commands += running_exports.app.registered_commands
+
+
+def _set_endpoint() -> str:
+    return places.read_settings().otlp_endpoint
 
 
 def _span(

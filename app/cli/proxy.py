@@ -1,6 +1,5 @@
 """`bursar proxy`: the meter in the foreground, without a tray; and a running one replaced by another."""
 
-import json
 import signal
 import sys
 import threading
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import typer
 
 from app.cli import console, places
+from app.cli.stdin_keys import read_keys
 from app.core.errors import InvalidInput, MeterError
 from app.core.network import NetworkPlace, parse_network_place
 from app.services.setting_checks import MAX_PORT
@@ -52,13 +52,15 @@ def serve(
     places.keep_log("proxy")
     read = _with_ports(places.read_settings(), gateway_port, forward_port)
     settings, network = _with_network(read, listen, tuple(listen_name), listen_anywhere)
-    _keep_serving(settings, network, _read_keys() if keys_from_stdin else None)
+    _keep_serving(settings, network, read_keys() if keys_from_stdin else None)
     console.tell("The meter has stopped.")
 
 
 def _keep_serving(settings: Settings, network: NetworkPlace | None, keys: dict[str, str] | None) -> None:
     """Until a signal comes, or somebody asks the meter to end. Raises MeterError, LedgerError."""
+    from app.keys.vault import FixedVault, KeyringVault
     from app.ledger.attendance import attend_keeper
+    from app.services.exports.running import Exports
     from app.services.jobs import start_jobs
     from app.services.kept_meter import KeptMeter
 
@@ -68,11 +70,15 @@ def _keep_serving(settings: Settings, network: NetworkPlace | None, keys: dict[s
         meter = KeptMeter(settings, ledger.path, keys)
         keeper = attend_keeper(ledger, urlsplit(meter.gateway_url).port or 0)
         jobs = start_jobs(ledger, settings.backups_kept)
+        vault = KeyringVault() if keys is None else FixedVault(keys)
+        exports = Exports(ledger, places.settings_file(), vault, "bursar proxy")
+        exports.start()
         try:
             _say_where(meter, network)
             _tell_trouble(meter, stop)
         finally:
             keeper.release()
+            exports.stop()
             jobs.stop()
             meter.stop()
 
@@ -153,17 +159,6 @@ def _require_none_running(ledger: "Ledger") -> None:
         raise MeterError(
             "A meter is running already", f"It listens at {running.gateway_url} (process {running.pid}); agents use it."
         )
-
-
-def _read_keys() -> dict[str, str]:
-    """The keys on the first line of input. The text itself never stands in an error."""
-    try:
-        keys = json.loads(sys.stdin.readline())
-    except ValueError:
-        keys = None
-    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
-        raise InvalidInput("No keys on standard input", 'The first line must be like {"anthropic": "…"}.')
-    return keys
 
 
 def _with_network(

@@ -10,23 +10,31 @@ app = typer.Typer(no_args_is_help=True, help="The meter as a service of your sys
 
 
 @app.command("install")
-def install() -> None:
+def install(
+    exports: bool | None = typer.Option(None, help="What is exported too. Left out: where something is to be."),
+) -> None:
     """Have the system start the meter when you log in, and start it again when it dies."""
-    from app.services.system_service import install_service, own_service
+    from app.services.exports.parts import parts_of
+    from app.services.system_service import install_service, own_exports, own_service
 
-    service = own_service(places.read_settings())
-    install_service(service)
-    for file in service.files:
-        console.say(f"Written: {file}")
+    settings = places.read_settings()
+    wanted = bool(parts_of(settings)) if exports is None else exports
+    beside = own_exports() if wanted else None
+    for service in (own_service(settings), *([beside] if beside is not None else [])):
+        install_service(service)
+        for file in service.files:
+            console.say(f"Written: {file}")
     console.say("The meter runs now and from each login on. On Linux also without one, after: loginctl enable-linger")
 
 
 @app.command("uninstall")
 def uninstall() -> None:
     """End the service and remove its files. The ledger and the settings stay."""
-    from app.services.system_service import own_service, uninstall_service
+    from app.services.system_service import own_exports, own_service, uninstall_service
 
-    uninstall_service(own_service(places.read_settings()))
+    beside = own_exports()
+    for service in (own_service(places.read_settings()), *([beside] if beside is not None else [])):
+        uninstall_service(service)
     console.say("The system keeps no meter any more.")
 
 
@@ -34,7 +42,7 @@ def uninstall() -> None:
 def status() -> None:
     """Whether the system keeps the meter, and what its keeper says. Status 1 when it does not."""
     from app.services.keeper import TRY_AGAIN, keepers_of
-    from app.services.system_service import is_in_force, own_service
+    from app.services.system_service import is_in_force, own_exports, own_service
 
     service = own_service(places.read_settings())
     is_kept = is_in_force(service)
@@ -47,6 +55,9 @@ def status() -> None:
         console.say(f"The meter at {where} is {keeper.phase} (process {keeper.meter_pid or keeper.pid}).")
         if keeper.trouble:
             console.say(f"{keeper.trouble} Try again with: {TRY_AGAIN}")
+    beside = own_exports()
+    if beside is not None and is_in_force(beside):
+        console.say("The system runs the exports. See: bursar export status")
     if not is_kept:
         raise typer.Exit(1)
 

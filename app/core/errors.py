@@ -17,6 +17,11 @@ class AppError(Exception):
         self.message = message
 
 
+def told_of(error: AppError) -> str:
+    """Title and message in one line."""
+    return f"{error.title}. {error.message}"
+
+
 class LedgerError(AppError):
     """The ledger cannot be opened, read or written: locked, full, damaged, of a newer version."""
 

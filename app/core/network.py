@@ -1,4 +1,5 @@
-"""Where the meter listens for agents that are not on this machine: containers, sandboxes elsewhere, other hosts.
+"""Where the meter listens for agents that are not on this machine: containers, sandboxes elsewhere, other hosts; and
+which addresses are no more than this machine and its network.
 
 Nothing does unless a person says so. An address is one of a machine's own; names are what agents may call it beside
 that (`host.docker.internal`), and what its certificate is good for. Every address at once, or one of the open internet,
@@ -12,6 +13,16 @@ from dataclasses import dataclass
 
 from app.core.errors import InvalidInput
 
+_V6_WITH_V4_INSIDE = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "::/96",  # IPv4-compatible (RFC 4291, deprecated)
+        "64:ff9b::/96",  # NAT64 (RFC 6052)
+        "64:ff9b:1::/48",  # local NAT64 (RFC 8215)
+        "2001::/32",  # Teredo (RFC 4380)
+        "2002::/16",  # 6to4 (RFC 3056)
+    )
+)
 _NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*")
 
 
@@ -65,6 +76,17 @@ def parse_network_place(text: str, names: Iterable[str] = (), *, is_meant: bool 
     if address.is_unspecified and not known:
         raise _wrong(text, "Name what agents will call it: --listen-name NAME. Its certificate is good for that only.")
     return NetworkPlace(str(address), int(port), known)
+
+
+def is_on_the_internet(address: str) -> bool:
+    """Whether an IP address, in its plain spelling, is a public one and not another way to write a local one."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return is_on_the_internet(str(ip.ipv4_mapped))
+        if ip.is_site_local or any(ip in network for network in _V6_WITH_V4_INSIDE):
+            return False
+    return ip.is_global and not ip.is_multicast
 
 
 def _checked(name: str) -> str:

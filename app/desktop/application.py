@@ -37,6 +37,7 @@ from app.ledger.approval_store import Approval
 from app.ledger.attendance import attend_keeper
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import Meter
+from app.services.exports.running import Exports
 from app.services.jobs import start_jobs
 from app.services.keeper import Keeper
 from app.services.meter import renew_older, start_command
@@ -121,6 +122,7 @@ class Desktop(QObject):
         self.team_watch = TeamWatch(paths.settings_path(), vault)
         self._team_waiting: tuple[Approval, ...] = ()
         self._jobs = start_jobs(ledger, settings.backups_kept)
+        self._exports = Exports(ledger, paths.settings_path(), vault, "the tray")
         self.first_run: FirstRun | None = None
         self._offers_setup = offers_setup and not settings.is_set_up
         self._snapshot: Snapshot | None = None
@@ -136,6 +138,7 @@ class Desktop(QObject):
             self.tasks.run(lambda: renew_older(self._settings, self._ledger.path), lambda _count: None)
         self.feed.start()
         self.team_watch.start()
+        self._exports.start()
         QTimer.singleShot(NO_TRAY_AFTER_MS, self, self._look_for_tray)
         if opens_window:
             self.window.bring_up()
@@ -150,6 +153,7 @@ class Desktop(QObject):
             self._presence.release()
         self.feed.stop()
         self.team_watch.stop()
+        self._exports.stop()
         self._jobs.stop()
         self.notifier.stop()
         self.tasks.stop()

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from app.ledger import places
 
-SCHEMA = 15
+SCHEMA = 16
 """The newest schema: how many migrations there are."""
 BUSY_TIMEOUT_MS = 5_000
 

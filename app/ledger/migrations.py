@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from app.core.errors import LedgerError
 from app.ledger.answer_schema import ANSWERS
+from app.ledger.export_schema import m014_export_places, m016_webhooks
 from app.ledger.initial_schema import INITIAL, PAYER
 from app.ledger.input_schema import CALL_INPUTS
 from app.ledger.loop_schema import LOOPS
@@ -231,13 +232,6 @@ def m013_answers(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def m014_export_places(connection: Connection) -> None:
-    """How far each exporter has come."""
-    connection.exec_driver_sql(
-        "CREATE TABLE export_places (receiver TEXT NOT NULL PRIMARY KEY, row_id BIGINT NOT NULL)"
-    )
-
-
 def m015_team(connection: Connection) -> None:
     """What a team's ledger is to be told, and what may be spent while it cannot be reached."""
     for statement in TEAM:
@@ -260,6 +254,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m013_answers,
     m014_export_places,
     m015_team,
+    m016_webhooks,
 )
 
 

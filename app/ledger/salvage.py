@@ -40,6 +40,7 @@ from app.ledger.engine import Ledger
 from app.ledger.export_places import export_places
 from app.ledger.tables import calls, caps
 from app.ledger.tool_tables import tool_calls
+from app.ledger.webhook_outbox import webhook_deliveries
 
 STATE = (
     *(caps, tables.totals, tables.reservations, tables.holds, tables.approvals, tables.alerts, tables.instances),
@@ -56,7 +57,7 @@ STATE = (
     *(input_tables.call_inputs, input_tables.tool_sets, input_tables.conversations),
     *(loop_tables.loops, loop_tables.loop_rules),
     *(team_tables.team_outbox, team_tables.team_caps, team_tables.team_leases, team_tables.lease_draws),
-    *(import_tables.imported_calls, import_tables.billed_amounts, export_places),
+    *(import_tables.imported_calls, import_tables.billed_amounts, export_places, webhook_deliveries),
 )
 """All tables but the calls and what is derived from them."""
 _AT_ONCE = 1_000

@@ -107,6 +107,11 @@ def keeper_at(ledger_path: Path, gateway_port: int) -> Keeper | None:
     return next((keeper for keeper in keepers_of(ledger_path) if keeper.gateway_port == gateway_port), None)
 
 
+def blocked_keeper(ledger_path: Path) -> Keeper | None:
+    """One whose meter died too often; None when there is none."""
+    return next((keeper for keeper in keepers_of(ledger_path) if keeper.phase is KeeperPhase.BLOCKED), None)
+
+
 def orphan_of(ledger_path: Path, keeper_pid: int) -> int:
     """The id of the meter that a keeper left behind when it was killed; 0 when it left none, or nobody knows."""
     for note in places.attendance_folder(ledger_path).glob(f"keeper-*-{keeper_pid}"):

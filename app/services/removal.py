@@ -15,6 +15,7 @@ from pathlib import Path
 from app import paths
 from app.core.errors import AppError, MeterError
 from app.core.provider_keys import KeyName
+from app.core.webhooks import OTLP_HEADERS_ENTRY
 from app.keys.team_password import TEAM_ENTRY
 from app.keys.vault import Vault
 from app.ledger.attendance import any_run
@@ -28,7 +29,7 @@ from app.services.agents.lasting import disconnect_agent
 from app.services.autostart import autostart_file, stop_at_login
 from app.services.keeper import end_keeper, keepers_of
 from app.services.meter import STOP_LIMIT_S
-from app.services.settings import load_settings
+from app.services.settings import Settings, load_settings
 from app.services.system_service import SystemService
 
 LEDGER_NAMES = ("ledger.sqlite*", ".ledger.sqlite*", "backups", "quarantine", CONNECTIONS, "told.json")
@@ -39,13 +40,14 @@ _LOOK_S = 0.1
 @dataclass(frozen=True, slots=True)
 class Traces:
     """What there is of Bursar beside its program. `login` starts it at login; by `service` the system keeps the meter;
-    `agents` are connected for good; `keys` lie in the keyring; `ledger` and `others` are files and folders, all in
-    `folders`."""
+    `agents` are connected for good; `keys` lie in the keyring, and `secrets` of exports by their entries; `ledger` and
+    `others` are files and folders, all in `folders`."""
 
     login: Path | None
     service: SystemService | None
     agents: tuple[str, ...]
     keys: tuple[KeyName, ...]
+    secrets: tuple[str, ...]
     ledger: tuple[Path, ...]
     others: tuple[Path, ...]
     folders: tuple[Path, ...]
@@ -61,6 +63,7 @@ def find_traces(ledger: Ledger, environment: Mapping[str, str], service: SystemS
         service=service if service.is_installed else None,
         agents=tuple(connected_agents(data / CONNECTIONS)),
         keys=(*(key.name for key in list_provider_keys(ledger)), *_team_password()),
+        secrets=export_entries(load_settings(paths.settings_path())),
         ledger=tuple(_named([data], LEDGER_NAMES)),
         others=tuple(_named(folders, OTHER_NAMES)),
         folders=folders,
@@ -108,8 +111,18 @@ def give_back(ledger: Ledger, traces: Traces) -> Iterator[str]:
         yield _disconnected(ledger, agent)
 
 
-def forget_keys(vault: Vault, keys: Iterable[KeyName]) -> Iterator[str]:
-    """Take these keys out of the keyring; tells each, and what could not be."""
+def export_entries(settings: Settings) -> tuple[str, ...]:
+    """What the vault may hold for exports, by its entries."""
+    headers = (OTLP_HEADERS_ENTRY,) if settings.otlp_endpoint else ()
+    return headers + tuple(
+        entry for webhook in settings.webhooks for entry in (webhook.address_entry, webhook.secret_entry)
+    )
+
+
+def forget_keys(vault: Vault, keys: Iterable[KeyName], secrets: Iterable[str] = ()) -> Iterator[str]:
+    """Take these out of the keyring; tells each, and what could not be."""
+    for entry in secrets:
+        yield _told(partial(vault.delete, entry), f"{entry} is out of the keyring.")
     for key in keys:
         yield _told(partial(vault.delete, key.entry), f"The key for {key.words} is out of the keyring.")
 

@@ -9,6 +9,7 @@ from app.core.money import parse_usd
 from app.core.network import parse_network_place
 from app.core.team import parse_team_url
 from app.core.windows import zone
+from app.services.webhook_settings import webhooks_of
 
 MAX_PORT = 65_535
 _SUNDAY = 6
@@ -143,3 +144,17 @@ def check_listen(values: Mapping[str, Any]) -> None:
 def is_base_url(value: object) -> bool:
     """Whether it looks like one."""
     return isinstance(value, str) and value.startswith(("http://", "https://"))
+
+
+def check_endpoint(name: str, value: object) -> None:
+    """A collector's address, or nothing."""
+    if not isinstance(value, str) or (value and not is_base_url(value)):
+        raise InvalidInput(name, f"“{name}” must be an address like http://localhost:4318, or empty.")
+
+
+def check_webhooks(name: str, value: object) -> None:
+    """Webhooks, each as an object."""
+    try:
+        webhooks_of(value)
+    except InvalidInput as error:
+        raise InvalidInput(name, f"“{name}”: {error.message}") from None

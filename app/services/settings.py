@@ -13,12 +13,14 @@ from typing import Any
 
 from app.core.errors import InvalidInput
 from app.core.lanes import LANES, USUAL_LANE
+from app.core.webhooks import Webhook
 from app.core.windows import zone
 from app.services.setting_checks import (
     check_amount,
     check_backups,
     check_choice,
     check_clock,
+    check_endpoint,
     check_feed,
     check_listen,
     check_names,
@@ -29,9 +31,11 @@ from app.services.setting_checks import (
     check_team_url,
     check_text,
     check_upstreams,
+    check_webhooks,
     check_weekday,
     check_zone,
 )
+from app.services.webhook_settings import webhook_values, webhooks_of
 from app.whole_file import write_whole
 
 
@@ -67,8 +71,10 @@ class Settings:
     `update_check` the doctor asks `update_feed` (empty: the feed of this build) for a newer Bursar. `lane` is how plain
     calls are carried. `team_url` is the address of the ledger of the team called `team_name` (empty: none; its password
     lies in the keyring), `team_lease` how many dollars are asked for in advance of each of its caps (empty: none), and
-    `team_certificate` the file of who vouches for its server (empty: whom the system believes). `unknown` holds keys of
-    the file that this version has no meaning for.
+    `team_certificate` the file of who vouches for its server (empty: whom the system believes). Prometheus is answered
+    at `prometheus_port` of this machine (0: not), OpenTelemetry is told at `otlp_endpoint` (empty: nowhere), and
+    `webhooks` of what happens; their secrets lie in the keyring. `unknown` holds keys of the file that this version has
+    no meaning for.
     """
 
     gateway_port: int = 8787
@@ -100,6 +106,9 @@ class Settings:
     team_name: str = ""
     team_lease: str = ""
     team_certificate: str = ""
+    prometheus_port: int = 0
+    otlp_endpoint: str = ""
+    webhooks: tuple[Webhook, ...] = ()
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -132,6 +141,7 @@ def save_settings(file: Path, settings: Settings) -> None:
     values = dict(settings.unknown)
     values.update((name, getattr(settings, name)) for name in _known())
     values["upstreams"] = dict(settings.upstreams)
+    values["webhooks"] = webhook_values(settings.webhooks)
     try:
         write_whole(file, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
     except OSError as error:
@@ -176,6 +186,8 @@ def _from_values(values: Mapping[str, Any]) -> Settings:
     for name in ("private_destinations", "listen_names"):
         if name in known:
             known[name] = tuple(known[name])
+    if "webhooks" in known:
+        known["webhooks"] = webhooks_of(known["webhooks"])
     check_listen(known)
     return Settings(**known, unknown={name: value for name, value in values.items() if name not in _known()})
 
@@ -214,6 +226,9 @@ _CHECKS = {
     "team_name": check_text,
     "team_lease": check_amount,
     "team_certificate": check_text,
+    "prometheus_port": check_port,
+    "otlp_endpoint": check_endpoint,
+    "webhooks": check_webhooks,
 }
 
 

@@ -24,6 +24,8 @@ from app.whole_file import write_whole
 
 UNIT = "bursar-meter"
 LABEL = "dev.bursar.meter"
+EXPORTS_UNIT = "bursar-exports"
+EXPORTS_LABEL = "dev.bursar.exports"
 TASK = "Bursar meter"
 _READABLE = 0o644
 _PATIENCE_S = 60
@@ -69,6 +71,29 @@ def own_service(settings: Settings) -> SystemService:
     return service_for([*lasting_command(), *words], settings, os.environ)
 
 
+def own_exports() -> SystemService | None:
+    """The service that would run this program's exports; None where the meter's does. Raises InvalidInput."""
+    return exports_service_for([*lasting_command(), "export", "run"], os.environ)
+
+
+def exports_service_for(
+    command: Sequence[str], environment: Mapping[str, str], platform: str = sys.platform
+) -> SystemService | None:
+    """The service that runs the exports by `command`, beside that of the meter; None where the meter's sees to them, as
+    `bursar proxy` does. Raises InvalidInput where there are no services."""
+    home = Path(environment.get("HOME") or Path.home())
+    own = {HOME_VARIABLE: environment[HOME_VARIABLE]} if environment.get(HOME_VARIABLE) else {}
+    if platform == "linux":
+        folder = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "systemd" / "user"
+        file = folder / f"{EXPORTS_UNIT}.service"
+        return _by_systemd({file: _exports_unit(command, own).encode()})
+    if platform == "darwin":
+        return _launchd(home / "Library" / "LaunchAgents" / f"{EXPORTS_LABEL}.plist", command, own)
+    if platform == "win32":
+        return None
+    raise InvalidInput("No services here", "Run the exports by: bursar export run")
+
+
 def install_service(service: SystemService) -> None:
     """Write the files and have the system take them up. Raises InvalidInput, with the system's own words."""
     _require_tool(service)
@@ -105,7 +130,12 @@ def is_in_force(service: SystemService) -> bool:
 def _systemd(folder: Path, command: Sequence[str], settings: Settings, environment: Mapping[str, str]) -> SystemService:
     doors = {"gateway": settings.gateway_port, "forward": settings.forward_port}
     sockets = {folder / f"{UNIT}-{name}.socket": _socket_unit(name, port).encode() for name, port in doors.items()}
-    files = sockets | {folder / f"{UNIT}.service": _service_unit(command, environment, list(doors)).encode()}
+    return _by_systemd(
+        sockets | {folder / f"{UNIT}.service": _service_unit(command, environment, list(doors)).encode()}
+    )
+
+
+def _by_systemd(files: Mapping[Path, bytes]) -> SystemService:
     names = [file.name for file in files]
     control = ("systemctl", "--user")
     return SystemService(
@@ -134,7 +164,6 @@ WantedBy=sockets.target
 
 def _service_unit(command: Sequence[str], environment: Mapping[str, str], doors: Sequence[str]) -> str:
     """systemd.service(5). A keeper that was asked to end ends with 0 and is started by the next caller."""
-    variables = "".join(f"Environment={_unit_word(f'{name}={value}')}\n" for name, value in environment.items())
     return f"""[Unit]
 Description=Bursar's meter
 StartLimitIntervalSec=60
@@ -143,7 +172,7 @@ StartLimitBurst=5
 [Service]
 Type=exec
 ExecStart={" ".join(_unit_word(word) for word in command)}
-{variables}Sockets={" ".join(f"{UNIT}-{name}.socket" for name in doors)}
+{_variables(environment)}Sockets={" ".join(f"{UNIT}-{name}.socket" for name in doors)}
 Restart=on-failure
 RestartSec=200ms
 TimeoutStopSec=30
@@ -156,6 +185,30 @@ WantedBy=default.target
 """
 
 
+def _exports_unit(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """systemd.service(5). A tray that does the same makes it wait, so it runs all the time."""
+    return f"""[Unit]
+Description=Bursar's exports and webhooks
+
+[Service]
+Type=exec
+ExecStart={" ".join(_unit_word(word) for word in command)}
+{_variables(environment)}Restart=on-failure
+RestartSec=5s
+TimeoutStopSec=30
+UMask=0077
+LimitCORE=0
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def _variables(environment: Mapping[str, str]) -> str:
+    return "".join(f"Environment={_unit_word(f'{name}={value}')}\n" for name, value in environment.items())
+
+
 def _unit_word(word: str) -> str:
     """Quoted by the rules of systemd.service(5), “Command lines”, and of systemd.unit(5), “Specifiers”."""
     quoted = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
@@ -165,7 +218,7 @@ def _unit_word(word: str) -> str:
 def _launchd(file: Path, command: Sequence[str], environment: Mapping[str, str]) -> SystemService:
     """launchd.plist(5)."""
     facts = {
-        "Label": LABEL,
+        "Label": file.stem,
         "ProgramArguments": list(command),
         "EnvironmentVariables": dict(environment),
         "RunAtLoad": True,
@@ -178,7 +231,7 @@ def _launchd(file: Path, command: Sequence[str], environment: Mapping[str, str])
         {file: plistlib.dumps(facts)},
         taken_up_by=(("launchctl", "load", "-w", str(file)),),
         let_go_by=(("launchctl", "unload", "-w", str(file)),),
-        told_by=("launchctl", "list", LABEL),
+        told_by=("launchctl", "list", file.stem),
     )
 
 

@@ -3,7 +3,8 @@ import socket
 
 import pytest
 
-from proxy_addon.destinations import Destinations, ForbiddenDestination, is_on_the_internet
+from app.core.network import is_on_the_internet
+from proxy_addon.destinations import Destinations, ForbiddenDestination
 
 _SPELLINGS = (
     "localhost LOCALHOST localhost. 127.0.0.1 127.0.0.1. 127.1 127.0.1 127.255.255.254 0.0.0.0 0 00 0x0 0x7f.1 "

@@ -11,6 +11,7 @@ from app.ledger.engine import Ledger
 from app.ledger.meter_state import running_meter
 from app.services.doctor.agents import agent_findings
 from app.services.doctor.authority import authority_finding
+from app.services.doctor.exports import export_findings
 from app.services.doctor.finding import Finding, Level, in_order
 from app.services.doctor.machine import machine_findings, service_findings
 from app.services.doctor.releases import release_findings
@@ -33,7 +34,7 @@ def examine(
         findings = machine_findings(ledger, settings, vault, files, now) + agent_findings(ledger, now)
         findings += service_findings(own_service(settings))
         findings.append(authority_finding(ca_certificate_path(), now))
-        findings += release_findings(settings)
+        findings += export_findings(ledger, settings, now) + release_findings(settings)
     except AppError as error:
         return [Finding(Level.WRONG, "Bursar", error.title, error.message)]
     return in_order(findings + findings_around(environment, places_of(environment, folder), gateway_url))

@@ -7,7 +7,7 @@ name for begins with `bursar.`, and amounts are whole nano-dollars.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -133,8 +133,9 @@ class Telemetry:
         span.end(_nanoseconds(end))
 
 
-def telemetry_to(endpoint: str) -> Telemetry:
-    """Sends to a collector's base URL by OTLP over HTTP. Raises InvalidInput for what is no such URL."""
+def telemetry_to(endpoint: str, headers: Mapping[str, str] | None = None) -> Telemetry:
+    """Sends to a collector's base URL by OTLP over HTTP; without `headers` with those that the environment names.
+    Raises InvalidInput for what is no such URL."""
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -143,9 +144,10 @@ def telemetry_to(endpoint: str) -> Telemetry:
     if base.scheme not in ("http", "https") or not base.hostname or base.query:
         raise InvalidInput("No collector's address", f"“{endpoint[:80]}” must look like http://localhost:4318.")
     root = endpoint.rstrip("/")
+    told = None if headers is None else dict(headers)
     return Telemetry(
-        OTLPSpanExporter(f"{root}/v1/traces", compression=Compression.Gzip),
-        OTLPMetricExporter(f"{root}/v1/metrics", compression=Compression.Gzip),
+        OTLPSpanExporter(f"{root}/v1/traces", headers=told, compression=Compression.Gzip),
+        OTLPMetricExporter(f"{root}/v1/metrics", headers=told, compression=Compression.Gzip),
     )
 
 
