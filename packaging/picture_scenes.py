@@ -14,7 +14,8 @@ from app.desktop.models.session_view import SessionRow
 from app.desktop.pages.sessions import SessionsPage
 from app.desktop.window import Window
 from app.ledger.session_calls import CallWish
-from picture_stage import ABSURD, EMPTY, KINDS, NORMAL, Stage, read, wait_until
+from picture_stage import ABSURD, EMPTY, KINDS, NORMAL, Stage, read, settle, wait_until
+from sample_exports import ON_CALL, SETTINGS, STATES, SampleExports
 
 type Shot = tuple[str, QWidget]
 type Shots = Iterator[Shot]
@@ -179,6 +180,39 @@ def settings(stage: Stage) -> Shots:
         yield "settings-error", window
 
 
+def settings_exports(stage: Stage) -> Shots:
+    """What is exported, and what becomes of it."""
+    with stage.window("month", "Settings") as window:
+        section = window.settings.exports
+        area = window.settings.findChild(QScrollArea)
+        assert area is not None
+        settle()
+        area.ensureWidgetVisible(section.add_button, 0, 200)
+        yield "exports-none", window
+        commands = section.commands
+        assert isinstance(commands, SampleExports)
+        commands.states = STATES
+        window.settings.show_settings(SETTINGS)
+        settle()
+        area.ensureWidgetVisible(section.add_button, 0, 60)
+        yield "exports", window
+
+
+def export_dialogs(stage: Stage) -> Shots:
+    """Everything that the Settings page asks about exports."""
+    with stage.window("month", "Settings") as window:
+        section = window.settings.exports
+        window.settings.show_settings(SETTINGS)
+        for name, ask in (
+            ("add", section.open_new), ("headers", section.open_headers), ("remove", lambda: section.remove(ON_CALL)),
+            ("secret", lambda: section.show_secret("on-call", "whsec_c2lnbmluZy1rZXktb2YtdGhlLXRlc3RzLTMyLWJ5dGU=")),
+        ):  # fmt: skip
+            ask()
+            assert section.dialog is not None
+            yield f"webhook-{name}", section.dialog
+            section.dialog.reject()
+
+
 def doctor(stage: Stage) -> Shots:
     """What it found, and what passed as well."""
     with stage.window("month", "Doctor") as window:
@@ -219,6 +253,10 @@ SCENES = (
     Scene(review, ("review", "review-before"), KINDS),
     Scene(prices, ("prices", "prices-selected", "prices-none"), KINDS),
     Scene(settings, ("settings", "settings-end", "settings-error")),
+    Scene(settings_exports, ("exports-none", "exports")),
+    Scene(
+        export_dialogs, tuple(f"webhook-{name}" for name in ("add", "headers", "remove", "secret")), is_sized=False
+    ),
     Scene(doctor, ("doctor", "doctor-passed")),
     Scene(trouble, ("no-tray", "meter-down", "ledger-unread"), (NORMAL, EMPTY)),
 )  # fmt: skip

@@ -24,6 +24,7 @@ from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger
 from app.services.settings import Settings
 from sample_absurd import fill_absurd
+from sample_exports import SampleExports
 from sample_ledgers import (
     NOW,
     SEED,
@@ -141,6 +142,7 @@ def sample_commands(ledger: Ledger, tasks: Tasks) -> Commands:
     commands = Commands(ledger, vault, tasks, settings, ZONE.key)
     commands.machine = SampleMachine(ledger, vault, tasks, settings)
     commands.keys = SampleKeys(ledger, vault, tasks, settings)
+    commands.exports = SampleExports(ledger, vault, tasks, settings)
     commands.places = PLACES
     return commands
 

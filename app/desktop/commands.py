@@ -11,6 +11,7 @@ from app.core.errors import AppError
 from app.core.key_limits import NO_LIMITS, KeyCap, KeyLimits
 from app.core.session import SessionOrder
 from app.core.tags import Scope, Tags
+from app.desktop.export_commands import ExportCommands
 from app.desktop.key_commands import KeyCommands
 from app.desktop.machine_commands import MachineCommands
 from app.desktop.price_commands import PriceCommands
@@ -60,8 +61,8 @@ class Places:
 
 class Commands:
     """Orders. `done` and `failed` are called back on the UI thread; the feed shows the outcome by itself. Those about
-    the providers' own keys are `keys`, those about this machine `machine`,
-    those about prices `prices`, those about the team `team`; `questions` are answered without any change."""
+    the providers' own keys are `keys`, those about this machine `machine`, those about prices `prices`, those about
+    the team `team`, those about what is exported `exports`; `questions` are answered without any change."""
 
     def __init__(self, ledger: Ledger, vault: Vault, tasks: Tasks, settings_file: Path, time_zone: str) -> None:
         self._ledger = ledger
@@ -74,6 +75,7 @@ class Commands:
         self.prices = PriceCommands(ledger, tasks.lane())
         self.machine = MachineCommands(ledger, vault, tasks.lane(), settings_file)
         self.team = TeamCommands(ledger, vault, tasks.lane(), settings_file)
+        self.exports = ExportCommands(ledger, vault, tasks.lane(), settings_file)
 
     def approve(self, approval: Approval, failed: Failed, done: Done = _nothing) -> None:
         """Let this one call go."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QShowEvent
+from PySide6.QtGui import QDesktopServices, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.errors import AppError, InvalidInput
@@ -12,6 +12,7 @@ from app.desktop.commands import Commands
 from app.desktop.fonts import Size
 from app.desktop.models.settings_words import clock_text, port_of, upstream_words
 from app.desktop.models.snapshot import Snapshot
+from app.desktop.pages.exports_section import ExportsSection
 from app.desktop.pages.page import MARGIN, Page
 from app.desktop.pages.team_section import TeamSection
 from app.desktop.widgets.buttons import button
@@ -24,6 +25,7 @@ _PORT_WIDTH = 84
 _CLOCK_WIDTH = 64
 _PATH_WIDTH = 420
 _NOTE_WIDTH = 520
+_CAPTION_PAD = 5
 _THEMES = {Theme.SYSTEM: "As the system", Theme.LIGHT: "Light", Theme.DARK: "Dark"}
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _INKS = {TrayInk.AUTOMATIC: "Automatic", TrayInk.LIGHT: "Light", TrayInk.DARK: "Dark"}
@@ -59,6 +61,7 @@ class SettingsPage(Page):
         self._newer = Text(_UPDATES, ink="text_3", size=Size.CAPTION, wraps=True)
         self._newer.setMinimumWidth(_NOTE_WIDTH)  # a text that wraps asks for less than it needs
         self._listens = Text("", ink="text_2")
+        self.exports = ExportsSection(commands.exports, self.error)
         self._upstreams = Text("", ink="text_2", wraps=True)
         self._name_controls()
         self.show_settings(settings)
@@ -75,6 +78,12 @@ class SettingsPage(Page):
         super().showEvent(event)
         self.team.look()
         self._commands.machine.look_at_login(self.at_login.setChecked, self.error.tell)
+        self.exports.watch(is_shown=True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nobody looks."""
+        super().hideEvent(event)
+        self.exports.watch(is_shown=False)
 
     def show_settings(self, settings: Settings) -> None:
         """Show these."""
@@ -94,6 +103,7 @@ class SettingsPage(Page):
         self.forward_port.setText(str(settings.forward_port))
         self._upstreams.setText(upstream_words(settings.upstreams))
         self.team.show_settings(settings)
+        self.exports.show_settings(settings)
 
     def start_at_login(self) -> None:
         """Do so from now on."""
@@ -116,6 +126,8 @@ class SettingsPage(Page):
         self.team.failed.connect(self.error.tell)
         self.theme.activated.connect(lambda _index: self._change(theme=str(self.theme.currentData())))
         self.ink.activated.connect(lambda _index: self._change(tray_ink=str(self.ink.currentData())))
+        self.exports.changed.connect(self._changed)
+        self.exports.wanted.connect(lambda changes: self._change(**changes))
         self.week_day.activated.connect(lambda index: self._change(week_told_on=index))
         for tick, name in self._ticks().items():
             tick.clicked.connect(self._changer(name))
@@ -195,6 +207,7 @@ class SettingsPage(Page):
             ("Team", None), ("", self.team),
             ("Network", None), ("The meter listens at", self._listens), ("Base URL port", self.gateway_port),
             ("Proxy port", self.forward_port), ("", _note("A port counts from the meter’s next start.")),
+            *self.exports.rows(),
             ("Advanced", None), ("Settings file", _place(places.settings_file, "Open the settings file")),
             ("Logs", _place(places.log_folder, "Open the folder of the logs")),
             ("Time zone", Text(self._commands.time_zone, ink="text_2")), ("Providers’ hosts", self._upstreams),
@@ -212,7 +225,11 @@ class SettingsPage(Page):
                 grid.addWidget(heading(caption), place, 0, 1, 2, Qt.AlignmentFlag.AlignBottom)
                 grid.setRowMinimumHeight(place, 24 if place == 0 else 44)
             else:
-                grid.addWidget(Text(caption, ink="text_2"), place, 0, Qt.AlignmentFlag.AlignRight)
+                name, at = Text(caption, ink="text_2"), Qt.AlignmentFlag.AlignRight
+                if control is self.exports:  # as high as all webhooks; the others are one line
+                    name.setContentsMargins(0, _CAPTION_PAD, 0, 0)
+                    at |= Qt.AlignmentFlag.AlignTop
+                grid.addWidget(name, place, 0, at)
                 grid.addWidget(control, place, 1, Qt.AlignmentFlag.AlignLeft)
         column = QVBoxLayout(inner)
         column.setContentsMargins(MARGIN, 16, MARGIN, MARGIN)
