@@ -10,7 +10,6 @@ import typer
 from app.cli import console, places
 from app.cli.stdin_keys import read_keys
 from app.core.errors import InvalidInput, LedgerDamaged, LedgerGone
-from app.core.webhooks import OTLP_HEADERS_ENTRY
 
 if TYPE_CHECKING:
     from app.ledger.engine import Ledger
@@ -58,7 +57,7 @@ def set_exports(
 ) -> None:
     """Choose what is exported by itself. Headers are typed unseen, or read from standard input, into the keyring."""
     from app.keys.vault import KeyringVault
-    from app.services.exports.parts import check_headers, parse_headers
+    from app.services.exports.parts import keep_headers
     from app.services.settings import change_settings
 
     settings = places.read_settings()
@@ -66,9 +65,7 @@ def set_exports(
     if prometheus is None and otlp is None and not otlp_headers:
         raise InvalidInput("Nothing to set", "Name --prometheus, --otlp or --otlp-headers. See: bursar export status")
     if otlp_headers:
-        headers = console.read_secret("Headers").strip()
-        check_headers(endpoint, parse_headers(headers))
-        KeyringVault().set(OTLP_HEADERS_ENTRY, headers)
+        keep_headers(KeyringVault(), endpoint, console.read_secret("Headers"))
     port = settings.prometheus_port if prometheus is None else prometheus
     change_settings(places.settings_file(), prometheus_port=port, otlp_endpoint=endpoint)
     _show_states()

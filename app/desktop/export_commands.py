@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.webhooks import OTLP_HEADERS_ENTRY, Webhook, WebhookFormat
+from app.core.webhooks import Webhook, WebhookFormat
 from app.desktop.tasks import Tasks
 from app.keys.vault import Vault
 from app.ledger.engine import Ledger
-from app.services.exports.parts import check_headers, parse_headers
+from app.services.exports.parts import keep_headers
 from app.services.exports.status import ExportStates, export_states
 from app.services.exports.webhook_bodies import new_secret
 from app.services.settings import Settings, load_settings
@@ -62,11 +62,6 @@ class ExportCommands:
         """Put the collector's headers into the keyring; none take them out."""
 
         def work() -> None:
-            headers = parse_headers(text)
-            check_headers(load_settings(self._settings_file).otlp_endpoint, headers)
-            if headers:
-                self._vault.set(OTLP_HEADERS_ENTRY, text.strip())
-            else:
-                self._vault.delete(OTLP_HEADERS_ENTRY)
+            keep_headers(self._vault, load_settings(self._settings_file).otlp_endpoint, text)
 
         self._lane.run(work, lambda _none: done(), failed)

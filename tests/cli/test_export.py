@@ -2,26 +2,33 @@ import csv
 import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import urllib.request
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from app.core.call import Outcome
 from app.core.history import LoggedCall, LogSource
+from app.core.money import format_exact_usd
 from app.core.tags import Billing, Tags
 from app.core.usage import Usage
+from app.keys.vault import FixedVault
 from app.ledger.engine import Ledger
+from app.ledger.exported_sums import labelled_sums
 from app.ledger.imported_calls import store_calls
 from app.ledger.rollup import roll_up
 from app.ledger.rows import call_columns
 from app.ledger.tables import calls
+from app.services.exports.running import Exports, running_exports
+from app.services.settings import change_settings
 from tests.cli.conftest import Bursar
 from tests.end2end.meter_process import wait_until
 from tests.ledger.bookkeeping import make_call, make_draft
@@ -150,3 +157,63 @@ def test_a_collector_is_told_of_the_past_and_of_each_call_as_it_ends(ledger: Led
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
     assert collector.headers["x-api-key"] == "k"
+
+
+def test_what_is_sent_by_itself_already_is_not_sent_twice(bursar: Bursar, ledger: Ledger, home: Path) -> None:
+    with played_collector() as collector:
+        change_settings(home / "settings.json", otlp_endpoint=collector.url)
+        exports = Exports(ledger, home / "settings.json", FixedVault({}), "the tray", look_every_s=0.05)
+        exports.start()
+        try:
+            wait_until(lambda: (now := running_exports(ledger.path)) and "OpenTelemetry" in now.troubles, "the tray")
+            ran = bursar("export", "otlp", "--endpoint", f"{collector.url}/")
+        finally:
+            exports.stop()
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "It is sent already")
+
+
+def values_in(file: Path) -> list[dict[str, Any]]:
+    """The rows of a file, whichever kind it is; numbers as numbers."""
+    if file.suffix == ".parquet":
+        return list(pyarrow.parquet.read_table(file).to_pylist())
+    if file.suffix == ".json":
+        return [json.loads(line) for line in file.read_text().splitlines()]
+    numbers = {"cost_nano_usd", "input_tokens", "output_tokens", "calls", "refused_calls", "unpriced_calls"}
+    return [
+        {name: int(value) if name in numbers and value else value or None for name, value in row.items()}
+        for row in rows_of(file.read_text())
+    ]
+
+
+@pytest.mark.parametrize("is_rolled_up", [False, True])
+def test_every_format_agrees_with_the_ledger_by_call_and_by_day(
+    bursar: Bursar, ledger: Ledger, tmp_path: Path, is_rolled_up: bool
+) -> None:
+    chance = random.Random(11)
+    for _ in range(120):
+        at = EVENING - timedelta(minutes=chance.randrange(60 * 24 * 40))
+        cost = chance.choice([None, 0, chance.randrange(10**6), chance.randrange(10**12)])
+        put(ledger, at, cost, is_refused=chance.random() < 0.2)
+    if is_rolled_up:
+        with ledger.write() as connection:
+            roll_up(connection, 60)
+    with ledger.read() as connection:
+        known = connection.execute(select(calls.c.cost_nano_usd, calls.c.input_tokens, calls.c.outcome)).all()
+    cost, tokens = (sum(row[place] or 0 for row in known) for place in (0, 1))
+    refused = sum(row.outcome == Outcome.REFUSED for row in known)
+    unpriced = sum(row.cost_nano_usd is None and row.outcome != Outcome.REFUSED for row in known)
+    for ending in ("csv", "json", "parquet"):
+        by_call, by_day = tmp_path / f"calls.{ending}", tmp_path / f"days.{ending}"
+        assert bursar("export", "calls", "--since", "all", "-o", str(by_call)).out.endswith(": 120 calls.\n")
+        assert bursar("export", "days", "--since", "all", "-o", str(by_day)).status == 0
+        rows, days = values_in(by_call), values_in(by_day)
+        assert [sum(row[name] or 0 for row in rows) for name in ("cost_nano_usd", "input_tokens")] == [cost, tokens]
+        assert sorted(row["cost_usd"] or "" for row in rows) == sorted(
+            "" if row.cost_nano_usd is None else format_exact_usd(row.cost_nano_usd) for row in known
+        )
+        assert sum(day["calls"] for day in days) + sum(day["refused_calls"] for day in days) == 120
+        assert [sum(day[name] or 0 for day in days) for name in ("cost_nano_usd", "input_tokens")] == [cost, tokens]
+        assert [sum(day[name] for day in days) for name in ("refused_calls", "unpriced_calls")] == [refused, unpriced]
+    prometheus = labelled_sums(ledger, datetime.now(UTC))
+    assert sum(one.cost_nano_usd for one in prometheus) == cost
+    assert sum(one.calls for one in prometheus) == 120

@@ -15,7 +15,9 @@ import pytest
 
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import request_stop, running_meter
+from app.services.exports.running import running_exports
 from tests.cli.conftest import Bursar
+from tests.end2end.meter_process import wait_until
 
 pytestmark = pytest.mark.end2end
 
@@ -74,12 +76,14 @@ def test_its_meter_that_is_killed_is_back_at_the_same_place(ledger: Ledger) -> N
         assert _health(url) == 200
 
 
-def test_it_ends_when_somebody_asks_the_meter_to(ledger: Ledger) -> None:
+def test_it_runs_the_exports_and_ends_when_somebody_asks_the_meter_to(ledger: Ledger) -> None:
     with _proxy() as (running, _):
+        wait_until(lambda: (now := running_exports(ledger.path)) and now.holder == "bursar proxy", "the exports", 30)
         meter = running_meter(ledger)
         assert meter is not None
         request_stop(ledger, meter.instance_id)
         assert running.wait(timeout=30) == 0
+    assert running_exports(ledger.path) is None
 
 
 def test_a_second_one_is_told_where_the_first_is(bursar: Bursar) -> None:

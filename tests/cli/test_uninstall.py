@@ -122,13 +122,21 @@ def test_the_systems_service_goes_before_the_meter(
     (tools / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    assert bursar("service", "install").status == 0
+    vault = FixedVault({})
+    monkeypatch.setattr("app.keys.vault.KeyringVault", lambda: vault)
+    assert bursar("webhooks", "add", "team", stdin="https://hooks.example.com/x").status == 0
+    assert bursar("service", "install", "--no-exports").status == 0
+    assert "bursar-exports.service" not in bursar("service", "status").out + said.read_text()
+    assert "bursar-exports.service" in bursar("service", "install").out
     units = tmp_path / "person" / ".config" / "systemd" / "user"
     assert list(units.glob("bursar-meter*"))
-    assert bursar("service", "status").out.startswith("The system keeps the meter.")
+    told = bursar("service", "status").out
+    assert told.startswith("The system keeps the meter.\nThe system runs the exports.")
     said.write_text("")
-    ran = bursar("uninstall", "--yes")
+    ran = bursar("uninstall", "--yes", "--delete-data")
     assert ran.status == 0, ran.err
-    assert list(units.glob("bursar-meter*")) == []
+    assert list(units.glob("bursar-*")) == []
+    assert "webhook/team/address is out of the keyring." in ran.out
+    assert vault.get("webhook/team/address") is None
     assert "disable" in said.read_text()
     assert "bursar service is uninstalled." in ran.out

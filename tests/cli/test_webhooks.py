@@ -141,6 +141,8 @@ def test_what_is_exported_is_set_and_told(bursar: Bursar, vault: FixedVault, hom
     assert [one["state"] for one in json.loads(told.out)["exports"]] == ["Not running", "Not running"]
     found = bursar("doctor", "--json").out
     assert "Exports do not run" in found
+    assert bursar("export", "set", "--otlp-headers", stdin="\n").status == 0
+    assert vault.get(OTLP_HEADERS_ENTRY) is None
     assert bursar("export", "set", "--prometheus", "0", "--otlp", "").status == 0
     assert "Nothing is exported by itself" in bursar("export", "status").out
 

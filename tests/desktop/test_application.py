@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import LedgerError
 from app.core.money import NANO_PER_CENT
 from app.core.tags import Scope
+from app.core.webhooks import Webhook, WebhookFormat
 from app.core.windows import Window
 from app.desktop.application import Desktop, run_desktop
 from app.desktop.meter_process import MeterPhase
@@ -25,11 +26,15 @@ from app.ledger.approval_store import Approval
 from app.ledger.cap_store import add_cap
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.meter_state import request_stop, running_meter
-from app.services.settings import Settings
+from app.ledger.webhook_outbox import places_of
+from app.services.exports.running import running_exports
+from app.services.settings import Settings, change_settings
 from tests.end2end.bare_http import CHAT, post
 from tests.end2end.meter_process import meter
 from tests.end2end.provider import Provider, chat_completion
 from tests.faults.cells import cell
+from tests.services.exports.happenings import go_round, vault_for
+from tests.services.exports.receiver import played_receiver
 
 METER_WITHIN_MS = 30_000
 
@@ -69,6 +74,24 @@ def desktop(qapp: QApplication, own_ledger: Ledger) -> Iterator[Desktop]:
     made = make_desktop(qapp, own_ledger)
     yield made
     made.stop()
+
+
+def test_what_is_exported_is_run_by_the_tray_and_told_as_long_as_it_lives(
+    qtbot: QtBot, qapp: QApplication, own_ledger: Ledger, home: Path
+) -> None:
+    webhook = Webhook("team", WebhookFormat.JSON, "127.0.0.1")
+    change_settings(home / "settings.json", webhooks=(webhook,))
+    with played_receiver() as receiver:
+        desktop = Desktop(qapp, own_ledger, Settings(), vault_for(receiver.url), keeps_meter=False)
+        desktop.start()
+        try:
+            qtbot.waitUntil(lambda: (now := running_exports(own_ledger.path)) is not None and now.holder == "the tray")
+            qtbot.waitUntil(lambda: bool(places_of(own_ledger, "team")), timeout=METER_WITHIN_MS)
+            go_round(own_ledger)
+            qtbot.waitUntil(lambda: receiver.titles == ["Codex repeats itself"], timeout=METER_WITHIN_MS)
+        finally:
+            desktop.stop()
+    assert running_exports(own_ledger.path) is None
 
 
 def make_desktop(qapp: QApplication, ledger: Ledger) -> Desktop:

@@ -11,6 +11,7 @@ from app.core.errors import InvalidInput
 from app.services.settings import Settings
 from app.services.system_service import (
     SystemService,
+    exports_service_for,
     install_service,
     is_in_force,
     service_for,
@@ -37,14 +38,17 @@ def test_the_units_say_where_to_listen_and_what_to_run(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    beside = exports_service_for([str(tmp_path / "my bursar 50%"), "export", "run"], {"HOME": str(tmp_path)}, "linux")
+    assert beside is not None
     program = tmp_path / "my bursar 50%"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     service = linux(tmp_path, [str(program), "service", "run"])
-    for file, content in service.files.items():
+    files = {**service.files, **beside.files}
+    for file, content in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    command = ["systemd-analyze", "verify", "--man=no", *map(str, service.files)]
+    command = ["systemd-analyze", "verify", "--man=no", *map(str, files)]
     environment = os.environ | {"SYSTEMD_LOG_LEVEL": "warning", "XDG_RUNTIME_DIR": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     told = [line for line in (done.stdout + done.stderr).splitlines() if "bursar" in line]
@@ -70,6 +74,25 @@ def test_the_windows_task_is_well_formed_and_has_no_time_limit(tmp_path: Path) -
         "Command": r"C:\Program Files\A&B\bursar.exe", "Arguments": "proxy", "ExecutionTimeLimit": "PT0S"
     }  # fmt: skip
     assert root.find(f".//{space}LogonTrigger") is not None
+
+
+def test_the_exports_have_a_service_of_their_own_where_the_meters_does_not_run_them(tmp_path: Path) -> None:
+    command = [*COMMAND[:1], "export", "run"]
+    surroundings = {"HOME": str(tmp_path), "BURSAR_HOME": "/srv/my home"}
+    linux_one = exports_service_for(command, surroundings, "linux")
+    assert linux_one is not None
+    ((file, content),) = linux_one.files.items()
+    assert file.name == "bursar-exports.service"
+    assert 'ExecStart="/opt/my bursar/50%% \\"$$x\\"/bursar" "export" "run"\n' in content.decode()
+    assert 'Environment="BURSAR_HOME=/srv/my home"\nRestart=on-failure\n' in content.decode()
+    assert linux_one.taken_up_by[-1] == ("systemctl", "--user", "enable", "--now", "bursar-exports.service")
+    mac = exports_service_for(command, surroundings, "darwin")
+    assert mac is not None
+    facts = plistlib.loads(next(iter(mac.files.values())))
+    assert (facts["Label"], facts["ProgramArguments"]) == ("dev.bursar.exports", command)
+    assert exports_service_for(command, surroundings, "win32") is None
+    with pytest.raises(InvalidInput, match="bursar export run"):
+        exports_service_for(command, surroundings, "plan9")
 
 
 @pytest.fixture

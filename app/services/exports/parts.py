@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from app.core.errors import ExportError, InvalidInput, told_of
+from app.core.errors import ExportError, InvalidInput, VaultAbsent, told_of
 from app.core.webhooks import OTLP_HEADERS_ENTRY, Webhook
 from app.keys.vault import Vault
 from app.ledger.engine import Ledger
@@ -112,9 +112,23 @@ def receiver_name(endpoint: str) -> str:
 
 
 def otlp_headers(vault: Vault) -> dict[str, str]:
-    """The headers that a person gave for the collector. Raises VaultError."""
-    vault.look()
+    """The headers that a person gave for the collector; none where there is no keyring to keep them. Raises
+    VaultError."""
+    try:
+        vault.look()
+    except VaultAbsent:
+        return {}
     return parse_headers(vault.get(OTLP_HEADERS_ENTRY) or "")
+
+
+def keep_headers(vault: Vault, endpoint: str, text: str) -> None:
+    """Keep the headers for a collector; an empty text takes out what is there. Raises InvalidInput, VaultError."""
+    headers = parse_headers(text)
+    check_headers(endpoint, headers)
+    if headers:
+        vault.set(OTLP_HEADERS_ENTRY, text.strip())
+    else:
+        vault.delete(OTLP_HEADERS_ENTRY)
 
 
 def parse_headers(text: str) -> dict[str, str]:

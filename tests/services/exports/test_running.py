@@ -14,17 +14,16 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import LedgerDamaged
+from app.core.errors import VaultAbsent
 from app.core.tags import Tags
 from app.core.webhooks import OTLP_HEADERS_ENTRY, Webhook
 from app.keys.vault import FixedVault
-from app.ledger.backups import back_up_if_due
 from app.ledger.call_store import recent_calls
-from app.ledger.engine import Ledger
+from app.ledger.engine import Ledger, await_ledger
 from app.ledger.export_places import place_of
 from app.ledger.webhook_outbox import places_of, webhook_counts
 from app.services.exports import running, webhook_following
-from app.services.exports.parts import check_headers, parse_headers, receiver_name
+from app.services.exports.parts import check_headers, otlp_headers, parse_headers, receiver_name
 from app.services.exports.running import Exports, running_exports
 from app.services.exports.status import export_states
 from app.services.settings import Settings, change_settings, load_settings
@@ -208,29 +207,18 @@ def test_a_ledger_that_fails_is_told_of_once(
     assert receiver.ids[0] == receiver.ids[1]
 
 
-def test_a_damaged_ledger_is_told_of(
-    ledger: Ledger, settings_file: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def damaged(*_: Any) -> int:
-        raise LedgerDamaged("The ledger is damaged", "Put a backup back: bursar ledger restore")
-
-    monkeypatch.setattr(webhook_following, "collect", damaged)
+def test_a_damaged_ledger_is_told_of(ledger: Ledger, settings_file: Path, receiver: Receiver) -> None:
     change_settings(settings_file, webhooks=(TEAM,))
-    with exporting(ledger, settings_file, vault_for(receiver.url)):
-        wait_until(lambda: receiver.posted, "the alarm")
-        told = running_exports(ledger.path)
-        wait_until(lambda: (told := running_exports(ledger.path)) and told.troubles["Webhook team"], "the trouble")
-    assert receiver.titles == ["The ledger is damaged"]
-    assert told is not None
-
-
-def test_what_a_backup_brings_back_is_gone_on_from(ledger: Ledger, settings_file: Path, receiver: Receiver) -> None:
-    change_settings(settings_file, webhooks=(TEAM,))
-    with exporting(ledger, settings_file, vault_for(receiver.url)):
-        wait_until(lambda: is_followed(ledger), "the first look")
-        back_up_if_due(ledger.path, datetime.now(UTC), kept=1)
-        go_round(ledger)
-        wait_until(lambda: len(receiver.posted) == 1, "the loop")
+    ledger.close()
+    for beside in ("-wal", "-shm"):
+        ledger.path.with_name(ledger.path.name + beside).unlink(missing_ok=True)
+    ledger.path.write_bytes(b"no ledger " * 10_000)
+    broken = await_ledger(ledger.path)
+    with exporting(broken, settings_file, vault_for(receiver.url)):
+        wait_until(lambda: receiver.posted, "the alarm", 30)
+        wait_until(lambda: (now := running_exports(ledger.path)) and now.troubles.get("Webhook team"), "the trouble")
+    assert [one.told["type"] for one in receiver.posted] == ["ledger.trouble"]
+    assert receiver.titles == ["This file is not a ledger"]
 
 
 def test_a_port_that_is_taken_and_a_key_that_is_missing_are_said(ledger: Ledger, settings_file: Path) -> None:
@@ -277,6 +265,14 @@ def test_a_collectors_headers_come_from_the_vault_and_are_asked_for_again(ledger
             wait_until(lambda: collector.headers.get("x-api-key") == "new one", "the new header")
             assert collector.headers["other"] == "2"
     assert len(recent_calls(ledger)) == 2
+
+
+def test_a_collector_without_headers_needs_no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: Any) -> None:
+        raise VaultAbsent("No keyring on this desktop", "Install one.")
+
+    monkeypatch.setattr(FixedVault, "look", absent)
+    assert otlp_headers(FixedVault({})) == {}
 
 
 def test_headers_do_not_go_over_the_network_in_the_clear() -> None:
