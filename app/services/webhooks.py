@@ -52,8 +52,7 @@ def remove_webhook(ledger: Ledger, settings_file: Path, vault: Vault, name: str)
 
 def try_webhook(webhook: Webhook, vault: Vault) -> None:
     """Send it a test. Raises ExportError when it did not take it, VaultError."""
-    now = datetime.now(UTC)
-    verdict = receiver_of(webhook, vault).send(trial_event(webhook.name, now), now)
+    verdict = receiver_of(webhook, vault).send(trial_event(webhook.name, datetime.now(UTC)))
     if verdict.outcome is not DeliveryState.DELIVERED:
         raise ExportError(f"{webhook.name} did not take it", verdict.trouble)
 

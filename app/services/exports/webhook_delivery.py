@@ -8,6 +8,7 @@ the doctor.
 
 import logging
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,16 +99,21 @@ def _found(
     return list(once.values()), places
 
 
-def send_due(ledger: Ledger, webhook: Webhook, vault: Vault, now: datetime, jitter: Jitter = random.uniform) -> str:
-    """Send what is due. Returns why something did not arrive; empty when all did. Raises LedgerError, and VaultError
-    while the address cannot be had: that is no try."""
+def send_due(
+    ledger: Ledger, webhook: Webhook, vault: Vault, now: datetime, jitter: Jitter = random.uniform,
+    *, is_wanted: Callable[[], bool] = lambda: True,
+) -> str:  # fmt: skip
+    """Send what is due, as long as it `is_wanted`. Returns why something did not arrive; empty when all did. Raises
+    LedgerError, and VaultError while the address cannot be had: that is no try."""
     due = due_deliveries(ledger, webhook.name, now, MOST_AT_ONCE)
     if not due:
         return ""
     trouble, in_a_row = "", 0
     receiver = receiver_of(webhook, vault)
     for place, delivery in enumerate(due):
-        verdict = receiver.send(delivery.event, now)
+        if not is_wanted():
+            break
+        verdict = receiver.send(delivery.event)
         if verdict.outcome is not DeliveryState.WAITING:
             in_a_row = 0
             note_ended(ledger, delivery, now, verdict.outcome, verdict.trouble)
@@ -155,13 +161,13 @@ class Receiver:
     address: str
     secret: str
 
-    def send(self, event: Event, now: datetime) -> Verdict:
-        """Send once."""
+    def send(self, event: Event) -> Verdict:
+        """Send once, signed as of now."""
         try:
             body = body_of(event, self.webhook.format)
             headers = {"user-agent": "bursar"}
             if self.secret:
-                headers |= signed_headers(event.event_id, body, self.secret, int(now.timestamp()))
+                headers |= signed_headers(event.event_id, body, self.secret, int(time.time()))
             reply = post(self.address, body, headers, reaches_private=self.webhook.reaches_private)
         except (ExportError, InvalidInput) as error:
             return Verdict(DeliveryState.WAITING, told_of(error))

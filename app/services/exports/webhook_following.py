@@ -40,7 +40,7 @@ def follow_webhook(ledger: Ledger, webhook: Webhook, vault: Vault, stop: threadi
             try:
                 _look_at_room(ledger, alarm, now)
                 looking.look(now)
-                send_due(ledger, webhook, vault, now)
+                send_due(ledger, webhook, vault, now, is_wanted=lambda: not stop.is_set())
                 tell("")
             except VaultError as error:
                 tell(told_of(error))
@@ -95,16 +95,16 @@ class LedgerAlarm:
         is_early = self._next_at is not None and now < self._next_at
         if EventGroup.METER not in self._webhook.events or event.event_id in self._told or is_early:
             return
-        if self._is_told(event, now):
+        if self._is_told(event):
             self._told.add(event.event_id)
             self._tries, self._next_at = 0, None
         else:
             self._next_at = now + pause_after(self._tries, random.uniform)
             self._tries += 1
 
-    def _is_told(self, event: Event, now: datetime) -> bool:
+    def _is_told(self, event: Event) -> bool:
         try:
-            verdict = receiver_of(self._webhook, self._vault).send(event, now)
+            verdict = receiver_of(self._webhook, self._vault).send(event)
         except VaultError as error:
             logger.warning("%s was not told that the ledger fails: %s", self._webhook.name, error.title)
             return False

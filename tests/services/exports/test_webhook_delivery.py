@@ -232,6 +232,19 @@ def test_a_receiver_that_is_away_is_not_asked_for_each_event(ledger: Ledger, rec
     assert webhook_counts(ledger)["team"].delivered == 20
 
 
+def test_what_is_to_end_sends_no_more_and_the_rest_waits(ledger: Ledger, receiver: Receiver) -> None:
+    reach_80_percent(ledger)
+    told(ledger, receiver)
+    for _ in range(3):
+        put_question(ledger)
+    at = now()
+    collect(ledger, TEAM, at)
+    send_due(ledger, TEAM, vault_for(receiver.url), at, is_wanted=lambda: len(receiver.posted) < 2)
+    assert len(receiver.posted) == 2
+    [waiting] = due_deliveries(ledger, "team", at, 9)
+    assert waiting.tries == 0
+
+
 def test_nobody_there_is_said_without_the_address(ledger: Ledger) -> None:
     with played_receiver() as gone:
         pass
