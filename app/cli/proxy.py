@@ -15,6 +15,7 @@ from app.cli import console, places
 from app.cli.stdin_keys import read_keys
 from app.core.errors import InvalidInput, MeterError
 from app.core.network import NetworkPlace, parse_network_place
+from app.core.webhooks import is_export_entry
 from app.services.setting_checks import MAX_PORT
 from app.services.settings import Settings
 
@@ -67,7 +68,8 @@ def _keep_serving(settings: Settings, network: NetworkPlace | None, keys: dict[s
     stop = _stop_on_signals()
     with places.opened_ledger() as ledger:
         _require_none_running(ledger)
-        meter = KeptMeter(settings, ledger.path, keys)
+        own = None if keys is None else {name: key for name, key in keys.items() if not is_export_entry(name)}
+        meter = KeptMeter(settings, ledger.path, own)
         keeper = attend_keeper(ledger, urlsplit(meter.gateway_url).port or 0)
         jobs = start_jobs(ledger, settings.backups_kept)
         vault = KeyringVault() if keys is None else FixedVault(keys)

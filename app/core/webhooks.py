@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from app.core.errors import InvalidInput
 
+_WEBHOOK_ENTRIES = "webhook/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -38,15 +39,6 @@ class EventKind(StrEnum):
     TEST = "test"
 
 
-GROUP_OF = {
-    EventKind.CAP_ALERT: EventGroup.CAPS,
-    EventKind.CALL_WAITING: EventGroup.WAITING,
-    EventKind.LOOP_FOUND: EventGroup.LOOPS,
-    EventKind.METER_STOPPED: EventGroup.METER,
-    EventKind.LEDGER_TROUBLE: EventGroup.METER,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Webhook:
     """One receiver. Its address and its signing secret lie in the keyring; `host` is all of the address that may be
@@ -61,12 +53,12 @@ class Webhook:
     @property
     def address_entry(self) -> str:
         """Its address in the vault. No provider is called so."""
-        return f"webhook/{self.name}/address"
+        return f"{_WEBHOOK_ENTRIES}{self.name}/address"
 
     @property
     def secret_entry(self) -> str:
         """Its signing secret in the vault."""
-        return f"webhook/{self.name}/secret"
+        return f"{_WEBHOOK_ENTRIES}{self.name}/secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +83,8 @@ def clean_webhook_name(text: str) -> str:
 
 OTLP_HEADERS_ENTRY = "otlp/headers"
 """The vault's entry for the headers that a collector wants."""
+
+
+def is_export_entry(entry: str) -> bool:
+    """Whether an entry of the vault is a secret of exports, which is no meter's business."""
+    return entry == OTLP_HEADERS_ENTRY or entry.startswith(_WEBHOOK_ENTRIES)

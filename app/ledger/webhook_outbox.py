@@ -75,7 +75,6 @@ class WebhookCount:
     delivered: int
     lost: int
     lost_at: datetime | None
-    delivered_at: datetime | None
     trouble: str
     lost_trouble: str
 
@@ -157,7 +156,6 @@ def webhook_counts(ledger: Ledger) -> dict[str, WebhookCount]:
         func.count().filter(delivered),
         func.count().filter(lost),
         func.max(case((lost, _D.ended_at))),
-        func.max(case((delivered, _D.ended_at))),
     )
     last = select(_D.webhook, _D.ended_at.is_(None), _D.trouble).where(_D.trouble != "").order_by(_D.first_tried_at)
     with ledger.read() as connection:
@@ -165,10 +163,10 @@ def webhook_counts(ledger: Ledger) -> dict[str, WebhookCount]:
         rows = connection.execute(select(_D.webhook, *sums).group_by(_D.webhook)).all()
     return {
         name: WebhookCount(
-            *(int(waiting), int(done), int(gone), lost_at, delivered_at),
+            *(int(waiting), int(done), int(gone), lost_at),
             *(why.get((name, waits), "") for waits in (True, False)),
         )
-        for name, waiting, done, gone, lost_at, delivered_at in rows
+        for name, waiting, done, gone, lost_at in rows
     }
 
 

@@ -12,7 +12,7 @@ from app.services.exports.running import Running, running_exports
 from app.services.settings import Settings
 
 LOST_COUNTS_FOR = timedelta(days=7)
-_NOTHING = WebhookCount(0, 0, 0, None, None, "", "")
+_NOTHING = WebhookCount(0, 0, 0, None, "", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,9 +63,9 @@ class Verdict:
     wait: timedelta = timedelta(0)
 
 
-def collect(ledger: Ledger, webhook: Webhook, now: datetime) -> int:
+def collect(ledger: Ledger, webhook: Webhook, now: datetime) -> None:
     """Write down what happened since the last look; of a webhook that is new, that it need not be told of the past.
-    Returns how many events are new. Raises LedgerError."""
+    Raises LedgerError."""
     before = places_of(ledger, webhook.name)
     events, places = _found(ledger, webhook, before, now)
     fresh_ids = is_new_to(ledger, webhook.name, (event.event_id for event in events))
@@ -75,7 +75,6 @@ def collect(ledger: Ledger, webhook: Webhook, now: datetime) -> int:
     is_moved = any(before.get(name) != place for name, place in timeless.items())
     if fresh or is_moved or abs(now - noted_at) >= NOTE_EVERY:
         put_events(ledger, webhook.name, fresh, places, now, known=not before)
-    return len(fresh) if before else 0
 
 
 def _found(
