@@ -218,10 +218,7 @@ GUARDS = (
         "proxy_addon/holders.py",
         "            if holder_of(desk.connection, mark, now) != holder:",
         "            if False:",
-        (
-            "proxy_addon/test_holders.py::test_a_remembered_key_that_is_revoked_is_refused_at_once",
-            "proxy_addon/test_holders.py::test_a_call_is_charged_to_whom_its_key_stands_for_when_its_money_is_held",
-        ),
+        ("proxy_addon/test_holders.py::test_a_call_is_charged_to_whom_its_key_stands_for_when_its_money_is_held",),
     ),
     Guard(
         "a replaced token is good for its grace only",
