@@ -3,11 +3,11 @@
 import contextlib
 import functools
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,7 +23,9 @@ STARTS_WITHIN_S = 60
 
 @functools.cache
 def tools() -> Path | None:
-    """The folder of the server's programs; None where PostgreSQL is not installed."""
+    """The folder of the server's programs; None where PostgreSQL is not installed, or this is no Linux."""
+    if not sys.platform.startswith("linux"):
+        return None
     on_path = shutil.which("initdb")
     found = [*FOLDERS, *([Path(on_path).resolve().parent] if on_path else [])]
     return next((folder for folder in found if (folder / "initdb").exists()), None)
@@ -41,7 +43,7 @@ class Cluster:
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         if self._account is not None:
-            os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
+            os.chown(self.folder, *self._account)
         password = self.folder / "password"
         password.write_text(PASSWORD)
         password.chmod(0o644)
@@ -121,7 +123,7 @@ class Cluster:
                 shutil.copy(file, copy)
                 copy.chmod(0o600)
                 if self._account is not None:
-                    os.chown(copy, self._account.pw_uid, self._account.pw_gid)
+                    os.chown(copy, *self._account)
                 connection.execute(f"ALTER SYSTEM SET {name} = '{copy}'")
             self._switch_tls(connection, "on")
             try:
@@ -163,16 +165,19 @@ class Cluster:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _account() -> "pwd.struct_passwd | None":
+def _account() -> tuple[int, int] | None:
     """Somebody else to run the server as, since it refuses to be root's; None where this is no root."""
     if os.geteuid() != 0:
         return None
+    import pwd  # not on Windows
+
     known = {one.pw_name: one for one in pwd.getpwall()}
-    return known.get("postgres") or known["nobody"]
+    account = known.get("postgres") or known["nobody"]
+    return account.pw_uid, account.pw_gid
 
 
-def _as_account(account: "pwd.struct_passwd | None") -> dict[str, Any]:
-    return {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
+def _as_account(account: tuple[int, int] | None) -> dict[str, Any]:
+    return {} if account is None else {"user": account[0], "group": account[1], "extra_groups": ()}
 
 
 def _free_port() -> int:
