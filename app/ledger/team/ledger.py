@@ -1,8 +1,8 @@
 """A team's ledger as a laptop sees it: what the meter asks of it, and what people read and change there.
 
-Every method is one round trip and one transaction, raises TeamUnreachable when nobody answers (what was asked may then
-have been done all the same, and is asked again as it was: everything counts once), and TeamRefused where the role of
-whoever logged in does not go so far.
+Every method is one round trip and one transaction (two where questions or leases are read). It raises TeamUnreachable
+when nobody answers: what was asked may then have been done all the same, and is asked again as it was, since everything
+counts once; and TeamRefused where the role of whoever logged in does not go so far.
 """
 
 from collections.abc import Sequence
@@ -129,11 +129,15 @@ class TeamLedger:
     def waiting(self) -> list[Approval]:
         """Questions without an answer, oldest first: the own ones, and for a lead all. The user of their tags is the
         member who asks."""
-        return [rows.read_question(row) for row in self._door.call("questions", True, None)]
+        return self._questions(is_waiting=True, most=None)
 
     def answered(self, most: int = MOST_ANSWERED) -> list[Approval]:
         """Past questions, newest answer first."""
-        return [rows.read_question(row) for row in self._door.call("questions", False, most)]
+        return self._questions(is_waiting=False, most=most)
+
+    def _questions(self, *, is_waiting: bool, most: int | None) -> list[Approval]:
+        found = self._door.call("questions", is_waiting, most)
+        return rows.read_questions(found, self.caps()) if found else []
 
     def answer(self, approval_id: str, answer: Answer, *, for_session: bool = False) -> None:
         """Let a call go or refuse it; `for_session` lets those of its session go that wait or come within this window.

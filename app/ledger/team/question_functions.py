@@ -1,6 +1,7 @@
 """Questions to a lead, and the answers: `app.ledger.approval_store` for a team.
 
-A question ends by itself when its time is over; its cap may have an answer for when nobody gives one.
+What a lead is told of the money is the server's, whatever the laptop that asks says. A question ends by itself when its
+time is over; its cap may have an answer for when nobody gives one.
 """
 
 ASK = """
@@ -20,10 +21,12 @@ BEGIN
             window_key, worst_nano_usd, spent_nano_usd, limit_nano_usd, asked_at, expires_at, state, answered_by,
             default_answer, default_at, project, agent, user_name, team, task, session, virtual_key_id)
         SELECT made, a.call_id, speaker, a.instance_id, a.provider, a.model, a.cap_id, a.cap_name, a.window_key,
-            a.worst_nano_usd, a.spent_nano_usd, a.limit_nano_usd, at, at + wait_s * interval '1 second', 'waiting', '',
+            a.worst_nano_usd, coalesce(t.posted_nano_usd, 0), bursar.limit_of(a.cap_id, a.window_key), at,
+            at + wait_s * interval '1 second', 'waiting', '',
             cap.default_answer, at + cap.answer_after_s * interval '1 second', a.project, a.agent, speaker, a.team,
             a.task, a.session, a.virtual_key_id
-        FROM jsonb_populate_record(NULL::bursar.approvals, asked) a;
+        FROM jsonb_populate_record(NULL::bursar.approvals, asked) a
+        LEFT JOIN bursar.totals t ON t.cap_id = a.cap_id AND t.window_key = a.window_key;
     PERFORM pg_notify('bursar', 'question');
     RETURN made;
 END $$

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.core.caps import cap_name
+from app.core.caps import Cap, cap_name
 from app.core.reservations import Draft, Obstacle, Refusal, Verdict
+from app.core.tags import clean_name
 from app.core.team import Asked, Ended, Lease, Member, Role, WindowTotal
 from app.ledger.alert_store import Alert
 from app.ledger.approval_store import Approval, approval_of
@@ -15,6 +16,9 @@ from app.ledger.cap_store import cap_of
 from app.ledger.obstacles import make_obstacle
 from app.ledger.rows import call_columns, origin_columns, payer_columns
 from app.ledger.tables import EPOCH, micros
+
+_SHOWN = ("provider", "model", "cap_name", "project", "agent", "user_name", "team", "task", "session")
+"""What a person reads of a question; keys stay as they are."""
 
 
 def told(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -118,7 +122,14 @@ def read_alert(row: Any) -> Alert:
     return Alert(cap_id=cap.cap_id, cap_name=cap_name(cap), told_at=told_at, **row)
 
 
-def read_question(row: Any) -> Approval:
-    """A question, read back. Whose it is stands in its tags as the user."""
+def read_questions(found: Any, caps: Sequence[Cap]) -> list[Approval]:
+    """Questions, read back. Whose each is stands in its tags as the user. Texts that a laptop chose are made safe to
+    show, since they stand beside the buttons of somebody else; the cap is named after itself."""
+    names = {cap.cap_id: cap_name(cap) for cap in caps}
+    return [_question(row | {"cap_name": names.get(row["cap_id"], row["cap_name"])}) for row in found]
+
+
+def _question(row: Any) -> Approval:
     times = {name: instant(row[name]) for name in ("asked_at", "expires_at", "answered_at", "default_at")}
-    return replace(approval_of(row | times), is_team=True)
+    texts = {name: clean_name(value) for name, value in row.items() if isinstance(value, str) and name in _SHOWN}
+    return replace(approval_of(row | texts | times), is_team=True)

@@ -10,7 +10,7 @@ from app.core.errors import InvalidInput, TeamRefused, TeamUnreachable
 from app.core.team import Asked, Role, TeamPlace, parse_team_url
 from app.core.windows import Window
 from app.ledger.team import connecting
-from app.ledger.team.administration import Administration, add_member, create_team, upgrade_team
+from app.ledger.team.administration import Administration, add_member, create_team, end_member, upgrade_team
 from app.ledger.team.ledger import open_team
 from tests import postgres
 from tests.end2end.certificates import self_signed
@@ -122,6 +122,16 @@ def test_an_administrator_that_is_no_superuser_makes_a_team(site: Site) -> None:
         create_team(admin, "ops", lead="otto")
     with pytest.raises(InvalidInput):
         add_member(admin, "ann", Role.MEMBER)
+    gone = add_member(admin, "gus", Role.MEMBER)
+    gus = open_team(gone.url, gone.password)
+    end_member(admin, "gus")
+    with pytest.raises(TeamRefused):
+        gus.totals()
+    with pytest.raises(TeamRefused):
+        gus.reserve([Asked(make_draft(1), "m")])
+    gus.close()
+    with pytest.raises(TeamRefused):
+        open_team(gone.url, gone.password)
     site.drop("kept")
 
 

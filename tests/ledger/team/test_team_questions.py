@@ -50,6 +50,18 @@ def test_an_approved_call_goes_once_and_only_at_the_amount_that_was_asked_for(an
     assert [one.answered_by for one in lee.answered()] == ["lee"]
 
 
+def test_a_question_misleads_nobody(ann: TeamLedger, lee: TeamLedger) -> None:
+    _cap, draft, obstacle = reach(lee, ann)
+    draft = replace(draft, provider="a\u202eb\nc", tags=replace(draft.tags, project="x\u202ey\n" * 200))
+    ann.ask(draft, replace(obstacle, cap_name="Nothing to see", spent_nano_usd=0, limit_nano_usd=10**15), "m", FREE_S)
+
+    [question] = lee.waiting()
+    assert (question.cap_name, question.spent_nano_usd, question.limit_nano_usd) == ("Everything, in total", 90, 100)
+    assert (question.provider, question.tags.user) == ("a b c", "ann")
+    assert question.tags.project.isprintable()
+    assert len(question.tags.project) <= 200
+
+
 def test_a_refused_call_stays_where_it_is_and_is_answered_once(ann: TeamLedger, lee: TeamLedger) -> None:
     _cap, draft, obstacle = reach(lee, ann)
     asked = ann.ask(draft, obstacle, "m", FREE_S)
