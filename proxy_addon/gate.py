@@ -47,7 +47,7 @@ class _Wait:
     excused: frozenset[CapWindow] = frozenset()
     question: str = ""
     asked_about: tuple[Obstacle, ...] = field(default=())
-    team: TeamWait = field(default_factory=TeamWait)
+    team: TeamWait | None = None
 
 
 class Gate:
@@ -86,9 +86,9 @@ class Gate:
         `check` is asked before the first look. Raises LedgerError when the ledger cannot be written, and KeyRejected
         when the call's key ended while it waited.
         """
+        wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, check, mark=mark)
         if self.team is not None:
-            draft = self.team.named(draft)
-        wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, check, mark=mark, team=TeamWait(mark))
+            wait.draft, wait.team = self.team.named(draft), TeamWait(mark)
         try:
             await self._take_over_question(wait)
             return await self._wait_for_money(wait, is_client_gone)
@@ -99,7 +99,7 @@ class Gate:
             self._leave_open(wait, 0)
             raise
         finally:
-            if self.team is not None:
+            if self.team is not None and wait.team is not None:
                 self.team.leave(wait.team)
             if wait.is_in_line:
                 self._recorder.post(lambda desk: leave_line(desk.connection, draft.call_id))
@@ -117,10 +117,11 @@ class Gate:
             verdict = await self._look(wait)
             passage = self._end_of(wait, verdict)
             if passage is not None:
-                passage = await self._ask_team(wait, passage, is_client_gone)
-                if passage is None:
-                    continue
-                return passage
+                if wait.team is not None and passage.is_open and wait.draft.is_of_team:
+                    passage = await self._ask_team(wait, wait.team, passage, is_client_gone)
+                if passage is not None:
+                    return passage
+                continue
             assert verdict is not None, "a refusal by a person is an end"
             await self._ask_person(wait, verdict)
             waiting = Waiting(wait.draft, verdict.obstacles, wait.question, verdict.held_nano_usd)
@@ -129,11 +130,13 @@ class Gate:
                 self._leave_open(wait, HUNG_UP_S)
                 return Passage(wait.draft, is_gone=True)
 
-    async def _ask_team(self, wait: _Wait, passage: Passage, is_client_gone: Callable[[], bool]) -> Passage | None:
+    async def _ask_team(
+        self, wait: _Wait, with_team: TeamWait, passage: Passage, is_client_gone: Callable[[], bool]
+    ) -> Passage | None:
         """The team's say about a call that may go as far as this laptop goes; None when it is to be looked at again."""
-        if self.team is None or not passage.is_open or not wait.draft.is_of_team:
-            return passage
-        answer = await self.team.ask(wait.team, passage.draft, deadline=wait.deadline, is_client_gone=is_client_gone)
+        assert self.team is not None
+        wait.question, wait.asked_about = "", ()  # its money was held here, so what was asked here is over
+        answer = await self.team.ask(with_team, passage.draft, deadline=wait.deadline, is_client_gone=is_client_gone)
         return passage if answer.is_held else of_team(wait.draft, answer)
 
     async def _take_over_question(self, wait: _Wait) -> None:

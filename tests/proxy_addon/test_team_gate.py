@@ -12,7 +12,7 @@ import pytest
 from app.core.caps import Action
 from app.core.reservations import Draft
 from app.core.tags import Tags
-from app.ledger.approval_store import ApprovalState
+from app.ledger.approval_store import ApprovalState, approve, waiting
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.group_writer import Operation
 from app.ledger.settlement import settle
@@ -352,5 +352,25 @@ def test_calls_that_a_provider_began_count_with_the_team(ledger: Ledger) -> None
         operation: Operation = lambda desk: settle(desk.connection, desk.caps, call, datetime.now(UTC))  # noqa: E731
         laptop.recorder.post(operation)
         await until(lambda: team.settled == {draft.call_id: 20})
+
+    play(ledger, team, story)
+
+
+def test_a_call_that_waited_for_the_team_asks_its_own_caps_anew(ledger: Ledger) -> None:
+    set_cap(ledger, 100, action=Action.PAUSE)
+    team = PlayedTeam(100)
+
+    async def story(laptop: Laptop) -> None:
+        first, approved = await laptop.come(make_draft(60, team="search")), await laptop.come(make_draft(30))
+        laptop.end(first, 20)
+        laptop.end(approved, 30)
+        await until(lambda: team.spent == 30)
+        waits = asyncio.ensure_future(laptop.come(make_draft(80)))
+        await until(lambda: len(waiting(ledger)) == 1)
+        approve(ledger, waiting(ledger)[0].approval_id, by="me")
+        await until(lambda: bool(team.questions))
+        assert waiting(ledger) == []
+        team.answer(ApprovalState.APPROVED)
+        assert (await waits).is_open
 
     play(ledger, team, story)
