@@ -18,6 +18,7 @@ WRITTEN_OUT = {
     ("migrations.py", "f'SET LOCAL ROLE {role}'"),
     ("connecting.py", "f'LISTEN {CHANNEL}'"),
     ("connecting.py", "f'SELECT bursar.{function}({places})'"),
+    ("connecting.py", "f'SELECT bursar.{function}(%s)'"),
     ("connecting.py", "statement.as_string()"),
     ("administration.py", "statement"),
     ("administration.py", "ended"),

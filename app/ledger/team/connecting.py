@@ -24,6 +24,7 @@ CONNECT_S = 5
 DEADLINE_S = 8.0
 """Longer than the server's own limits, so that a server that lives answers first."""
 
+COUNTING_S = 120
 TIMES_ASKED = 5
 _OPTIONS = {
     "statement_timeout": "5s",
@@ -38,11 +39,13 @@ CHANNEL = "bursar"
 class PatientConnection(psycopg.Connection[Any]):
     """A connection that gives up on a server that says nothing for `DEADLINE_S` seconds."""
 
+    deadline_s: float | None = None
+
     def wait[T](self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait for an answer, at most so many seconds. A connection whose answer did not come is closed: it may still
         come, and must not be taken for the next one's."""
         try:
-            return super().wait(gen, interval, DEADLINE_S if timeout is None else timeout)
+            return super().wait(gen, interval, (self.deadline_s or DEADLINE_S) if timeout is None else timeout)
         except psycopg.OperationalError as error:
             if timeout is None and error.sqlstate is None:
                 self.pgconn.finish()
@@ -112,6 +115,20 @@ class Door:
                         raise
                     time.sleep(random.uniform(0.005, 0.05) * 2**attempt)
         raise AssertionError("the last attempt answers or raises")
+
+    def call_patiently(self, function: str, argument: str) -> None:
+        """As `call`, for what a person does that may go through all calls there are: for up to `COUNTING_S` seconds."""
+        with told_plainly(), self._engine.connect() as connection:
+            driver = self._driver(connection)
+            assert isinstance(driver, PatientConnection)
+            driver.deadline_s = COUNTING_S + DEADLINE_S
+            connection.exec_driver_sql("SELECT set_config('statement_timeout', %s, false)", (f"{COUNTING_S}s",))
+            try:
+                connection.exec_driver_sql(f"SELECT bursar.{function}(%s)", (argument,))
+            finally:
+                driver.deadline_s = None
+                if not connection.invalidated:
+                    connection.exec_driver_sql("RESET statement_timeout")
 
     def news(self, timeout_s: float) -> frozenset[str]:
         """What was told to all since the last look; waits for it at most so long."""

@@ -83,7 +83,7 @@ class TeamLedger:
         """Set or change a cap, by its id. Its running windows are counted anew, a raise of one is taken back. Raises
         InvalidInput."""
         check_meaning(cap)
-        self._door.call("set_cap", rows.told([cap_columns(cap)])[1:-1])
+        self._door.call_patiently("set_cap", rows.told([cap_columns(cap)])[1:-1])
 
     def remove_cap(self, cap_id: str) -> None:
         """Take a cap out of force. `restore_cap` undoes it."""
@@ -91,7 +91,7 @@ class TeamLedger:
 
     def restore_cap(self, cap_id: str) -> None:
         """Put a removed cap back. Raises InvalidInput."""
-        self._door.call("restore_cap", cap_id)
+        self._door.call_patiently("restore_cap", cap_id)
 
     def raise_window(self, cap_id: str, window_key: str, more_nano_usd: int, *, until: datetime | None = None) -> None:
         """Let one running window spend so much more, until an instant or until it ends. Raises InvalidInput."""

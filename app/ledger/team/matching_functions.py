@@ -51,23 +51,6 @@ BEGIN
 END $$
 """
 
-VALUE_OF_CALL = """
-CREATE OR REPLACE FUNCTION bursar.value_of_call(scope text, call bursar.calls) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT CASE scope
-        WHEN 'everything' THEN ''
-        WHEN 'user' THEN call.member
-        WHEN 'team' THEN (SELECT name FROM bursar.team)
-        WHEN 'project' THEN call.project
-        WHEN 'agent' THEN call.agent
-        WHEN 'task' THEN call.task
-        WHEN 'session' THEN call.session
-        WHEN 'virtual_key' THEN call.virtual_key_id
-        WHEN 'provider' THEN call.provider
-        WHEN 'model' THEN call.request_model
-    END
-$$
-"""
-
 KEY_FOR = r"""
 CREATE OR REPLACE FUNCTION bursar.key_for(scope_key text, window_key text, value text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
@@ -119,4 +102,4 @@ BEGIN
 END $$
 """
 
-FUNCTIONS = (ME, MY_ROLE, REFUSE, SCOPE_VALUE, VALUE_OF_CALL, KEY_FOR, MATCH, MATCHING, LIMIT_OF, END_RAISES)
+FUNCTIONS = (ME, MY_ROLE, REFUSE, SCOPE_VALUE, KEY_FOR, MATCH, MATCHING, LIMIT_OF, END_RAISES)
