@@ -13,6 +13,7 @@ WRITTEN_OUT = {
     ("engine.py", 'f"PRAGMA cache_size = {-_CACHE_KIB}"'),
     ("engine.py", "beginning"),
     ("foreign.py", 'f"SELECT {names} FROM {_quoted(table)}"'),
+    ("export_schema.py", "statement"),
     ("migrations.py", "statement"),
     ("migrations.py", "f'PRAGMA user_version = {number}'"),
     ("migrations.py", "f'SET LOCAL ROLE {role}'"),
