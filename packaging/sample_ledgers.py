@@ -25,7 +25,7 @@ from app.keys.issue import issue_key
 from app.ledger import approval_store, cap_store, price_store, provider_key_store, spend
 from app.ledger.admission import admit
 from app.ledger.engine import Ledger, open_ledger
-from app.ledger.group_writer import Desk, write_group
+from app.ledger.group_writer import Desk, GroupWriter, Operation
 from app.ledger.identifiers import new_id
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.settlement import settle
@@ -213,9 +213,18 @@ def write_call(
         admit(desk.connection, desk.caps, draft, instance_id=meter, excused=everything)
         settle(desk.connection, desk.caps, call, at)
 
-    for done in write_group(ledger, [operation]):
-        if done.error:
-            raise done.error
+    write(ledger, [operation])
+
+
+def write(ledger: Ledger, operations: list[Operation]) -> None:
+    """Run what a meter would write, in one transaction. Raises the error of the first that failed."""
+    writer = GroupWriter(ledger)
+    try:
+        for done in writer.write(operations):
+            if done.error:
+                raise done.error
+    finally:
+        writer.close()
 
 
 def ask(ledger: Ledger, meter: str, who: tuple[Tags, str, str, int], cap_id: str, worst: int, ago: timedelta) -> None:
@@ -234,9 +243,7 @@ def ask(ledger: Ledger, meter: str, who: tuple[Tags, str, str, int], cap_id: str
         verdict = admit(desk.connection, desk.caps, draft, instance_id=meter)
         approval_store.ask(desk.connection, draft, verdict.obstacles[0], meter, at + timedelta(minutes=10))
 
-    for done in write_group(ledger, [operation]):
-        if done.error:
-            raise done.error
+    write(ledger, [operation])
 
 
 def fill_keys(ledger: Ledger) -> None:

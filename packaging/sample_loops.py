@@ -10,11 +10,11 @@ from app.core.tags import Tags
 from app.ledger import approval_store
 from app.ledger.admission import admit
 from app.ledger.engine import Ledger
-from app.ledger.group_writer import Desk, write_group
+from app.ledger.group_writer import Desk
 from app.ledger.identifiers import new_id
 from app.ledger.loop_store import note_loop
 from sample_absurd import ABSURD
-from sample_ledgers import NOW, WORK, fill_waiting
+from sample_ledgers import NOW, WORK, fill_waiting, write
 
 _LONG = "mcp__a_server_with_a_name_as_long_as_names_can_be__and_a_tool_that_is_called_like_a_whole_sentence_is"
 _LOOPS = (
@@ -43,6 +43,4 @@ def _ask(ledger: Ledger, meter: str, tags: Tags, finding: Finding, ago: timedelt
         verdict = admit(desk.connection, desk.caps, draft, instance_id=meter)
         approval_store.ask(desk.connection, draft, verdict.obstacles[0], meter, at + timedelta(minutes=10))
 
-    for done in write_group(ledger, [operation]):
-        if done.error:
-            raise done.error
+    write(ledger, [operation])

@@ -21,12 +21,12 @@ from app.core.windows import Window as CapWindowKind
 from app.ledger import cap_store, session_store
 from app.ledger.admission import admit
 from app.ledger.engine import Ledger
-from app.ledger.group_writer import Desk, write_group
+from app.ledger.group_writer import Desk
 from app.ledger.identifiers import new_id
 from app.ledger.settlement import settle
 from app.ledger.tool_booking import ToolNews, book_tools
 from app.pricing.table import price_call
-from sample_ledgers import NOW, SEED, ZONE, ask
+from sample_ledgers import NOW, SEED, ZONE, ask, write
 
 CLAUDE, CODEX, GEMINI = ("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5-codex"), ("google", "gemini-2.5-pro")
 HAIKU, LLAMA = ("anthropic", "claude-haiku-4-5"), ("openai", "local-llama-3")
@@ -107,9 +107,7 @@ def play(ledger: Ledger, meter: str, work: Work, end: datetime, dice: random.Ran
         at = end - timedelta(seconds=90 * (work.calls - 1 - number) * min(1.0, 60 / work.calls))
         call = make_call(work, at, number, dice)
         operations.append(_booking(ledger, meter, call, number))
-    for done in write_group(ledger, operations):
-        if done.error:
-            raise done.error
+    write(ledger, operations)
 
 
 def make_call(work: Work, at: datetime, number: int, dice: random.Random) -> Call:

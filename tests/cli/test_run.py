@@ -37,7 +37,9 @@ connection = http.client.HTTPConnection(base.netloc)
 body = {"model": "claude-opus-4-8", "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}]}
 headers = {"x-api-key": os.environ["ANTHROPIC_API_KEY"], "content-type": "application/json"}
 connection.request("POST", base.path + "/v1/messages", json.dumps(body), headers)
-sys.exit(7 if connection.getresponse().status == 200 else 1)
+answer = connection.getresponse()
+answer.read()  # who leaves before the end is not told what it cost
+sys.exit(7 if answer.status == 200 else 1)
 """
 
 HEALTH = """
