@@ -19,17 +19,18 @@ _SWITCHES = 101
 
 
 class Departure:
-    """mitmproxy's hooks that tell which connections are in use, to be called before the meter's."""
+    """mitmproxy's hooks that tell which connections are in use, to be called before the meter's. Once it `is_leaving`,
+    a connection ends with its next answer."""
 
     def __init__(self, server: Proxyserver) -> None:
         self._server = server
         self._busy: dict[str, int] = {}
         self._tunnels: set[str] = set()
-        self._is_leaving = False
+        self.is_leaving = False
 
     async def leave(self, limit_s: float = LIMIT_S) -> None:
         """Close the doors, and wait until everybody has gone or the time is over."""
-        self._is_leaving = True
+        self.is_leaving = True
         for instance in self._server.servers:
             if instance.is_running:
                 await instance.stop()
@@ -56,7 +57,7 @@ class Departure:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """An answer begins: while we leave, its connection ends with it."""
-        if self._is_leaving and flow.response is not None and flow.response.status_code != _SWITCHES:
+        if self.is_leaving and flow.response is not None and flow.response.status_code != _SWITCHES:
             flow.response.headers["connection"] = "close"
 
     def response(self, flow: http.HTTPFlow) -> None:

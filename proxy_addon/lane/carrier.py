@@ -32,12 +32,14 @@ logger = logging.getLogger(__name__)
 class Door:
     """Where the requests of one connection come in: `route_of` gives None for those that are not for this lane, `user`
     is the name given to the forward proxy, and `close` closes a connection of this client from outside. `in_use` is
-    told when a call begins and when it has ended: meanwhile the connection is not silent, however long that takes."""
+    told when a call begins and when it has ended: meanwhile the connection is not silent, however long that takes.
+    While `is_leaving`, each answer is the last of its connection."""
 
     route_of: Callable[[Head], Route | None]
     user: str
     close: Callable[[Server], object]
     in_use: Callable[[bool], object] = lambda _is_in_use: None
+    is_leaving: Callable[[], bool] = lambda: False
 
 
 class Carrier(layer.Layer):
@@ -230,6 +232,11 @@ class Carrier(layer.Layer):
         self._own.add(link[1].context.server)
         self._to_say = data
         yield from self._run(link[0], events.Start())
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether each answer is the last of its connection."""
+        return self._door.is_leaving()
 
     def cut(self) -> None:
         """Break the connection to the provider off, from outside: mitmproxy then tells that it has closed."""

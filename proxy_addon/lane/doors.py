@@ -41,7 +41,8 @@ class FastLane:
         route_of = self._at_gateway(context) or self._in_tunnel(context)
         if route_of is not None:
             in_use = functools.partial(self._departure.mark, context.client.id)
-            door = Door(route_of, self._user_of(context.client.id), self._closing(context), in_use)
+            user, closing = self._user_of(context.client.id), self._closing(context)
+            door = Door(route_of, user, closing, in_use, lambda: self._departure.is_leaving)
             found.layer = Carrier(context, self._calls, door)
 
     async def bursar_work(self, work: Work) -> None:

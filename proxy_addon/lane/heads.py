@@ -32,9 +32,11 @@ def written_answer(answer: WholeAnswer) -> bytes:
     return written_head(answer.status, answer.reason or _reason(answer.status), fields) + answer.body
 
 
-def written_refusal(refusal: Refusal) -> bytes:
-    """A refusal by the meter."""
+def written_refusal(refusal: Refusal, *, is_last: bool = False) -> bytes:
+    """A refusal by the meter. `is_last`: its connection is closed after it."""
     fields = tuple((name.encode(), bytes_of(value)) for name, value in refusal.headers.items())
+    if is_last:
+        fields = (*fields, (b"connection", b"close"))
     return written_answer(WholeAnswer(refusal.status, fields, refusal.body))
 
 

@@ -6,12 +6,14 @@ somebody else does, and until it is done the turn only takes note of what it hea
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from mitmproxy.proxy import commands, layer
 
 from proxy_addon.calls import Calls, Head
 from proxy_addon.delivery import Delivery, WholeAnswer
+from proxy_addon.header_fields import Fields, with_field
 from proxy_addon.lane.answers import AnswerReader, BadAnswer
 from proxy_addon.lane.heads import (
     LAST_CHUNK,
@@ -37,6 +39,10 @@ _BROKE_OFF = "Bursar could not reach the provider: it broke off, or its answer i
 
 class Line(Protocol):
     """What a turn is carried on: a client's connection, and one to the provider."""
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether each answer is the last of its connection."""
 
     def to_client(self, data: bytes) -> commands.Command:
         """Say something to the client."""
@@ -132,8 +138,10 @@ class Turn:
         elif decision.answer is None:
             yield from self._end(keeps_client=False, keeps_provider=True)
         else:
-            yield self._line.to_client(written_refusal(decision.answer))
-            yield from self._end(keeps_client=not self._is_last, keeps_provider=True)
+            answer = written_refusal(decision.answer, is_last=self._line.is_leaving)
+            keeps_client = not (self._is_last or self._line.is_leaving)
+            yield self._line.to_client(answer)
+            yield from self._end(keeps_client=keeps_client, keeps_provider=True)
 
     def _stop(self) -> None:
         """The call is to be cut, wherever it is."""
@@ -176,7 +184,8 @@ class Turn:
         if not self._is_head_sent:
             self._is_head_sent = True
             reason = reader.reason if mask is None else mask.whole(reader.reason)
-            said.append(written_head(reader.status, reason, delivery.told()))
+            delivery.fields = self._parting(delivery.told())
+            said.append(written_head(reader.status, reason, delivery.fields))
         body = reader.take_body()
         passed = delivery.pass_on(body) if body else b""
         if reader.is_ended:
@@ -194,6 +203,10 @@ class Turn:
             yield from self._end(keeps_client=keeps_client and not self._is_last, keeps_provider=self._may_reuse)
         elif self._is_bad:
             yield from self._break()
+
+    def _parting(self, fields: Fields) -> Fields:
+        """A head's fields; those of the last answer of its connection say so."""
+        return with_field(fields, b"connection", b"close") if self._line.is_leaving else fields
 
     @property
     def _may_reuse(self) -> bool:
@@ -220,8 +233,9 @@ class Turn:
         if self._whole is None:
             yield from self.fail()
             return
-        yield self._line.to_client(written_answer(self._whole))
-        keeps_client = not self._is_last and not ends_connection(self._whole.fields)
+        answer = replace(self._whole, fields=self._parting(self._whole.fields))
+        yield self._line.to_client(written_answer(answer))
+        keeps_client = not self._is_last and not ends_connection(answer.fields)
         yield from self._end(keeps_client=keeps_client, keeps_provider=self._may_reuse)
 
     def _break(self, status: int = 0, words: str = "", *, is_client: bool = False) -> Commands:

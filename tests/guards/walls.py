@@ -19,14 +19,14 @@ GUARDS = (
     ),
     Guard(
         "a local address in the spelling of IPv6 is one",
-        "proxy_addon/destinations.py",
+        "app/core/network.py",
         "            return is_on_the_internet(str(ip.ipv4_mapped))",
         "            return True",
         ("proxy_addon/test_destinations.py::test_a_local_place_is_forbidden_however_it_is_spelled",),
     ),
     Guard(
         "and one within a translated address",
-        "proxy_addon/destinations.py",
+        "app/core/network.py",
         "if ip.is_site_local or any(ip in network for network in _V6_WITH_V4_INSIDE):",
         "if ip.is_site_local:",
         ("proxy_addon/test_destinations.py::test_a_local_place_is_forbidden_however_it_is_spelled",),
