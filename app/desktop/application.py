@@ -22,6 +22,7 @@ from app.desktop.meter_process import MeterKeeper
 from app.desktop.models.columns import Clock
 from app.desktop.models.setup_steps import is_new
 from app.desktop.models.snapshot import Snapshot
+from app.desktop.models.team_reading import NO_TEAM, TeamReading
 from app.desktop.notifications import Notifier
 from app.desktop.popover import Popover
 from app.desktop.quit_signals import QuitSignals
@@ -33,7 +34,6 @@ from app.desktop.tray import Tray
 from app.desktop.ui_thread import UiThread
 from app.desktop.window import Window
 from app.keys.vault import KeyringVault, Vault
-from app.ledger.approval_store import Approval
 from app.ledger.attendance import attend_keeper
 from app.ledger.engine import Ledger
 from app.ledger.meter_state import Meter
@@ -120,7 +120,7 @@ class Desktop(QObject):
         self.notifier = Notifier(self.tasks, self.commands, self.tray.icon.showMessage, settings, told_file)
         self.feed = LedgerFeed(ledger, time_zone, told_until=self.notifier.told.alert_id)
         self.team_watch = TeamWatch(paths.settings_path(), vault)
-        self._team_waiting: tuple[Approval, ...] = ()
+        self._team = NO_TEAM
         self._jobs = start_jobs(ledger, settings.backups_kept)
         self._exports = Exports(ledger, paths.settings_path(), vault, "the tray")
         self.first_run: FirstRun | None = None
@@ -224,13 +224,13 @@ class Desktop(QObject):
         self._snapshot = replace(snapshot, trouble=self._trouble)
         self._render()
 
-    def _show_team(self, waiting: tuple[Approval, ...]) -> None:
-        """Calls of the team that wait for this lead stand beside the own ones."""
-        self._team_waiting = waiting
+    def _show_team(self, reading: TeamReading) -> None:
+        """The team's caps, and its calls that wait for this lead, stand beside the own ones."""
+        self._team = reading
         self._render()
 
     def _with_team(self, snapshot: Snapshot) -> Snapshot:
-        return replace(snapshot, waiting=snapshot.waiting + self._team_waiting)
+        return replace(snapshot, waiting=snapshot.waiting + self._team.to_answer, team=self._team)
 
     def _render(self) -> None:
         if self._snapshot is not None and not self._is_stopped:  # a reading may still be on its way after the end

@@ -14,6 +14,7 @@ from app.core.tags import Scope, Tags
 from app.desktop.export_commands import ExportCommands
 from app.desktop.key_commands import KeyCommands
 from app.desktop.machine_commands import MachineCommands
+from app.desktop.models.raise_words import Raisable
 from app.desktop.price_commands import PriceCommands
 from app.desktop.questions import Questions
 from app.desktop.reading import read_labels
@@ -119,36 +120,41 @@ class Commands:
         self._do(work, failed, done)
 
     def raise_window(
-        self, approval: Approval, limit: int, until: datetime | None, failed: Failed, done: Done = _nothing
+        self, raised: Raisable, limit: int, until: datetime | None, failed: Failed, done: Done = _nothing
     ) -> None:
-        """Raise the running window of the cap that holds this call back, until an instant or until it ends. `limit` in
-        nano-dollars."""
-        if approval.is_team:
-            return self.team.raise_window(approval, limit, until, failed, done)
-        cap, window, by = approval.cap_id, approval.window_key, ANSWERED_BY
+        """Raise the running window of a cap, until an instant or until it ends. `limit` in nano-dollars."""
+        if raised.is_team:
+            return self.team.raise_window(raised, limit, until, failed, done)
+        cap, window, by = raised.cap_id, raised.window_key, ANSWERED_BY
 
         def work() -> None:
             if until is None:
                 raise_store.raise_window(self._ledger, cap, window, limit, by=by)
             else:
-                more = limit - approval.limit_nano_usd
+                more = limit - raised.limit_nano_usd
                 raise_store.raise_by(self._ledger, cap, window, more, until=until, by=by)
 
         self._do(work, failed, done)
 
-    def save_cap(self, cap: Cap, failed: Failed, done: Done = _nothing) -> None:
+    def save_cap(self, cap: Cap, failed: Failed, done: Done = _nothing, *, is_team: bool = False) -> None:
         """Add a cap (an empty `cap_id`), or give one new values."""
-        if cap.cap_id:
+        if is_team:
+            self.team.save_cap(cap, failed, done)
+        elif cap.cap_id:
             self._do(lambda: cap_store.update_cap(self._ledger, cap), failed, done)
         else:
             self._do(lambda: self._add_cap(cap), failed, done)
 
-    def remove_cap(self, cap_id: str, failed: Failed, done: Done = _nothing) -> None:
+    def remove_cap(self, cap_id: str, failed: Failed, done: Done = _nothing, *, is_team: bool = False) -> None:
         """Take a cap away."""
+        if is_team:
+            return self.team.remove_cap(cap_id, failed, done)
         self._do(lambda: cap_store.remove_cap(self._ledger, cap_id), failed, done)
 
-    def restore_cap(self, cap_id: str, failed: Failed, done: Done = _nothing) -> None:
+    def restore_cap(self, cap_id: str, failed: Failed, done: Done = _nothing, *, is_team: bool = False) -> None:
         """Undo the removal of a cap."""
+        if is_team:
+            return self.team.restore_cap(cap_id, failed, done)
         self._do(lambda: cap_store.restore_cap(self._ledger, cap_id), failed, done)
 
     def set_paused(self, is_paused: bool, failed: Failed) -> None:

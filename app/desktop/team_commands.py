@@ -1,21 +1,25 @@
-"""What a person can order about the team: join it, leave it, and as its lead answer calls that wait.
+"""What a person can order about the team: join it, leave it, and as its lead set caps and answer calls that wait.
 
 The team's ledger may be far away or gone, so this work has a thread of its own.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from app.core.caps import Answer
+from app.core.caps import Answer, Cap
 from app.core.errors import AppError
+from app.core.tags import clean_name
 from app.core.team import Role
+from app.desktop.models.raise_words import Raisable
 from app.desktop.tasks import Tasks
 from app.keys.vault import Vault
 from app.ledger.approval_store import Approval
 from app.ledger.engine import Ledger
+from app.ledger.identifiers import new_id
 from app.ledger.team_outbox import count_untold
+from app.services.cap_books import TeamCaps
 from app.services.settings import Settings, load_settings
 from app.services.team import join_team, leave, opened_team, renew_meters, set_lease
 
@@ -99,14 +103,33 @@ class TeamCommands:
 
         self._lane.run(work, lambda _none: done(), failed)
 
-    def raise_window(
-        self, approval: Approval, limit: int, until: datetime | None, failed: Failed, done: Done
-    ) -> None:  # fmt: skip
-        """Raise the window of the team's cap that holds this call back. `limit` in nano-dollars."""
+    def save_cap(self, cap: Cap, failed: Failed, done: Done) -> None:
+        """Add a cap (an empty `cap_id`) to the team's, or give one of them new values."""
 
-        def work() -> None:
+        def work(caps: TeamCaps) -> None:
+            if cap.cap_id:
+                caps.update(cap)
+            else:
+                caps.add(replace(cap, cap_id=new_id(), scope_key=clean_name(cap.scope_key)))
+
+        self._change_caps(work, failed, done)
+
+    def remove_cap(self, cap_id: str, failed: Failed, done: Done) -> None:
+        """Take a cap of the team away."""
+        self._change_caps(lambda caps: caps.remove(cap_id), failed, done)
+
+    def restore_cap(self, cap_id: str, failed: Failed, done: Done) -> None:
+        """Undo the removal of a cap of the team."""
+        self._change_caps(lambda caps: caps.restore(cap_id), failed, done)
+
+    def raise_window(self, cap: Raisable, limit: int, until: datetime | None, failed: Failed, done: Done) -> None:
+        """Raise the running window of a cap of the team. `limit` in nano-dollars."""
+        more = limit - cap.limit_nano_usd
+        self._change_caps(lambda caps: caps.raise_by(cap.cap_id, cap.window_key, more, until=until), failed, done)
+
+    def _change_caps(self, work: Callable[[TeamCaps], None], failed: Failed, done: Done) -> None:
+        def change() -> None:
             with opened_team(load_settings(self._settings_file), self._vault) as team:
-                more = limit - approval.limit_nano_usd
-                team.raise_window(approval.cap_id, approval.window_key, more, until=until)
+                work(TeamCaps(team))
 
-        self._lane.run(work, lambda _none: done(), failed)
+        self._lane.run(change, lambda _none: done(), failed)

@@ -1,30 +1,41 @@
-"""The thread that watches the team's ledger for a lead, and tells which calls of the team wait for an answer.
+"""The thread that watches the team's ledger and tells what the windows show of it: its caps, and the calls that wait.
 
-Who is no lead answers nobody, so for members nothing is watched.
+It looks at once when the server says that caps or questions changed, and every so often besides, for what was spent.
 """
 
 import contextlib
 import logging
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import AppError
 from app.core.team import Role
+from app.desktop.models.team_reading import NO_TEAM, TeamReading
 from app.keys.vault import Vault
+from app.services.cap_books import TeamCaps
 from app.services.settings import load_settings
 from app.services.team import opened_team
 
+if TYPE_CHECKING:
+    from app.ledger.team.ledger import TeamLedger
+
 LOOK_EVERY_S = 1.0
-READ_AT_LEAST_EVERY_S = 10.0
+LEADS_READ_EVERY_S, READ_EVERY_S = 10.0, 30.0
+"""There are few leads and many members, and all of them ask one server."""
 TRY_AGAIN_AFTER_S = 15.0
+_NEWS = frozenset({"caps", "question", "alert"})
+_LEADS_NEWS = _NEWS | {"room"}
 
 _LOG = logging.getLogger(__name__)
 
 
 class TeamWatch(QObject):
-    """`read` tells the team's waiting calls, as a tuple, whenever they change; delivered in the receiver's thread."""
+    """`read` tells a TeamReading whenever there is another one; delivered in the receiver's thread."""
 
     read = Signal(object)
 
@@ -34,7 +45,8 @@ class TeamWatch(QObject):
         self._vault = vault
         self._stopping = threading.Event()
         self._wanted = threading.Event()
-        self._told: tuple[object, ...] = ()
+        self._url = ""
+        self._seen = self._told = NO_TEAM
         self._thread = threading.Thread(target=self._work, name="team-watch", daemon=True)
 
     def start(self) -> None:
@@ -61,29 +73,40 @@ class TeamWatch(QObject):
                 _LOG.info("the team is not watched: %s", error)
             except Exception:  # noqa: BLE001 - it is logged; the thread must live on
                 _LOG.exception("the team could not be watched")
-            self._tell(())
+            self._tell(replace(self._seen, waiting=(), is_away=bool(self._seen.name)))
             self._wanted.wait(TRY_AGAIN_AFTER_S)
 
     def _follow(self) -> None:
         """Until another team is to be watched, or none. Raises AppError."""
         settings = load_settings(self._settings_file)
-        if not settings.team_url:
+        if settings.team_url != self._url:
+            self._url = settings.team_url
+            self._seen = TeamReading(settings.team_name) if self._url else NO_TEAM
+        if not self._url:
             return
         with opened_team(settings, self._vault, listens=True) as team:
-            if team.role is not Role.LEAD:
-                return
-            since_read_s = READ_AT_LEAST_EVERY_S
-            while not self._stopping.is_set() and load_settings(self._settings_file).team_url == settings.team_url:
+            every_s = LEADS_READ_EVERY_S if team.role is Role.LEAD else READ_EVERY_S
+            news = _LEADS_NEWS if team.role is Role.LEAD else _NEWS
+            since_read_s = every_s
+            while not self._stopping.is_set() and load_settings(self._settings_file).team_url == self._url:
                 heard = team.listen()
-                if heard or self._wanted.is_set() or since_read_s >= READ_AT_LEAST_EVERY_S:
+                if heard & news or self._wanted.is_set() or since_read_s >= every_s:
                     self._wanted.clear()
-                    self._tell(tuple(team.waiting()))
+                    self._read(team)
                     since_read_s = 0.0
                 self._wanted.wait(LOOK_EVERY_S)
                 since_read_s += LOOK_EVERY_S
+        if not self._stopping.is_set():
+            self._seen = NO_TEAM  # it was left
 
-    def _tell(self, waiting: tuple[object, ...]) -> None:
-        if waiting != self._told and not self._stopping.is_set():
-            self._told = waiting
+    def _read(self, team: "TeamLedger") -> None:
+        waiting = () if team.role is Role.VIEWER else tuple(team.waiting())
+        caps = tuple(TeamCaps(team).statuses())
+        self._seen = TeamReading(team.team, team.role, caps, waiting, read_at=datetime.now(UTC))
+        self._tell(self._seen)
+
+    def _tell(self, reading: TeamReading) -> None:
+        if reading != self._told and not self._stopping.is_set():
+            self._told = reading
             with contextlib.suppress(RuntimeError):  # the windows are gone
-                self.read.emit(waiting)
+                self.read.emit(reading)

@@ -36,6 +36,9 @@ class CapBook(Protocol):
     def remove(self, cap_id: str) -> None:
         """Take a cap out of force."""
 
+    def restore(self, cap_id: str) -> None:
+        """Put a removed cap back."""
+
 
 class OwnCaps:
     """The caps of this laptop. `by` is who changes them."""
@@ -67,6 +70,10 @@ class OwnCaps:
         """Take a cap out of force."""
         cap_store.remove_cap(self._ledger, cap_id)
 
+    def restore(self, cap_id: str) -> None:
+        """Put a removed cap back."""
+        cap_store.restore_cap(self._ledger, cap_id)
+
 
 class TeamCaps:
     """The caps of the team, which only its leads change."""
@@ -97,6 +104,10 @@ class TeamCaps:
     def remove(self, cap_id: str) -> None:
         """Take a cap out of force."""
         self._team.remove_cap(cap_id)
+
+    def restore(self, cap_id: str) -> None:
+        """Put a removed cap back."""
+        self._team.restore_cap(cap_id)
 
 
 def strict(cap: Cap) -> Cap:

@@ -1,6 +1,6 @@
 """The team in the windows, with a real PostgreSQL: joining and leaving, and a lead who answers for others."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.caps import Action, Answer, Cap
@@ -18,16 +19,22 @@ from app.core.windows import Window as CapWindow
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
 from app.desktop.models.approval_view import waiting_groups
+from app.desktop.models.team_reading import TeamReading
+from app.desktop.pages.cap_editor import CapEditor
+from app.desktop.pages.caps import CapListRow, CapsPage
 from app.desktop.pages.team_section import JoinDialog, TeamSection
 from app.desktop.popover import Popover
 from app.desktop.reading import read_snapshot
 from app.desktop.tasks import Tasks
 from app.desktop.team_watch import TeamWatch
 from app.desktop.theme import ThemeSwitch
+from app.desktop.widgets.text import Text
 from app.desktop.window import Window
 from app.keys.team_password import TEAM_ENTRY
 from app.keys.vault import FixedVault
+from app.ledger import cap_store
 from app.ledger.approval_store import Approval, ApprovalState
+from app.ledger.cap_store import add_cap
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.team.ledger import TeamLedger
@@ -121,9 +128,9 @@ def test_a_lead_answers_a_call_of_the_team_in_the_popover(
     snapshot = read_snapshot(ledger, datetime.now(UTC), ZONE)
     seen: list[tuple[Approval, ...]] = []
 
-    def show(waiting: tuple[Approval, ...]) -> None:
-        seen.append(waiting)
-        popover.show_snapshot(replace(snapshot, waiting=waiting))
+    def show(reading: TeamReading) -> None:
+        seen.append(reading.to_answer)
+        popover.show_snapshot(replace(snapshot, waiting=reading.to_answer))
 
     watch.read.connect(show)
     watch.start()
@@ -143,3 +150,150 @@ def test_a_lead_answers_a_call_of_the_team_in_the_popover(
         watch.stop()
         tasks.stop()
         destroy(popover)
+
+
+@pytest.fixture
+def caps_page(
+    commands: Commands, tasks: Tasks, theme: ThemeSwitch, ledger: Ledger, vault: FixedVault, tmp_path: Path
+) -> Iterator[Callable[[], CapsPage]]:
+    """The page of the caps and the thread that reads the team's, begun when they are asked for."""
+    watch = TeamWatch(tmp_path / "settings.json", vault)
+    page = CapsPage(commands)
+
+    def show(reading: TeamReading) -> None:
+        page.show_snapshot(replace(read_snapshot(ledger, datetime.now(UTC), ZONE), team=reading))
+
+    def begin() -> CapsPage:
+        watch.read.connect(show)
+        watch.start()
+        page.show()
+        return page
+
+    yield begin
+    watch.stop()
+    tasks.stop()
+    destroy(page)
+
+
+def sit_down(site: Site, database: str, vault: FixedVault, folder: Path, who: str) -> None:
+    """This machine is theirs."""
+    vault.set(TEAM_ENTRY, site.passwords[who])
+    change_settings(folder / "settings.json", team_url=site.cluster.url(who, database), team_name="payments")
+
+
+def set_team_cap(site: Site, database: str, limit_usd: int = 10) -> Cap:
+    cap = Cap(new_id(), Scope.EVERYTHING, "", CapWindow.MONTH, limit_usd * NANO_PER_USD, Action.PAUSE)
+    lead = site.open("lee", database, listens=False)
+    lead.set_cap(cap)
+    lead.close()
+    return cap
+
+
+def teams_rows(page: CapsPage) -> list[CapListRow]:
+    return [row for row in page.rows() if row.view.team]
+
+
+def open_editor(page: CapsPage) -> CapEditor:
+    assert page.editor is not None
+    return page.editor
+
+
+def test_a_member_sees_the_teams_caps_beside_the_own_ones_and_changes_none(
+    qtbot: QtBot, site: Site, database: str, ann: TeamLedger, vault: FixedVault, ledger: Ledger, tmp_path: Path,
+    caps_page: Callable[[], CapsPage],
+) -> None:  # fmt: skip
+    cap = set_team_cap(site, database)
+    add_cap(
+        ledger, scope=Scope.EVERYTHING, scope_key="", window=CapWindow.DAY, limit_nano_usd=NANO_PER_USD, time_zone="UTC"
+    )
+    ann.reserve([Asked(make_draft(4 * NANO_PER_USD), "m")])
+    sit_down(site, database, vault, tmp_path, "bob")
+    page = caps_page()
+    qtbot.waitUntil(lambda: len(teams_rows(page)) == 1 and len(page.rows()) == 2)
+    (row,) = teams_rows(page)
+    assert (row.view.status.held_nano_usd, row.view.status.limit_nano_usd) == (4 * NANO_PER_USD, 10 * NANO_PER_USD)
+    assert "A lead of team payments sets" in row.toolTip()
+    assert not any(made.isVisible() for made in row.findChildren(QPushButton))
+    for key in (Qt.Key.Key_Return, Qt.Key.Key_Delete):
+        QTest.keyClick(row, key)
+    assert page.findChild(CapEditor) is None
+    page.create_new()
+    editor = page.findChild(CapEditor)
+    assert editor is not None
+    assert editor.whose.count() == 1
+    editor.reject()
+    assert [one.cap_id for one in ann.caps()] == [cap.cap_id]
+
+
+def test_a_lead_adds_edits_raises_and_removes_the_teams_caps(
+    qtbot: QtBot, site: Site, database: str, ann: TeamLedger, vault: FixedVault, ledger: Ledger, tmp_path: Path,
+    caps_page: Callable[[], CapsPage],
+) -> None:  # fmt: skip
+    sit_down(site, database, vault, tmp_path, "lee")
+    page = caps_page()
+    qtbot.waitUntil(lambda: page._snapshot is not None and page._snapshot.team.is_led)
+    page.create_new()
+    editor = open_editor(page)
+    editor.whose.setCurrentIndex(1)
+    assert editor.whose.currentText() == "Team payments"
+    assert not editor.preview.isVisible()
+    editor.limit.setText("5")
+    editor.save()
+    qtbot.waitUntil(lambda: len(teams_rows(page)) == 1 and not editor.isVisible())
+    assert cap_store.list_caps(ledger) == []
+    ann.reserve([Asked(make_draft(NANO_PER_USD), "m")])
+
+    QTest.keyClick(teams_rows(page)[0], Qt.Key.Key_Return)
+    editor = open_editor(page)
+    assert editor.windowTitle() == "Edit cap of team payments"
+    editor.limit.setText("8")
+    editor.save()
+    qtbot.waitUntil(lambda: [cap.limit_nano_usd for cap in ann.caps()] == [8 * NANO_PER_USD])
+    qtbot.waitUntil(lambda: teams_rows(page)[0].view.status.held_nano_usd == NANO_PER_USD)
+
+    page.raise_cap(teams_rows(page)[0].view)
+    raiser = page.raiser
+    assert raiser is not None
+    raiser.form.amount.setText("12")
+    raiser.form.submit()
+    qtbot.waitUntil(lambda: [one.limit_nano_usd for one in ann.totals()] == [12 * NANO_PER_USD])
+    qtbot.waitUntil(lambda: not raiser.isVisible())
+
+    QTest.keyClick(teams_rows(page)[0], Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: page.undo.isVisible() and ann.caps() == [])
+    QTest.mouseClick(page.undo.undo_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(ann.caps()) == 1)
+
+
+def test_what_the_server_refuses_is_told_where_it_was_asked(
+    qtbot: QtBot, site: Site, database: str, vault: FixedVault, tmp_path: Path, caps_page: Callable[[], CapsPage]
+) -> None:
+    set_team_cap(site, database)
+    sit_down(site, database, vault, tmp_path, "lee")
+    page = caps_page()
+    qtbot.waitUntil(lambda: len(teams_rows(page)) == 1)
+    page.create_new()
+    editor = open_editor(page)
+    editor.whose.setCurrentIndex(1)
+    editor.limit.setText("5")
+    editor.save()
+    qtbot.waitUntil(lambda: editor.error.text != "")
+    assert editor.isVisible()
+
+
+def test_while_the_team_is_away_its_caps_stand_as_they_were(
+    qtbot: QtBot, site: Site, database: str, vault: FixedVault, tmp_path: Path, caps_page: Callable[[], CapsPage]
+) -> None:
+    set_team_cap(site, database)
+    sit_down(site, database, vault, tmp_path, "bob")
+    page = caps_page()
+    qtbot.waitUntil(lambda: len(teams_rows(page)) == 1 and not teams_rows(page)[0].view.is_old)
+    site.drop(database)
+    try:
+        qtbot.waitUntil(lambda: len(teams_rows(page)) == 1 and teams_rows(page)[0].view.is_old)
+        assert teams_rows(page)[0].view.page_pace.startswith("As it was ")
+        told = " ".join(words.text() for words in page.findChildren(Text))
+        assert "Team payments cannot be reached. Its caps are shown as they were." in told
+    finally:
+        with site.cluster.connect() as connection:
+            connection.execute(f"CREATE DATABASE {database}")

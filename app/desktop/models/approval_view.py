@@ -2,9 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from app.core.caps import Answer
 from app.core.money import NANO_PER_USD, UNKNOWN, format_usd
@@ -30,7 +28,6 @@ _LOOP_ANSWERS = {
     ApprovalState.MOOT: "Let go, it was over",
 }
 CLOCK_WORDS = "Caps by day, week or month would start anew by it, so calls wait until you say that it is right."
-ROOM_BEYOND_NEED = 5
 _MANY_CALLS, _MUCH_NANO_USD = 10, 5 * NANO_PER_USD
 _SESSION_END = 6
 
@@ -146,18 +143,6 @@ def without_answer(approval: Approval, now: datetime) -> str:
     return f"If nobody answers, its agent is told in {left} to try again."
 
 
-def until_choices(now: datetime, zone: ZoneInfo) -> tuple[tuple[str, datetime | None], ...]:
-    """Ends that a raise may have, in words; None is the end of the cap's own window."""
-    here = now.astimezone(zone)
-    midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (
-        ("until this window ends", None),
-        ("for one hour", now + timedelta(hours=1)),
-        ("for four hours", now + timedelta(hours=4)),
-        ("until midnight", midnight),
-    )
-
-
 def answer_words(approval: Approval) -> str:
     """How a past question ended."""
     if approval.is_about_loop and approval.state in _LOOP_ANSWERS:
@@ -165,14 +150,6 @@ def answer_words(approval: Approval) -> str:
     if approval.is_about_clock and approval.state in _CLOCK_ANSWERS:
         return _CLOCK_ANSWERS[approval.state]
     return _ANSWERS.get(approval.state, approval.state.value.capitalize())
-
-
-def suggested_limit(approval: Approval) -> str:
-    """A raise that makes room for a few such calls, in whole dollars above the limit, as it is typed."""
-    need = (approval.worst_nano_usd or 0) * ROOM_BEYOND_NEED
-    wanted = max(approval.spent_nano_usd + need, approval.limit_nano_usd * 6 // 5, approval.limit_nano_usd + 1)
-    dollars = -(-wanted // NANO_PER_USD)
-    return f"{Decimal(dollars):.2f}"
 
 
 def task_line(tags: Tags) -> str:

@@ -1,6 +1,7 @@
 """A cap in words: its name and kind, how close it is, and where its pace leads."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ from app.core.caps import Action, Cap, cap_name
 from app.core.money import format_usd
 from app.core.tags import Scope
 from app.core.windows import Window
-from app.desktop.formats import day, plural, rough_span
+from app.desktop.formats import day, plural, relative_phrase, rough_span
 from app.desktop.models.snapshot import Snapshot
 from app.insight.forecast import runs_out_at
 from app.ledger.cap_store import CapStatus, Level
@@ -23,7 +24,8 @@ _ACTIONS = {Action.PAUSE: "pause and ask", Action.BLOCK: "block", Action.ALERT: 
 @dataclass(frozen=True, slots=True)
 class CapView:
     """What a row about a cap says. `pace` is empty where it is too early to tell; `page_pace` stands where the reset is
-    told beside it."""
+    told beside it. `team` is whose cap it is, empty for the own ones; a lead sets it, so that others cannot change it
+    while it `is_locked`. `is_old`: the team is away, and the figures are the last that it told."""
 
     status: CapStatus
     name: str
@@ -32,6 +34,9 @@ class CapView:
     pace: str
     resets: str
     page_pace: str
+    team: str = ""
+    is_locked: bool = False
+    is_old: bool = False
 
     @property
     def cap_id(self) -> str:
@@ -41,9 +46,12 @@ class CapView:
 
 def cap_views(snapshot: Snapshot) -> tuple[CapView, ...]:
     """All caps of a reading; those at their limit first, then those near it, each tightest first."""
-    views = [_view(status, snapshot) for status in snapshot.caps]
-    order = (Level.AT, Level.NEAR, Level.FINE)
-    return tuple(sorted(views, key=lambda view: order.index(view.level)))
+    return _by_level(_view(status, snapshot) for status in snapshot.caps)
+
+
+def all_cap_views(snapshot: Snapshot) -> tuple[CapView, ...]:
+    """The same, with the team's among them."""
+    return _by_level((*cap_views(snapshot), *(_team_view(status, snapshot) for status in snapshot.team.caps)))
 
 
 def scope_word(scope: Scope) -> str:
@@ -56,9 +64,25 @@ def kind_line(cap: Cap) -> str:
     return f"{scope_word(cap.scope)} · {_ACTIONS[cap.action]}"
 
 
+def _by_level(views: Iterable[CapView]) -> tuple[CapView, ...]:
+    order = (Level.AT, Level.NEAR, Level.FINE)
+    return tuple(sorted(views, key=lambda view: order.index(view.level)))
+
+
+def _team_view(status: CapStatus, snapshot: Snapshot) -> CapView:
+    team = snapshot.team
+    view = replace(_view(status, snapshot), team=team.name, is_locked=not team.is_led)
+    if not team.is_away or team.read_at is None:
+        return view
+    return replace(
+        view, page_pace=f"As it was {relative_phrase(team.read_at, snapshot.read_at, snapshot.zone)}", is_old=True
+    )
+
+
 def _view(status: CapStatus, snapshot: Snapshot) -> CapView:
     now, zone = snapshot.read_at, snapshot.zone
-    needs = [ask.worst_nano_usd for ask in snapshot.waiting if ask.cap_id == status.cap.cap_id]
+    asks = (*snapshot.waiting, *snapshot.team.for_leads)
+    needs = [ask.worst_nano_usd for ask in asks if ask.cap_id == status.cap.cap_id]
     runs_out = _runs_out_at(status, now)
     level = status.level
     if needs:

@@ -8,6 +8,7 @@ from app.core.assurance import Assurance
 from app.core.call import Call
 from app.core.provider_keys import ProviderKey
 from app.core.sent_input import ColdSoon
+from app.desktop.models.team_reading import NO_TEAM, TeamReading
 from app.ledger.approval_store import Approval
 from app.ledger.cap_store import CapStatus
 from app.ledger.key_store import VirtualKey
@@ -29,7 +30,8 @@ class Snapshot:
     `stopped` and `paused` are the sessions that a person stopped and paused, `cold` those whose cache ends within two
     minutes, `assurance` is the level of the weakest key in force. `ledger_trouble` is a title and a sentence while the
     ledger cannot be read, or its disk has no room.
-    `loops` are those that became worth telling in the last day, oldest first.
+    `loops` are those that became worth telling in the last day, oldest first. `team` is what its ledger said; what this
+    laptop answers for it stands in `waiting` as well.
     """
 
     read_at: datetime
@@ -53,6 +55,7 @@ class Snapshot:
     assurance: Assurance = Assurance.COOPERATIVE
     ledger_trouble: tuple[str, str] | None = None
     loops: tuple[Loop, ...] = ()
+    team: TeamReading = NO_TEAM
 
     @property
     def rate_nano_usd(self) -> int:

@@ -23,6 +23,7 @@ from app.core.windows import Window
 from app.desktop.commands import Commands
 from app.desktop.fonts import Size
 from app.desktop.models.cap_view import CapView, scope_word
+from app.desktop.models.team_reading import NO_TEAM, TeamReading
 from app.desktop.widgets.amount_field import AmountField
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Choice
@@ -62,12 +63,18 @@ class CapEditor(QDialog):
 
     removed = Signal()
 
-    def __init__(self, commands: Commands, view: CapView | None, parent: QWidget) -> None:
+    def __init__(
+        self, commands: Commands, view: CapView | None, parent: QWidget, *, team: TeamReading = NO_TEAM
+    ) -> None:  # fmt: skip
         super().__init__(parent)
-        self.setWindowTitle("Edit cap" if view else "Add cap")
+        self.setWindowTitle(_title(view))
         self.setFixedWidth(WIDTH)
         self._commands = commands
         self._view = view
+        self.whose = Choice()
+        self.whose.addItem("This laptop", False)
+        if team.is_led and view is None:
+            self.whose.addItem(f"Team {team.name}", True)
         self.scope, self.scope_key, self.window_kind = Choice(), Choice(), Choice()
         self.limit, self.alert = AmountField(least=_AMOUNT_WIDTH), QLineEdit("80")
         self.choices = QButtonGroup(self)
@@ -80,8 +87,8 @@ class CapEditor(QDialog):
         self.scope.currentIndexChanged.connect(self._read_names)
         self.limit.textChanged.connect(self._judge_limit)
         for told in (
-            self.scope.currentIndexChanged, self.scope_key.currentTextChanged, self.window_kind.currentIndexChanged,
-            self.limit.textChanged, self.choices.idToggled,
+            self.whose.currentIndexChanged, self.scope.currentIndexChanged, self.scope_key.currentTextChanged,
+            self.window_kind.currentIndexChanged, self.limit.textChanged, self.choices.idToggled,
         ):  # fmt: skip
             told.connect(self._try_it)
         self._read_names()
@@ -119,7 +126,12 @@ class CapEditor(QDialog):
         except AppError as error:
             self.error.tell(error)
             return
-        self._commands.save_cap(cap, self.error.tell, self.accept)
+        self._commands.save_cap(cap, self.error.tell, self.accept, is_team=self._is_team)
+
+    @property
+    def _is_team(self) -> bool:
+        """Whether the cap is, or will be, the team's."""
+        return bool(self._view.team) if self._view else bool(self.whose.currentData())
 
     def _fill(self, cap: Cap | None) -> None:
         for scope in _SCOPES:
@@ -153,7 +165,8 @@ class CapEditor(QDialog):
             self.scope_key.setCurrentText(typed)
 
     def _try_it(self, *_ignored: object) -> None:
-        """See what it would have done, once it is a cap."""
+        """See what it would have done, once it is a cap. Of a team's, this laptop alone cannot know."""
+        self.preview.setVisible(not self._is_team)
         try:
             cap = self.entered()
         except AppError:
@@ -175,8 +188,8 @@ class CapEditor(QDialog):
     def _name_controls(self) -> None:
         self.scope_key.setEditable(True)
         names = {
-            self.scope: "Applies to", self.scope_key: "Name of what it applies to", self.window_kind: "Each",
-            self.limit: "Limit in US dollars", self.alert: "Alert at percent of the limit",
+            self.whose: "For", self.scope: "Applies to", self.scope_key: "Name of what it applies to",
+            self.window_kind: "Each", self.limit: "Limit in US dollars", self.alert: "Alert at percent of the limit",
         }  # fmt: skip
         for control, name in names.items():
             control.setAccessibleName(name)
@@ -193,6 +206,7 @@ class CapEditor(QDialog):
         whom.addWidget(self.scope, 2)
         whom.addWidget(self.scope_key, 3)
         rows = (
+            *([("For", _in_row(self.whose))] if self.whose.count() > 1 else []),
             ("Applies to", whom),
             ("Each", _in_row(self.window_kind)),
             ("Limit", _in_row(Text("$", ink="text_2"), self.limit, self._limit_words, ends=True)),
@@ -244,6 +258,12 @@ class CapEditor(QDialog):
     def _ask_removal(self) -> None:
         self.reject()
         self.removed.emit()
+
+
+def _title(view: CapView | None) -> str:
+    if view is None:
+        return "Add cap"
+    return f"Edit cap of team {view.team}" if view.team else "Edit cap"
 
 
 def _limit(text: str) -> int:

@@ -12,13 +12,12 @@ from app.core.money import parse_usd
 from app.core.windows import zone
 from app.desktop.commands import Commands
 from app.desktop.fonts import Size
-from app.desktop.models.approval_view import suggested_limit, until_choices
+from app.desktop.models.raise_words import Raisable, suggested_limit, until_choices
 from app.desktop.widgets.amount_field import AmountField
 from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Choice
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.text import Text
-from app.ledger.approval_store import Approval
 
 _AMOUNT_WIDTH = 66
 _LEAST_UNTIL = 8
@@ -27,13 +26,13 @@ _LEAST_UNTIL = 8
 class RaiseForm(QWidget):
     """`Raise to $ [ 12.00 ] [ until this window ends ]`, with Raise and Cancel. `done` is called after either."""
 
-    def __init__(self, approval: Approval, commands: Commands, done: Callable[[], None]) -> None:
+    def __init__(self, raised: Raisable, commands: Commands, done: Callable[[], None]) -> None:
         super().__init__()
-        self._approval = approval
+        self._raised = raised
         self._commands = commands
         self._done = done
-        self.amount = AmountField(suggested_limit(approval), least=_AMOUNT_WIDTH)
-        self.amount.setAccessibleName(f"New limit of {approval.cap_name} in US dollars")
+        self.amount = AmountField(suggested_limit(raised), least=_AMOUNT_WIDTH)
+        self.amount.setAccessibleName(f"New limit of {raised.cap_name} in US dollars")
         self.until = Choice()
         self.until.setAccessibleName("Until when")
         self.until.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -41,7 +40,7 @@ class RaiseForm(QWidget):
         for words, end in until_choices(datetime.now(UTC), zone(commands.time_zone)):
             self.until.addItem(words, end)
         self.error = ErrorLine()
-        self.raise_button = button("Raise", self.submit, kind="primary", name=f"Raise {approval.cap_name}")
+        self.raise_button = button("Raise", self.submit, kind="primary", name=f"Raise {raised.cap_name}")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -68,7 +67,7 @@ class RaiseForm(QWidget):
         except AppError as error:
             self.error.tell(error)
             return
-        self._commands.raise_window(self._approval, limit, self.until.currentData(), self.error.tell, self._done)
+        self._commands.raise_window(self._raised, limit, self.until.currentData(), self.error.tell, self._done)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter raises, Esc leaves."""
