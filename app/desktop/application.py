@@ -119,7 +119,10 @@ class Desktop(QObject):
         told_file = ledger.path.with_name(TOLD_NAME)
         self.notifier = Notifier(self.tasks, self.commands, self.tray.icon.showMessage, settings, told_file)
         self.feed = LedgerFeed(ledger, time_zone, told_until=self.notifier.told.alert_id)
-        self.team_watch = TeamWatch(paths.settings_path(), vault)
+        told = self.notifier.told
+        self.team_watch = TeamWatch(
+            paths.settings_path(), vault, told_at=told.team_url, told_until=told.team_alert_id
+        )  # fmt: skip
         self._team = NO_TEAM
         self._jobs = start_jobs(ledger, settings.backups_kept)
         self._exports = Exports(ledger, paths.settings_path(), vault, "the tray")
@@ -203,6 +206,7 @@ class Desktop(QObject):
         self.feed.read.connect(self._show)
         self.team_watch.read.connect(self._show_team)
         self.feed.alerted.connect(self.notifier.tell_alerts)
+        self.team_watch.alerted.connect(self.notifier.tell_team_alerts)
         self.notifier.opened.connect(self.open_page)
         self.tray.icon.messageClicked.connect(self.notifier.open_last)
         self.feed.meter_seen.connect(self._see_meter)

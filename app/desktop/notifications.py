@@ -31,6 +31,7 @@ from app.desktop.models.notice import (
     week_of,
 )
 from app.desktop.models.snapshot import Snapshot
+from app.desktop.models.team_reading import TeamAlerts
 from app.desktop.notification_bus import NotificationBus
 from app.desktop.tasks import Tasks
 from app.ledger.alert_store import Alert
@@ -60,6 +61,7 @@ class Notifier(QObject):
         self._file = told_file
         self.told = load_told(told_file)
         self._held: list[Alert] = []
+        self._held_of_team: list[TeamAlerts] = []
         self._snapshot: Snapshot | None = None
         self._shown: dict[str, int] = {}
         self._notices: dict[int, Notice] = {}
@@ -82,6 +84,10 @@ class Notifier(QObject):
         if self._held and not self._is_quiet(snapshot.read_at):
             held, self._held = self._held, []
             self._tell_alerts(held)
+        if self._held_of_team and not self._is_quiet(snapshot.read_at):
+            of_team, self._held_of_team = self._held_of_team, []
+            for found in of_team:
+                self._tell_team_alerts(found)
 
     def tell_alerts(self, alerts: list[Alert]) -> None:
         """Alert levels that were reached since the last ones; held back in quiet hours."""
@@ -89,6 +95,13 @@ class Notifier(QObject):
             self._held += alerts
         elif alerts:
             self._tell_alerts(alerts)
+
+    def tell_team_alerts(self, found: TeamAlerts) -> None:
+        """The same of the team's caps."""
+        if found.alerts and self._is_quiet(found.alerts[-1].told_at):
+            self._held_of_team.append(found)
+        else:
+            self._tell_team_alerts(found)
 
     def open_last(self) -> None:
         """The tray's own message was clicked: go where the last notification leads."""
@@ -111,6 +124,12 @@ class Notifier(QObject):
             self._show(notice)
         newest = max(alert.alert_id for alert in alerts)
         self._note(alert_id=max(newest, self.told.alert_id or 0))
+
+    def _tell_team_alerts(self, found: TeamAlerts) -> None:
+        fresh = [alert for alert in found.alerts if self._is_recent(alert)]
+        for notice in alert_notices(fresh, self._snapshot, team=found.team):
+            self._show(notice)
+        self._note(team_url=found.url, team_alert_id=found.until)
 
     def _is_recent(self, alert: Alert) -> bool:
         return self._snapshot is None or self._snapshot.read_at - alert.told_at <= ALERTS_COUNT_FOR

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import AppError
 from app.core.team import Role
-from app.desktop.models.team_reading import NO_TEAM, TeamReading
+from app.desktop.models.team_reading import NO_TEAM, TeamAlerts, TeamReading
 from app.keys.vault import Vault
 from app.services.cap_books import TeamCaps
 from app.services.settings import load_settings
@@ -35,17 +35,22 @@ _LOG = logging.getLogger(__name__)
 
 
 class TeamWatch(QObject):
-    """`read` tells a TeamReading whenever there is another one; delivered in the receiver's thread."""
+    """Signals, delivered in the receiver's thread: `read` with a TeamReading whenever there is another one, `alerted`
+    with TeamAlerts. Of the place in a team with the url `told_at`, alerts after `told_until` are told; of another one,
+    those that come."""
 
     read = Signal(object)
+    alerted = Signal(object)
 
-    def __init__(self, settings_file: Path, vault: Vault) -> None:
+    def __init__(
+        self, settings_file: Path, vault: Vault, *, told_at: str = "", told_until: int | None = None
+    ) -> None:  # fmt: skip
         super().__init__()
         self._settings_file = settings_file
         self._vault = vault
         self._stopping = threading.Event()
         self._wanted = threading.Event()
-        self._url = ""
+        self._url, self._alert_id = told_at, told_until
         self._seen = self._told = NO_TEAM
         self._thread = threading.Thread(target=self._work, name="team-watch", daemon=True)
 
@@ -80,10 +85,12 @@ class TeamWatch(QObject):
         """Until another team is to be watched, or none. Raises AppError."""
         settings = load_settings(self._settings_file)
         if settings.team_url != self._url:
-            self._url = settings.team_url
-            self._seen = TeamReading(settings.team_name) if self._url else NO_TEAM
+            self._url, self._alert_id = settings.team_url, None
+            self._seen = NO_TEAM
         if not self._url:
             return
+        if not self._seen.name:
+            self._seen = TeamReading(settings.team_name)
         with opened_team(settings, self._vault, listens=True) as team:
             every_s = LEADS_READ_EVERY_S if team.role is Role.LEAD else READ_EVERY_S
             news = _LEADS_NEWS if team.role is Role.LEAD else _NEWS
@@ -104,6 +111,16 @@ class TeamWatch(QObject):
         caps = tuple(TeamCaps(team).statuses())
         self._seen = TeamReading(team.team, team.role, caps, waiting, read_at=datetime.now(UTC))
         self._tell(self._seen)
+        self._read_alerts(team)
+
+    def _read_alerts(self, team: "TeamLedger") -> None:
+        """Those before this laptop came are not told; only how far they go."""
+        alerts = team.alerts_after(self._alert_id or 0)
+        if alerts or self._alert_id is None:
+            is_first, self._alert_id = self._alert_id is None, alerts[-1].alert_id if alerts else 0
+            found = TeamAlerts(team.team, self._url, self._alert_id, () if is_first else tuple(alerts))
+            with contextlib.suppress(RuntimeError):  # the windows are gone
+                self.alerted.emit(found)
 
     def _tell(self, reading: TeamReading) -> None:
         if reading != self._told and not self._stopping.is_set():

@@ -17,6 +17,7 @@ from app.desktop.application import Desktop
 from app.desktop.commands import Commands
 from app.desktop.ledger_feed import LedgerFeed
 from app.desktop.models.snapshot import Snapshot
+from app.desktop.models.team_reading import TeamAlerts
 from app.desktop.notifications import Notifier
 from app.desktop.reading import read_snapshot
 from app.desktop.tasks import Tasks
@@ -431,3 +432,34 @@ def test_loops_are_not_told_where_nobody_wants_it_and_wait_for_the_end_of_quiet_
     notifier.take_settings(Settings())
     notifier.follow(reading(ledger))
     qtbot.waitUntil(lambda: len(service.shown) == 1)
+
+
+def test_a_teams_alert_names_the_team_and_is_remembered_by_its_place(
+    qtbot: QtBot, start: Start, service: NotificationService, tmp_path: Path, ledger: Ledger
+) -> None:
+    notifier = start()
+    notifier.follow(reading(ledger))
+    place = "postgresql+psycopg://ann@db.example.com:5432/bursar"
+    notifier.tell_team_alerts(TeamAlerts("payments", place, 4, (alert(3), alert(4, 100))))
+    qtbot.waitUntil(lambda: len(service.shown) == 1)
+    assert service.shown[0].title == "Team payments: Claude Code is at 100% this month"
+    qtbot.waitUntil(lambda: load_told(tmp_path / "told.json").team_alert_id == 4)
+    told = load_told(tmp_path / "told.json")
+    assert (told.team_url, told.alert_id) == (place, None)
+
+
+def test_a_teams_alert_waits_for_the_end_of_quiet_hours_and_is_not_told_where_caps_are_switched_off(
+    qtbot: QtBot, start: Start, service: NotificationService, tmp_path: Path, ledger: Ledger
+) -> None:
+    night = datetime(2026, 11, 20, 23, tzinfo=UTC)
+    notifier = start(replace(Settings(), quiet_from="22:00", quiet_to="07:00"))
+    notifier.tell_team_alerts(TeamAlerts("payments", "u", 4, (alert(4, at=night),)))
+    assert (notifier.told.team_alert_id or 0) == 0
+    notifier.follow(reading(ledger, read_at=night + timedelta(hours=9)))
+    qtbot.waitUntil(lambda: len(service.shown) == 1)
+    assert notifier.told.team_alert_id == 4
+    notifier.take_settings(replace(Settings(), notify_caps=False))
+    notifier.tell_team_alerts(TeamAlerts("payments", "u", 5, (alert(5, cap="another"),)))
+    assert notifier.told.team_alert_id == 5
+    notifier.stop()
+    assert len(service.shown) == 1

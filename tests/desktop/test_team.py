@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -13,13 +14,14 @@ from pytestqt.qtbot import QtBot
 
 from app.core.caps import Action, Answer, Cap
 from app.core.money import NANO_PER_USD
+from app.core.reservations import ReservationState
 from app.core.tags import Scope
-from app.core.team import Asked
+from app.core.team import Asked, Ended
 from app.core.windows import Window as CapWindow
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
 from app.desktop.models.approval_view import waiting_groups
-from app.desktop.models.team_reading import TeamReading
+from app.desktop.models.team_reading import TeamAlerts, TeamReading
 from app.desktop.pages.cap_editor import CapEditor
 from app.desktop.pages.caps import CapListRow, CapsPage
 from app.desktop.pages.team_section import JoinDialog, TeamSection
@@ -41,7 +43,7 @@ from app.ledger.team.ledger import TeamLedger
 from app.services.settings import change_settings, load_settings
 from tests import postgres
 from tests.desktop.conftest import ZONE
-from tests.ledger.bookkeeping import make_draft
+from tests.ledger.bookkeeping import make_call, make_draft
 from tests.ledger.team.conftest import Site, make_site
 
 
@@ -297,3 +299,51 @@ def test_while_the_team_is_away_its_caps_stand_as_they_were(
     finally:
         with site.cluster.connect() as connection:
             connection.execute(f"CREATE DATABASE {database}")
+
+
+def spend(member: TeamLedger, nano_usd: int) -> None:
+    draft = make_draft(nano_usd)
+    member.reserve([Asked(draft, "m")])
+    call = make_call(draft, nano_usd)
+    member.settle([Ended(call, nano_usd, ReservationState.POSTED)])
+
+
+def test_an_alert_of_a_teams_cap_is_told_once_on_a_laptop_that_was_there(
+    qtbot: QtBot, site: Site, database: str, ann: TeamLedger, vault: FixedVault, tmp_path: Path
+) -> None:
+    set_team_cap(site, database)
+    spend(ann, 8 * NANO_PER_USD)
+    sit_down(site, database, vault, tmp_path, "bob")
+    told: list[TeamAlerts] = []
+
+    def watching(**begins: Any) -> TeamWatch:
+        made = TeamWatch(tmp_path / "settings.json", vault, **begins)
+        made.alerted.connect(told.append)
+        made.start()
+        return made
+
+    newcomer = watching()
+    qtbot.waitUntil(lambda: len(told) == 1)
+    assert told[0].alerts == ()
+    lead = site.open("lee", database, listens=False)
+    lead.set_cap(Cap(new_id(), Scope.EVERYTHING, "", CapWindow.TOTAL, 10 * NANO_PER_USD, alert_percents=(90, 100)))
+    lead.close()
+    spend(ann, 3 * NANO_PER_USD)
+    qtbot.waitUntil(lambda: len(told) == 2)
+    newcomer.stop()
+    assert [alert.percent for alert in told[1].alerts] == [90, 100]
+    assert told[1].team == "payments"
+
+    again = watching(told_at=told[1].url, told_until=told[0].until)
+    qtbot.waitUntil(lambda: len(told) == 3)
+    again.stop()
+    assert told[2] == told[1]
+
+    seen: list[TeamReading] = []
+    third = TeamWatch(tmp_path / "settings.json", vault, told_at=told[1].url, told_until=told[1].until)
+    third.read.connect(seen.append)
+    third.alerted.connect(told.append)
+    third.start()
+    qtbot.waitUntil(lambda: bool(seen))
+    third.stop()
+    assert len(told) == 3

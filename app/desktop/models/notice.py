@@ -11,7 +11,7 @@ from app.core.money import format_usd
 from app.core.windows import Window, WindowSpan, span_at
 from app.desktop.formats import day, plural, sum_text
 from app.desktop.models.approval_view import CLOCK_WORDS, loop_body, up_to, waiting_groups
-from app.desktop.models.cap_view import cap_views
+from app.desktop.models.cap_view import all_cap_views
 from app.desktop.models.snapshot import Snapshot, agent_word
 from app.ledger.alert_store import Alert
 from app.ledger.approval_store import Approval
@@ -76,15 +76,16 @@ class Notice:
         return (*self.answers, Action(Act.SHOW, self.open_label), Action(Act.OPEN, self.open_label))
 
 
-def alert_notices(alerts: Iterable[Alert], snapshot: Snapshot | None) -> list[Notice]:
-    """A notice for each window of a cap, about the highest level that it reached."""
+def alert_notices(alerts: Iterable[Alert], snapshot: Snapshot | None, *, team: str = "") -> list[Notice]:
+    """A notice for each window of a cap, about the highest level that it reached. `team` is whose caps they are, empty
+    for the own ones."""
     highest: dict[tuple[str, str], Alert] = {}
     for alert in alerts:
         key = (alert.cap_id, alert.window_key)
         if key not in highest or alert.percent >= highest[key].percent:
             highest[key] = alert
-    paces = {} if snapshot is None else {view.cap_id: view.pace for view in cap_views(snapshot)}
-    return [_alert_notice(alert, paces.get(alert.cap_id, "")) for alert in highest.values()]
+    paces = {} if snapshot is None else {view.cap_id: view.pace for view in all_cap_views(snapshot)}
+    return [_alert_notice(alert, paces.get(alert.cap_id, ""), team) for alert in highest.values()]
 
 
 def waiting_notice(snapshot: Snapshot) -> Notice:
@@ -169,9 +170,10 @@ def is_quiet(now: datetime, start: str, end: str) -> bool:
     return clock >= begins or clock < ends
 
 
-def _alert_notice(alert: Alert, pace: str) -> Notice:
-    name, comma, window = alert.cap_name.rpartition(", ")
-    title = f"{name} is at {alert.percent}% {window}" if comma else f"{alert.cap_name} is at {alert.percent}%"
+def _alert_notice(alert: Alert, pace: str, team: str) -> Notice:
+    whose = f"Team {team}: " if team else ""
+    name, comma, window = f"{whose}{alert.cap_name}".rpartition(", ")
+    title = f"{name} is at {alert.percent}% {window}" if comma else f"{window} is at {alert.percent}%"
     spent = f"{format_usd(alert.spent_nano_usd)} of {format_usd(alert.limit_nano_usd)}."
     body = f"{spent} {pace}." if pace else spent
     return Notice(NoticeKind.CAP, f"{alert.cap_id} {alert.window_key}", title, body, "Caps")
