@@ -119,10 +119,7 @@ class Desktop(QObject):
         told_file = ledger.path.with_name(TOLD_NAME)
         self.notifier = Notifier(self.tasks, self.commands, self.tray.icon.showMessage, settings, told_file)
         self.feed = LedgerFeed(ledger, time_zone, told_until=self.notifier.told.alert_id)
-        told = self.notifier.told
-        self.team_watch = TeamWatch(
-            paths.settings_path(), vault, told_at=told.team_url, told_until=told.team_alert_id
-        )  # fmt: skip
+        self.team_watch = TeamWatch(paths.settings_path(), vault, self.notifier.told)
         self._team = NO_TEAM
         self._jobs = start_jobs(ledger, settings.backups_kept)
         self._exports = Exports(ledger, paths.settings_path(), vault, "the tray")

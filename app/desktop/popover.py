@@ -11,7 +11,7 @@ from app.core.session import SessionOrder
 from app.desktop.commands import Commands
 from app.desktop.fonts import SEMIBOLD
 from app.desktop.formats import plural
-from app.desktop.models.approval_view import GroupKey, WaitingGroup, waiting_groups
+from app.desktop.models.approval_view import GroupKey, WaitingGroup, shown_groups
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.theme import tokens_of
 from app.desktop.widgets.approval_band import ApprovalBand
@@ -181,14 +181,14 @@ class Popover(QFrame):
         return band
 
     def _fill_bands(self, snapshot: Snapshot) -> None:
-        groups = waiting_groups(snapshot)
+        groups = shown_groups(snapshot)
         shown = _shown(groups)
         if [group.key for group in shown] != list(self._bands):
             kept = {key: band for key, band in self._bands.items() if key in {group.key for group in shown}}
             self._set_bands(shown, kept)
         self._more.setVisible(len(groups) > len(shown))
         if len(groups) > len(shown):
-            calls, sessions = plural(len(snapshot.waiting), "call"), plural(len(groups), "session")
+            calls, sessions = plural(len(snapshot.held_back), "call"), plural(len(groups), "session")
             self._more.setText(f"{calls} wait in {sessions}. Open Approvals")
         for group in shown:
             self._bands[group.key].show_group(group, snapshot)
@@ -211,7 +211,7 @@ class Popover(QFrame):
     def _fill_body(self, snapshot: Snapshot) -> None:
         clear(self._body)
         sections: list[QWidget] = []
-        if snapshot.is_empty and not snapshot.waiting:
+        if snapshot.is_empty and not snapshot.held_back:
             sections.append(empty_section())
         if snapshot.at_work:
             sections.append(running_section(snapshot, self._order))
@@ -237,7 +237,7 @@ class Popover(QFrame):
         """Once a second only the times of what waits and of what ends."""
         if self._snapshot is None:
             return
-        for group in _shown(waiting_groups(self._snapshot)):
+        for group in _shown(shown_groups(self._snapshot)):
             if group.key in self._bands:
                 self._bands[group.key].tell_times(group)
         now = datetime.now(UTC)

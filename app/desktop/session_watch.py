@@ -107,5 +107,5 @@ def _kind_of(state: SessionState | None) -> bool | None:
 def _sessions_of(state: SessionState | None, snapshot: Snapshot) -> frozenset[str] | None:
     """The sessions by name where the state tells them; None where any may be of it."""
     if state is SessionState.WAITS:
-        return frozenset(ask.tags.session for ask in snapshot.waiting)
+        return frozenset(ask.tags.session for ask in snapshot.held_back)
     return {SessionState.STOPPED: snapshot.stopped, SessionState.PAUSED: snapshot.paused}.get(state) if state else None

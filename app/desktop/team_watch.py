@@ -20,6 +20,7 @@ from app.keys.vault import Vault
 from app.services.cap_books import TeamCaps
 from app.services.settings import load_settings
 from app.services.team import opened_team
+from app.services.told import Told
 
 if TYPE_CHECKING:
     from app.ledger.team.ledger import TeamLedger
@@ -36,21 +37,19 @@ _LOG = logging.getLogger(__name__)
 
 class TeamWatch(QObject):
     """Signals, delivered in the receiver's thread: `read` with a TeamReading whenever there is another one, `alerted`
-    with TeamAlerts. Of the place in a team with the url `told_at`, alerts after `told_until` are told; of another one,
-    those that come."""
+    with TeamAlerts. Of the place in a team that was `told`, the alerts after those are told; of another one, those that
+    come."""
 
     read = Signal(object)
     alerted = Signal(object)
 
-    def __init__(
-        self, settings_file: Path, vault: Vault, *, told_at: str = "", told_until: int | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, settings_file: Path, vault: Vault, told: Told = Told()) -> None:  # noqa: B008 - it is frozen
         super().__init__()
         self._settings_file = settings_file
         self._vault = vault
         self._stopping = threading.Event()
         self._wanted = threading.Event()
-        self._url, self._alert_id = told_at, told_until
+        self._url, self._alert_id = told.team_url, told.team_alert_id
         self._seen = self._told = NO_TEAM
         self._thread = threading.Thread(target=self._work, name="team-watch", daemon=True)
 

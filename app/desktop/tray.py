@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 from app.core.errors import AppError
 from app.core.session import SessionOrder
 from app.desktop.commands import Commands
-from app.desktop.models.approval_view import WaitingGroup, waiting_groups
+from app.desktop.models.approval_view import WaitingGroup, shown_groups
 from app.desktop.models.ring_state import STARTING, RingState, ring_of
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.models.tray_words import session_line, spend_line, tooltip_words, waiting_line
@@ -60,7 +60,7 @@ class Tray(QObject):
         snapshot = self._snapshot
         if snapshot is not None:
             self.menu.addAction(spend_line(snapshot)).setEnabled(False)
-            groups = waiting_groups(snapshot)
+            groups = shown_groups(snapshot)
             for group in groups[:_WAITING_SHOWN]:
                 self._add_waiting(group)
             if len(groups) > _WAITING_SHOWN:
@@ -78,6 +78,9 @@ class Tray(QObject):
         self.menu.addAction("Quit and stop the meter", self.stop_asked.emit)
 
     def _add_waiting(self, group: WaitingGroup) -> None:
+        if group.lead_of:
+            self.menu.addAction(waiting_line(group).replace("&", "&&"), lambda: self.opened.emit("Approvals"))
+            return
         answers = self.menu.addMenu(waiting_line(group).replace("&", "&&"))
         call = group.oldest
         if call.is_about_loop:

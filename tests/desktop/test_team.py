@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -20,8 +19,11 @@ from app.core.team import Asked, Ended
 from app.core.windows import Window as CapWindow
 from app.desktop.closing import destroy
 from app.desktop.commands import Commands
-from app.desktop.models.approval_view import waiting_groups
+from app.desktop.models.approval_view import shown_groups, waiting_groups
+from app.desktop.models.snapshot import Snapshot
 from app.desktop.models.team_reading import TeamAlerts, TeamReading
+from app.desktop.models.tray_words import tooltip_words, waiting_line
+from app.desktop.pages.approvals import ApprovalsPage
 from app.desktop.pages.cap_editor import CapEditor
 from app.desktop.pages.caps import CapListRow, CapsPage
 from app.desktop.pages.team_section import JoinDialog, TeamSection
@@ -39,12 +41,17 @@ from app.ledger.approval_store import Approval, ApprovalState
 from app.ledger.cap_store import add_cap
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.meter_state import Meter
+from app.ledger.session_store import list_stopped_sessions
 from app.ledger.team.ledger import TeamLedger
 from app.services.settings import change_settings, load_settings
+from app.services.told import Told
 from tests import postgres
 from tests.desktop.conftest import ZONE
 from tests.ledger.bookkeeping import make_call, make_draft
 from tests.ledger.team.conftest import Site, make_site
+
+METER = Meter("m", 1, "http://127.0.0.1:1", "http://127.0.0.1:2", datetime.now(UTC), is_alive=True)
 
 
 @pytest.fixture(scope="module")
@@ -316,8 +323,8 @@ def test_an_alert_of_a_teams_cap_is_told_once_on_a_laptop_that_was_there(
     sit_down(site, database, vault, tmp_path, "bob")
     told: list[TeamAlerts] = []
 
-    def watching(**begins: Any) -> TeamWatch:
-        made = TeamWatch(tmp_path / "settings.json", vault, **begins)
+    def watching(known: Told = Told()) -> TeamWatch:  # noqa: B008 - it is frozen
+        made = TeamWatch(tmp_path / "settings.json", vault, known)
         made.alerted.connect(told.append)
         made.start()
         return made
@@ -334,16 +341,65 @@ def test_an_alert_of_a_teams_cap_is_told_once_on_a_laptop_that_was_there(
     assert [alert.percent for alert in told[1].alerts] == [90, 100]
     assert told[1].team == "payments"
 
-    again = watching(told_at=told[1].url, told_until=told[0].until)
+    again = watching(Told(team_url=told[1].url, team_alert_id=told[0].until))
     qtbot.waitUntil(lambda: len(told) == 3)
     again.stop()
     assert told[2] == told[1]
 
     seen: list[TeamReading] = []
-    third = TeamWatch(tmp_path / "settings.json", vault, told_at=told[1].url, told_until=told[1].until)
+    third = TeamWatch(tmp_path / "settings.json", vault, Told(team_url=told[1].url, team_alert_id=told[1].until))
     third.read.connect(seen.append)
     third.alerted.connect(told.append)
     third.start()
     qtbot.waitUntil(lambda: bool(seen))
     third.stop()
     assert len(told) == 3
+
+
+def test_a_members_own_call_is_seen_to_wait_for_a_lead_and_cannot_be_answered(
+    qtbot: QtBot, site: Site, database: str, ann: TeamLedger, commands: Commands, tasks: Tasks, theme: ThemeSwitch,
+    ledger: Ledger, vault: FixedVault, tmp_path: Path,
+) -> None:  # fmt: skip
+    set_team_cap(site, database, 1)
+    ask(ann)
+    sit_down(site, database, vault, tmp_path, "ann")
+    popover, page, watch = Popover(commands), ApprovalsPage(commands), TeamWatch(tmp_path / "settings.json", vault)
+    snapshot = read_snapshot(ledger, datetime.now(UTC), ZONE)
+    seen: list[Snapshot] = []
+
+    def show(reading: TeamReading) -> None:
+        seen.append(replace(snapshot, waiting=reading.to_answer, team=reading))
+        for view in (popover, page):
+            view.show_snapshot(seen[-1])
+
+    watch.read.connect(show)
+    watch.start()
+    for view in (popover, page):
+        view.show()
+    try:
+        qtbot.waitUntil(lambda: len(popover.bands()) == 1)
+        assert seen[-1].waiting == ()
+        (group,) = shown_groups(seen[-1])
+        assert waiting_line(group) == "Claude Code waits for a lead of payments"
+        assert tooltip_words(replace(seen[-1], meter=METER)) == "Bursar: 1 agent waits for a lead of payments."
+        assert popover.bands()[0].accessibleName().startswith("Claude Code waits. Everything, this month")
+        assert "A lead of payments answers. If nobody answers, its agent is told" in popover.bands()[0].accessibleName()
+        assert page.detail is not None
+        for answers in (popover.bands()[0].answers, page.detail.answers):
+            unfit = (answers.approve_button, answers.raise_button, answers.refuse_button, answers.session_button)
+            assert not any(made.isVisible() or made.isEnabled() for made in unfit)
+            assert answers.stop_button.isVisible()
+        QTest.keyClick(popover.bands()[0], Qt.Key.Key_A)
+        stop = popover.bands()[0].answers.stop_button
+        qtbot.waitUntil(lambda: stop.is_armed)
+        QTest.mouseClick(stop, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: [one.session for one in list_stopped_sessions(ledger)] == ["s-9"])
+        assert len(ann.waiting()) == 1
+        lead = site.open("lee", database, listens=False)
+        lead.answer(ann.waiting()[0].approval_id, Answer.REFUSE)
+        lead.close()
+        qtbot.waitUntil(lambda: popover.bands() == [])
+    finally:
+        watch.stop()
+        tasks.stop()
+        destroy(popover, page)

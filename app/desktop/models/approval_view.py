@@ -40,11 +40,13 @@ the member of the team whose call it is."""
 @dataclass(frozen=True, slots=True)
 class WaitingGroup:
     """The calls of one session that wait, oldest first. `key` stays the same while the group is shown;
-    `names_session` where only the session tells it from another."""
+    `names_session` where only the session tells it from another. `lead_of` is the team whose lead answers, not here;
+    empty where it is answered here."""
 
     key: GroupKey
     calls: tuple[Approval, ...]
     names_session: bool = False
+    lead_of: str = ""
 
     @property
     def oldest(self) -> Approval:
@@ -55,7 +57,7 @@ class WaitingGroup:
     def agent(self) -> str:
         """Whose calls they are."""
         agent, call = agent_word(self.oldest.tags.agent), self.oldest
-        return f"{call.tags.user}: {agent}" if call.is_team else agent
+        return f"{call.tags.user}: {agent}" if call.is_team and not self.lead_of else agent
 
     @property
     def place(self) -> str:
@@ -91,12 +93,28 @@ def wants_asking(group: WaitingGroup) -> bool:
 
 
 def waiting_groups(snapshot: Snapshot) -> tuple[WaitingGroup, ...]:
-    """The waiting calls by session, the group that has waited longest first."""
+    """The waiting calls that are answered here, by session, the group that has waited longest first."""
+    return _groups(snapshot.waiting, "")
+
+
+def shown_groups(snapshot: Snapshot) -> tuple[WaitingGroup, ...]:
+    """The same, and after them those that a lead of the team answers."""
+    return (*waiting_groups(snapshot), *_groups(snapshot.team.for_leads, snapshot.team.name))
+
+
+def _groups(waiting: tuple[Approval, ...], lead_of: str) -> tuple[WaitingGroup, ...]:
     groups: dict[GroupKey, list[Approval]] = {}
-    for approval in snapshot.waiting:
+    for approval in waiting:
         groups.setdefault(_key(approval), []).append(approval)
     alike = Counter(key[1:] for key in groups)
-    return tuple(WaitingGroup(key, tuple(calls), alike[key[1:]] > 1) for key, calls in groups.items())
+    return tuple(WaitingGroup(key, tuple(calls), alike[key[1:]] > 1, lead_of) for key, calls in groups.items())
+
+
+def state_words(group: WaitingGroup) -> str:
+    """`is paused`: what stands after the agent's name."""
+    if group.oldest.is_about_loop:
+        return "repeats itself"
+    return "waits" if group.oldest.is_about_clock or group.lead_of else "is paused"
 
 
 def up_to(nano_usd: int | None) -> str:
@@ -141,6 +159,12 @@ def without_answer(approval: Approval, now: datetime) -> str:
         return f"If nobody answers, it is {done} in {countdown(approval.default_at - now)}."
     left = countdown(approval.expires_at - now)
     return f"If nobody answers, its agent is told in {left} to try again."
+
+
+def outlook(group: WaitingGroup, now: datetime) -> str:
+    """Who answers, where that is somebody else, and what happens without an answer."""
+    who = f"A lead of {group.lead_of} answers. " if group.lead_of else ""
+    return who + without_answer(group.oldest, now)
 
 
 def answer_words(approval: Approval) -> str:

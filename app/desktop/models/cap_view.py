@@ -81,8 +81,7 @@ def _team_view(status: CapStatus, snapshot: Snapshot) -> CapView:
 
 def _view(status: CapStatus, snapshot: Snapshot) -> CapView:
     now, zone = snapshot.read_at, snapshot.zone
-    asks = (*snapshot.waiting, *snapshot.team.for_leads)
-    needs = [ask.worst_nano_usd for ask in asks if ask.cap_id == status.cap.cap_id]
+    needs = [ask.worst_nano_usd for ask in snapshot.held_back if ask.cap_id == status.cap.cap_id]
     runs_out = _runs_out_at(status, now)
     level = status.level
     if needs:

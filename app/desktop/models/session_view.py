@@ -94,7 +94,7 @@ class SessionRow:
 
 def activity_of(snapshot: Snapshot, on_way: Mapping[SessionId, datetime]) -> Activity:
     """What a reading tells of states, with the calls on their way."""
-    waiting = {id_of(ask.tags): ask.asked_at for ask in reversed(snapshot.waiting)}
+    waiting = {id_of(ask.tags): ask.asked_at for ask in reversed(snapshot.held_back)}
     return Activity(snapshot.read_at, frozenset(waiting), snapshot.stopped, snapshot.paused, {**on_way, **waiting})
 
 

@@ -68,9 +68,14 @@ class Snapshot:
         return tuple(dict.fromkeys(session.agent for session in self.sessions))
 
     @property
+    def held_back(self) -> tuple[Approval, ...]:
+        """All calls that wait, whether they are answered here or by a lead somewhere else."""
+        return (*self.waiting, *self.team.for_leads)
+
+    @property
     def at_work(self) -> tuple[SessionSpend, ...]:
         """Sessions of the last ten minutes of which no call waits, busiest first."""
-        waiting = {(ask.tags.session, ask.tags.agent) for ask in self.waiting if ask.tags.session}
+        waiting = {(ask.tags.session, ask.tags.agent) for ask in self.held_back if ask.tags.session}
         return tuple(one for one in self.sessions if (one.session, one.agent) not in waiting)
 
     @property

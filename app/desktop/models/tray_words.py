@@ -3,7 +3,7 @@
 from app.core.money import format_usd
 from app.core.tags import clean_label
 from app.desktop.formats import plural, sum_text
-from app.desktop.models.approval_view import WaitingGroup, up_to, waiting_groups
+from app.desktop.models.approval_view import WaitingGroup, shown_groups, up_to, waiting_groups
 from app.desktop.models.cap_view import cap_views
 from app.desktop.models.snapshot import Snapshot, agent_word
 from app.ledger.spend import SessionSpend
@@ -20,6 +20,10 @@ def tooltip_words(snapshot: Snapshot) -> str:
         return f"Bursar: {plural(waiting, 'agent')} {'waits' if waiting == 1 else 'wait'} for your answer."
     if snapshot.is_paused:
         return "Bursar: everything is paused."
+    for_leads = len(shown_groups(snapshot))
+    if for_leads:
+        verb = "waits" if for_leads == 1 else "wait"
+        return f"Bursar: {plural(for_leads, 'agent')} {verb} for a lead of {snapshot.team.name}."
     today = f"Bursar: {_today(snapshot)} today."
     views = cap_views(snapshot)
     if not views:
@@ -37,6 +41,8 @@ def spend_line(snapshot: Snapshot) -> str:
 
 def waiting_line(group: WaitingGroup) -> str:
     """`Claude Code waits: needs up to $0.38`; `Claude Code repeats itself: Bash with the same arguments, 12 times`."""
+    if group.lead_of:
+        return f"{_short(group.agent)} waits for a lead of {_short(group.lead_of)}"
     if group.oldest.is_about_loop:
         return f"{_short(group.agent)} repeats itself: {clean_label(group.oldest.cap_name, _MOST_OF_A_LOOP)}"
     if group.oldest.is_about_clock:

@@ -7,7 +7,7 @@ from app.core.money import format_usd
 from app.desktop.commands import Commands
 from app.desktop.fonts import MEDIUM, SEMIBOLD, Size
 from app.desktop.formats import sum_text
-from app.desktop.models.approval_view import WaitingGroup, why, without_answer
+from app.desktop.models.approval_view import WaitingGroup, outlook, why
 from app.desktop.models.columns import Clock, waiting_columns
 from app.desktop.models.rows import Rows
 from app.desktop.models.snapshot import Snapshot
@@ -34,7 +34,7 @@ class ApprovalDetail(QWidget):
         self._most = Figure("most these calls can cost", size=Size.TITLE, weight=MEDIUM)
         self._one = Figure("most for the next call", size=Size.TITLE, weight=MEDIUM)
         self._spent = Figure("spent by this session", size=Size.TITLE, weight=MEDIUM)
-        self._without = Text("", ink="text_2", size=Size.CAPTION)
+        self._without = Text("", ink="text_2", size=Size.CAPTION, wraps=True)
         self._clock: Clock | None = None
         self._rows: Rows[Approval] | None = None
         self._column = QVBoxLayout(self)
@@ -50,7 +50,7 @@ class ApprovalDetail(QWidget):
         self._spent.setVisible(bool(spent))
         if spent:
             self._spent.show_amount(sum_text(spent[0].cost_nano_usd, spent[0].unpriced_calls))
-        self._without.setText(without_answer(call, snapshot.read_at))
+        self._without.setText(outlook(group, snapshot.read_at))
         self.answers.update_group(group)
         self._show_calls(group, snapshot)
 

@@ -8,7 +8,7 @@ from app.core.money import format_usd
 from app.desktop.commands import Commands
 from app.desktop.fonts import MEDIUM, SEMIBOLD, Size
 from app.desktop.formats import plural, relative_time
-from app.desktop.models.approval_view import GroupKey, WaitingGroup, answer_words, task_line, up_to, waiting_groups
+from app.desktop.models.approval_view import GroupKey, WaitingGroup, answer_words, shown_groups, task_line, up_to
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.pages.approval_detail import ApprovalDetail
 from app.desktop.pages.page import MARGIN, Page
@@ -58,7 +58,7 @@ class ApprovalsPage(Page):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Render this reading; the chosen session stays chosen while it waits."""
         self._snapshot = snapshot
-        groups = waiting_groups(snapshot)
+        groups = shown_groups(snapshot)
         keys = [group.key for group in groups]
         if self._chosen not in keys:
             self._chosen = keys[0] if keys else None
@@ -146,6 +146,8 @@ class GroupRow(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         count, most = plural(len(group.calls), "call"), up_to(group.most_nano_usd)
         about = group.place if group.oldest.is_about_cap else group.oldest.cap_name
+        if group.lead_of:
+            about = f"For a lead of {group.lead_of}"
         self.setAccessibleName(f"{group.agent}, {about}: {count}, {most}")
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
@@ -187,7 +189,7 @@ class GroupRow(QWidget):
 
 def _total(snapshot: Snapshot) -> str:
     """`20 calls, up to $10.33`, or as many calls as wait where one has no price."""
-    amounts = [call.worst_nano_usd for call in snapshot.waiting]
+    amounts = [call.worst_nano_usd for call in snapshot.held_back]
     known = [amount for amount in amounts if amount is not None]
     count = plural(len(amounts), "call")
     return f"{count}, {up_to(sum(known))}" if len(known) == len(amounts) else count

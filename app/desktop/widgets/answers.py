@@ -24,6 +24,7 @@ _STOPPED = "Stopped. Its next call is refused"
 
 class Answers(QWidget):
     """Buttons about one group of waiting calls; approving is for its oldest call or for all, refusing for all of them.
+    What a lead of the team answers can only be stopped here, or looked at.
 
     Keys A, Shift+A, S, R and X answer while it, or the row that owns it, has the focus. `answered` is told when the
     ledger took it, `session_asked` asks to see the session.
@@ -164,9 +165,14 @@ class Answers(QWidget):
         column.addLayout(_row(*(answers[::-1] if call.is_about_loop else answers)))
         column.addLayout(_row(self.session_button, self.stop_button, self.show_button))
         column.addLayout(_row(self.all_button))
-        has_session, is_here = bool(call.tags.session), not call.is_team  # a session of the team is on another laptop
+        is_asked = not self._group.lead_of
+        has_session = bool(call.tags.session)
+        is_here = not call.is_team or not is_asked  # a session of somebody else in the team is on another laptop
         wanted = {
-            self.session_button: has_session,
+            self.approve_button: is_asked,
+            self.raise_button: is_asked,
+            self.refuse_button: is_asked,
+            self.session_button: has_session and is_asked,
             self.stop_button: has_session and is_here,
             self.show_button: is_here,
         }
@@ -177,7 +183,7 @@ class Answers(QWidget):
     def _count_words(self) -> None:
         """What the buttons are about as calls come and go; where there is one call, there is no all."""
         call, count = self._group.oldest, len(self._group.calls)
-        is_many = count > 1 and call.is_about_cap
+        is_many = count > 1 and call.is_about_cap and not self._group.lead_of
         self.all_button.setVisible(is_many)
         self.all_button.setEnabled(is_many)
         if not call.is_about_cap:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
 from app.desktop.commands import Commands
 from app.desktop.fonts import SEMIBOLD, Size
-from app.desktop.models.approval_view import WaitingGroup, waited, why, without_answer
+from app.desktop.models.approval_view import WaitingGroup, outlook, state_words, waited, why
 from app.desktop.models.snapshot import Snapshot
 from app.desktop.theme import icon, tokens_of
 from app.desktop.widgets.answers import Answers
@@ -43,8 +43,7 @@ class ApprovalBand(Ground):
     def show_group(self, group: WaitingGroup, snapshot: Snapshot) -> None:
         """Show this group as of now; the buttons stay where they are."""
         call, count = group.oldest, len(group.calls)
-        state = "repeats itself" if call.is_about_loop else "waits" if call.is_about_clock else "is paused"
-        said = f"{group.agent} {state}" if count == 1 else f"{group.agent}, {count} calls wait"
+        said = f"{group.agent} {state_words(group)}" if count == 1 else f"{group.agent}, {count} calls wait"
         self._title.setText(said)
         self._why.setText(why(call))
         self._tell_times(group, snapshot.read_at)
@@ -57,7 +56,7 @@ class ApprovalBand(Ground):
 
     def _tell_times(self, group: WaitingGroup, now: datetime) -> None:
         self._waited.setText(f"waiting {waited(group.oldest, now)}")
-        self._without.setText(without_answer(group.oldest, now))
+        self._without.setText(outlook(group, now))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """The answers' keys work on the whole band."""

@@ -90,7 +90,7 @@ def running_section(snapshot: Snapshot, order: Callable[[str, SessionOrder], Non
     """The sessions that spent most in the last ten minutes, save those that wait: they are asked about above. `order`
     stops one, or lets it go on."""
     box, column = _box(QVBoxLayout())
-    waiting = len({ask.tags.agent for ask in snapshot.waiting})
+    waiting = len({ask.tags.agent for ask in snapshot.held_back})
     agents = len({session.agent for session in snapshot.at_work})
     count = plural(agents, "agent") + (f", {waiting} paused" if waiting else "")
     column.addLayout(_section_head("Running", count))
