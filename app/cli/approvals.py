@@ -9,7 +9,7 @@ import typer
 
 from app.cli import console, places
 from app.cli.choosing import choose, short_id
-from app.cli.team import opened_team_if_any
+from app.cli.team_door import opened_team_if_any
 from app.core.money import format_call_usd, format_exact_usd, format_usd, parse_usd
 
 if TYPE_CHECKING:

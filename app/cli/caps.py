@@ -11,7 +11,7 @@ import typer
 from app.cli import console, places
 from app.cli.choosing import choose, short_id
 from app.cli.simulate import simulate_cap
-from app.cli.team import opened_team, opened_team_if_any
+from app.cli.team_door import opened_team, opened_team_if_any
 from app.cli.weekdays import Weekday
 from app.core.caps import Action, Answer, Cap, Hold, Mode, cap_name
 from app.core.errors import InvalidInput

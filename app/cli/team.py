@@ -1,23 +1,21 @@
 """`bursar team`: one ledger for several laptops, whose caps count what all of them spend."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app.cli import console, places
-from app.cli.choosing import choose, short_id
+from app.cli.team_door import opened_team
+from app.cli.team_leases import list_leases, settle_lost
 from app.core.caps import cap_name
-from app.core.errors import LedgerError, VaultError
+from app.core.errors import LedgerError
 from app.core.money import format_exact_usd, format_usd
-from app.core.team import Lease, Role
+from app.core.team import Role
 
 if TYPE_CHECKING:
     from app.ledger.cap_store import CapStatus
     from app.ledger.team.administration import Administration, Invitation
-    from app.ledger.team.ledger import TeamLedger
 
 app = typer.Typer(help="Share caps with a team: one ledger for several laptops.", no_args_is_help=True)
 ADMIN = typer.Argument(help="The database with its administrator: postgresql+psycopg://admin@host/database")
@@ -164,25 +162,8 @@ def list_members() -> None:
     console.print_table(["Name", "Role", "Joined", "Left"], rows)
 
 
-@app.command("leases")
-def list_leases(
-    end: str = typer.Option("", "--end", help="End the lease with this id; what is left of it is charged in full."),
-) -> None:
-    """Show what laptops have in advance; a lead sees all. A lease of a laptop that never comes back keeps its money
-    from the others until a lead ends it: since it may have been spent, it is then charged in full."""
-    with opened_team() as team:
-        leases = team.all_leases()
-        if end:
-            chosen = choose(leases, end, lambda one: (one.lease_id,), kind="lease", listing="bursar team leases")
-            team.end_lease(chosen.lease_id)
-            console.say(f"Ended, and charged in full: {format_usd(chosen.amount_nano_usd)} of {chosen.member}.")
-            return
-        names = {cap.cap_id: cap_name(cap) for cap in team.caps()}
-    if not leases:
-        console.say("Nobody has anything in advance.")
-        return
-    rows = [_lease_cells(one, names.get(one.cap_id, "a removed cap")) for one in leases]
-    console.print_table(["Id", "Member", "Cap", "Window", "Left", "Since"], rows, numbers=(4,))
+app.command("leases")(list_leases)
+app.command("settle-lost")(settle_lost)
 
 
 @app.command("push")
@@ -205,29 +186,6 @@ def pull_calls() -> None:
     with places.opened_ledger() as ledger, opened_team() as team:
         number = move_calls_out(team, ledger)
     console.say(f"{number:,} calls were new to this laptop.")
-
-
-@contextmanager
-def opened_team() -> "Iterator[TeamLedger]":
-    """The ledger of the team that this laptop has joined. Raises InvalidInput, LedgerError, VaultError."""
-    from app.keys.vault import KeyringVault
-    from app.services.team import opened_team
-
-    with opened_team(places.read_settings(), KeyringVault()) as team:
-        yield team
-
-
-@contextmanager
-def opened_team_if_any() -> "Iterator[TeamLedger | None]":
-    """The same, or None where none was joined or it cannot be reached, which is told."""
-    with ExitStack() as stack:
-        team = None
-        if places.read_settings().team_url:
-            try:
-                team = stack.enter_context(opened_team())
-            except (LedgerError, VaultError) as error:
-                console.tell(f"Without your team's. {error.title}. {error.message}")
-        yield team
 
 
 def _administration(url: str, certificate: Path | None) -> "Administration":
@@ -261,12 +219,6 @@ def _untold_words(left: int) -> str:
 
 def _a_role(role: Role) -> str:
     return f"a {role}"
-
-
-def _lease_cells(lease: Lease, cap: str) -> list[str]:
-    since = f"{lease.taken_at.astimezone():%Y-%m-%d %H:%M}" if lease.taken_at else ""
-    left = format_usd(lease.amount_nano_usd)
-    return [short_id(lease.lease_id), lease.member, cap, lease.window_key, left, since]
 
 
 def _cells(status: "CapStatus") -> list[str]:

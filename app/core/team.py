@@ -131,6 +131,19 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldCalls:
+    """What one meter's calls on their way hold in the team's caps: how many, the money in nano-dollars, and when the
+    first and the last of them asked."""
+
+    member: str
+    instance_id: str
+    calls: int
+    held_nano_usd: int
+    since: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TeamCap:
     """A cap of a team, and the name that people know it by."""
 

@@ -181,3 +181,23 @@ def test_leases_are_listed_and_ended_by_a_lead(bursar: Bursar, lead: str, ring: 
     assert "Everything, in total" in bursar("team", "leases").out
     assert bursar("team", "leases", "--end", lease.lease_id).out == "Ended, and charged in full: $2.00 of lee.\n"
     assert json.loads(bursar("team", "status", "--json").out)["caps"][0]["spent_usd"] == "2.00"
+
+
+def test_calls_of_a_lost_laptop_are_listed_and_settled_by_a_lead(
+    bursar: Bursar, lead: str, ring: MemoryKeyring, admin: str
+) -> None:
+    bursar("caps", "add", "10", "--each", "total", "--for-team")
+    lee = open_team(admin.replace("admin@", "lee@"), ring.get_password("bursar", TEAM_ENTRY))
+    try:
+        lee.reserve([Asked(make_draft(2 * NANO_PER_USD), "laptop-8842aa11")])
+    finally:
+        lee.close()
+    assert "42aa11   lee" in bursar("team", "leases").out
+    assert bursar("team", "settle-lost", "nobody").err.startswith("There is no laptop with calls")
+    refused = bursar("team", "settle-lost", "lee", "42aa11")
+    assert refused.status != 0
+    assert "--force" in refused.err
+    done = bursar("team", "settle-lost", "lee", "42aa11", "--force")
+    assert done.out == "1 call of lee ended, and charged at the most: they held $2.00.\n"
+    assert json.loads(bursar("team", "status", "--json").out)["caps"][0]["spent_usd"] == "2.00"
+    assert bursar("team", "leases").out == "Nobody has anything in advance.\n"

@@ -85,4 +85,19 @@ BEGIN
 END $$
 """
 
-FUNCTIONS = (RELEASE, EXTEND, LOST_CALL, ABANDON)
+# By laptop, without the calls themselves: enough to tell a laptop that works from one that is gone.
+HELD = """
+CREATE OR REPLACE FUNCTION bursar.held() RETURNS jsonb LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    speaker text := bursar.me();
+BEGIN
+    RETURN (SELECT coalesce(jsonb_agg(to_jsonb(h) ORDER BY h.since, h.member, h.instance_id), '[]') FROM (
+        SELECT r.member, r.instance_id, count(*) AS calls, sum(r.held_nano_usd) AS held_nano_usd,
+            bursar.micros(min(r.reserved_at)) AS since, bursar.micros(max(r.reserved_at)) AS last_at
+        FROM bursar.reservations r WHERE r.member = speaker OR bursar.my_role() = 'lead'
+        GROUP BY r.member, r.instance_id) h);
+END $$
+"""
+
+FUNCTIONS = (RELEASE, EXTEND, LOST_CALL, ABANDON, HELD)

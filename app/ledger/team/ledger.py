@@ -14,7 +14,18 @@ from app.core.caps import Answer, Cap
 from app.core.errors import TeamRefused
 from app.core.money import MAX_CALL_NANO_USD
 from app.core.reservations import Draft, Obstacle, Verdict
-from app.core.team import Asked, Ended, Lease, Member, Role, TeamPlace, TeamSpend, WindowTotal, parse_team_url
+from app.core.team import (
+    Asked,
+    Ended,
+    HeldCalls,
+    Lease,
+    Member,
+    Role,
+    TeamPlace,
+    TeamSpend,
+    WindowTotal,
+    parse_team_url,
+)
 from app.ledger.alert_store import Alert
 from app.ledger.approval_store import Approval, ApprovalState
 from app.ledger.cap_store import cap_columns, cap_of, check_meaning
@@ -63,6 +74,10 @@ class TeamLedger:
     def extend(self, call_id: str, more_nano_usd: int) -> bool:
         """Hold so much more for a call on its way, in all its windows or in none. False when denied, or over."""
         return bool(self._door.call("extend", call_id, more_nano_usd))
+
+    def held(self) -> list[HeldCalls]:
+        """What calls on their way hold, by meter, longest first: the own ones, and for a lead all."""
+        return [rows.read_held(row) for row in self._door.call("held")]
 
     def abandon(self, instance_id: str, member: str = "") -> int:
         """End what a meter that is gone holds, at the worst case. Of one's own, or as a lead of anybody. Returns how

@@ -16,6 +16,7 @@ FOR_EVERYBODY = (
 )
 FOR_SPENDERS = (
     *("reserve(jsonb)", "settle(jsonb)", "release(text[])", "extend(text, bigint)", "abandon(text, text)"),
+    "held()",
     *("take_leases(jsonb, text, bigint)", "give_back(text[])", "leases()"),
     *("ask(jsonb, double precision)", "states(text[])", "postpone(text, text, double precision)"),
     *("close_questions(text[], text)", "questions(boolean, integer)", "move_in(jsonb)", "move_out(bigint, integer)"),

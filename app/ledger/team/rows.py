@@ -9,7 +9,7 @@ from typing import Any
 from app.core.caps import Cap, cap_name
 from app.core.reservations import Draft, Obstacle, Refusal, Verdict
 from app.core.tags import clean_name
-from app.core.team import Asked, Ended, Lease, Member, Role, WindowTotal
+from app.core.team import Asked, Ended, HeldCalls, Lease, Member, Role, WindowTotal
 from app.ledger.alert_store import Alert
 from app.ledger.approval_store import Approval, approval_of
 from app.ledger.cap_store import cap_of
@@ -107,6 +107,12 @@ def read_total(row: Any) -> WindowTotal:
 def read_lease(row: Any) -> Lease:
     """A lease, read back."""
     return Lease(**row | {"ends_at": instant(row["ends_at"]), "taken_at": instant(row["taken_at"])})
+
+
+def read_held(row: Any) -> HeldCalls:
+    """What a meter's calls hold, read back."""
+    times = {name: EPOCH + timedelta(microseconds=row[name]) for name in ("since", "last_at")}
+    return HeldCalls(**row | times)
 
 
 def read_member(row: Any) -> Member:

@@ -174,11 +174,17 @@ def test_a_lead_ends_what_a_lost_laptop_holds_and_a_member_only_the_own(
 ) -> None:
     cap = set_cap(lee, 100)
     ann.reserve([Asked(make_draft(60), "lost")])
+    bob = team.enter("bob")
     with pytest.raises(InvalidInput):
-        team.enter("bob").abandon("lost", "ann")
+        bob.abandon("lost", "ann")
+    (held,) = lee.held()
+    assert (held.member, held.instance_id, held.calls, held.held_nano_usd) == ("ann", "lost", 1, 60)
+    assert ann.held() == [held]
+    assert bob.held() == [], "whose calls they are is not for every member to see"
 
     assert lee.abandon("lost", "ann") == 1
     assert lee.abandon("lost", "ann") == 0
+    assert lee.held() == []
     assert money(lee, cap) == (60, 0), "it may have been answered, and billed"
 
 
