@@ -202,3 +202,24 @@ def test_editing_keeps_what_the_editor_does_not_ask_for(qtbot: QtBot, window: Wi
     editor.limit.setText("12")
     editor.save()
     qtbot.waitUntil(lambda: cap_store.list_caps(ledger) == [replace(cap, limit_nano_usd=12 * NANO_PER_USD)])
+
+
+def test_the_running_window_of_a_cap_is_raised_from_its_row(
+    qtbot: QtBot, window: Window, ledger: Ledger, scribe: Scribe
+) -> None:
+    cap_store.add_cap(
+        ledger, scope=Scope.EVERYTHING, scope_key="", window=CapWindow.DAY, limit_nano_usd=NANO_PER_USD, time_zone="UTC"
+    )
+    scribe.write_call()
+    window.open_page("Caps")
+    qtbot.waitUntil(lambda: bool(window.caps.rows()) and window.caps.rows()[0].view.status.spent_nano_usd > 0)
+    row = window.caps.rows()[0]
+    (chosen,) = (action for action in row._menu().actions() if action.text() == "Raise…")
+    chosen.trigger()
+    raiser = window.caps.raiser
+    assert raiser is not None
+    raiser.form.amount.setText("3")
+    QTest.keyClick(raiser.form, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: window.caps.rows()[0].view.status.limit_nano_usd == 3 * NANO_PER_USD)
+    assert not raiser.isVisible()
+    assert cap_store.list_caps(ledger)[0].limit_nano_usd == NANO_PER_USD
