@@ -232,7 +232,8 @@ class CapListRow(QWidget):
         policy = more.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         more.setSizePolicy(policy)
-        more.setVisible(not self.view.is_locked)
+        if self.view.is_locked:
+            more.hide()  # only then: what has no parent yet would show as a window of its own
         self._more = more
         grid.addWidget(more, 0, 3, 2, 1)
 
