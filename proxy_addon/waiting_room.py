@@ -19,6 +19,8 @@ from proxy_addon.recorder import Recorder
 
 TICK_S = 0.25
 TICKS_A_LOOK = 4
+_REST_A_GUEST_S = 0.0001
+"""Between two looks, for each call that waits: a look costs as much as there are, and others have calls to make."""
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +95,7 @@ class WaitingRoom:
             while seen != self.changes and self._guests:
                 seen = self.changes
                 await self._survey()
+                await asyncio.sleep(len(self._guests) * _REST_A_GUEST_S)
         finally:
             self._looking = None
 
