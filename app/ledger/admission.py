@@ -22,7 +22,7 @@ from app.ledger.meter_state import paused
 from app.ledger.observation_store import observe
 from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to, remaining_in
 from app.ledger.raise_store import end_raises
-from app.ledger.rows import origin_columns, payer_columns
+from app.ledger.rows import draft_columns
 from app.ledger.session_store import forget_cut, waits_by_order, was_cut
 from app.ledger.statement import Statement, insertion
 from app.ledger.tables import holds, reservations
@@ -179,21 +179,13 @@ def _stopped_by(connection: Connection, dry: list[tuple[Cap, str]], draft: Draft
 
 def _write_reservation(connection: Connection, draft: Draft, holding: Holding) -> None:
     row = {
-        "call_id": draft.call_id,
+        **draft_columns(draft),
         "instance_id": holding.instance_id,
         "state": ReservationState.HELD,
-        "worst_nano_usd": draft.worst_nano_usd,
-        "held_nano_usd": draft.hold,
         "reserved_at": draft.at,
-        "provider": draft.provider,
-        "api_shape": draft.api_shape,
-        "operation": draft.operation,
-        "request_model": draft.request_model,
-        "is_stream": draft.is_stream,
-        "billing": draft.billing,
         "is_of_team": draft.is_of_team,
     }
-    _RESERVE.run(connection, row | payer_columns(draft.tags) | origin_columns(draft.origin))
+    _RESERVE.run(connection, row)
     if holding.windows:
         _NOTE_HOLDS.run_many(
             connection,

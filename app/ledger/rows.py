@@ -5,6 +5,7 @@ from typing import Any
 
 from app.core.call import ApiShape, Basis, Call, Outcome
 from app.core.origin import Origin, RequestClass
+from app.core.reservations import Draft
 from app.core.tags import Billing, Tags
 from app.core.usage import Usage
 
@@ -35,6 +36,23 @@ def tags_of(row: Any) -> Tags:
         session=row["session"],
         virtual_key_id=row["virtual_key_id"],
     )
+
+
+def draft_columns(draft: Draft) -> dict[str, Any]:
+    """The columns of a call about to be sent, but for when it is held and by whom."""
+    return {
+        "call_id": draft.call_id,
+        "provider": draft.provider,
+        "api_shape": draft.api_shape,
+        "operation": draft.operation,
+        "request_model": draft.request_model,
+        "is_stream": draft.is_stream,
+        "billing": draft.billing,
+        "worst_nano_usd": draft.worst_nano_usd,
+        "held_nano_usd": draft.hold,
+        **payer_columns(draft.tags),
+        **origin_columns(draft.origin),
+    }
 
 
 def origin_columns(origin: Origin) -> dict[str, str]:

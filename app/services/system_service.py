@@ -30,6 +30,14 @@ TASK = "Bursar meter"
 _READABLE = 0o644
 _PATIENCE_S = 60
 _LOOPBACK = "127.0.0.1"
+_UNIT_END = """TimeoutStopSec=30
+UMask=0077
+LimitCORE=0
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=default.target
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +183,7 @@ ExecStart={" ".join(_unit_word(word) for word in command)}
 {_variables(environment)}Sockets={" ".join(f"{UNIT}-{name}.socket" for name in doors)}
 Restart=on-failure
 RestartSec=200ms
-TimeoutStopSec=30
-UMask=0077
-LimitCORE=0
-NoNewPrivileges=yes
-
-[Install]
-WantedBy=default.target
-"""
+{_UNIT_END}"""
 
 
 def _exports_unit(command: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -195,14 +196,7 @@ Type=exec
 ExecStart={" ".join(_unit_word(word) for word in command)}
 {_variables(environment)}Restart=on-failure
 RestartSec=5s
-TimeoutStopSec=30
-UMask=0077
-LimitCORE=0
-NoNewPrivileges=yes
-
-[Install]
-WantedBy=default.target
-"""
+{_UNIT_END}"""
 
 
 def _variables(environment: Mapping[str, str]) -> str:

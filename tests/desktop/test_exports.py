@@ -86,9 +86,9 @@ def test_a_webhook_is_added_with_its_secret_shown_once_tried_and_removed(
     assert EventGroup.CAPS not in webhook.events
     shown = section.dialog
     assert isinstance(shown, SecretDialog)
-    assert shown.secret.text() == vault.get(webhook.secret_entry)
+    assert shown.value.text() == vault.get(webhook.secret_entry)
     shown.accept()
-    assert shown.secret.text() == ""
+    assert shown.value.text() == ""
     section.hooks["team"].test_button.click()
     qtbot.waitUntil(lambda: section.hooks["team"].state == "It took the test.")
     assert receiver.titles == ["Bursar reaches you"]

@@ -184,7 +184,7 @@ def test_a_key_is_issued_used_and_revoked(
     qtbot.waitUntil(lambda: isinstance(page.dialog, ShowKeyDialog))
     shown = page.dialog
     assert isinstance(shown, ShowKeyDialog)
-    token = shown.token.text()
+    token = shown.value.text()
     assert call(running, "", token) == 200
     QTest.keyClick(shown, Qt.Key.Key_Escape)
     names = [key.name for key in key_store.list_keys(running.ledger)]

@@ -96,7 +96,7 @@ def test_a_key_gets_another_token_and_the_old_one_ends_when_it_is_told(
     qtbot.waitUntil(lambda: isinstance(page.dialog, ShowKeyDialog))
     shown = page.dialog
     assert isinstance(shown, ShowKeyDialog)
-    token = shown.token.text()
+    token = shown.value.text()
     assert looks_like_virtual_key(token)
     assert token != old
     now = datetime.now(UTC)
@@ -104,7 +104,7 @@ def test_a_key_gets_another_token_and_the_old_one_ends_when_it_is_told(
         with ledger.read() as connection:
             assert key_store.holder_of(connection, fingerprint(held), at).tags == key.tags
     shown.accept()
-    assert shown.token.text() == ""
+    assert shown.value.text() == ""
 
 
 def test_a_key_without_limits_may_use_all_and_an_expired_one_nothing(

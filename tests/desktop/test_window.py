@@ -152,7 +152,7 @@ def test_a_key_is_issued_shown_once_and_revoked(qtbot: QtBot, window: Window, le
     qtbot.waitUntil(lambda: isinstance(window.keys.dialog, ShowKeyDialog))
     shown = window.keys.dialog
     assert isinstance(shown, ShowKeyDialog)
-    assert looks_like_virtual_key(shown.token.text())
+    assert looks_like_virtual_key(shown.value.text())
     shown.accept()
     qtbot.waitUntil(lambda: window.keys.key_rows.rowCount() == 1)
     assert window.keys.key_rows.value(0).tags.project == "web-shop"

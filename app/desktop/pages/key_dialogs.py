@@ -1,17 +1,21 @@
 """What all dialogs about keys share, "are you sure" where nothing undoes, and a note to read."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from app.desktop.fonts import monospace
 from app.desktop.formats import breakable
+from app.desktop.widgets.buttons import button
 from app.desktop.widgets.error_line import ErrorLine
 from app.desktop.widgets.text import Text, heading
 
@@ -85,3 +89,27 @@ class NoteDialog(KeyDialog):
         told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.column.addWidget(told)
         self.add_buttons("Done", "primary", can_cancel=False)
+
+
+class OnceDialog(KeyDialog):
+    """Something secret to be copied, for the only time: it is gone from its field once the dialog is closed."""
+
+    def __init__(self, title: str, words: str, value: str, *, field: str, copying: str, parent: QWidget) -> None:
+        super().__init__(title, parent)
+        self.value = QLineEdit(value)
+        self.value.setReadOnly(True)
+        self.value.setFont(monospace())
+        self.value.setAccessibleName(field)
+        self.copy_button = button("Copy", self._copy, name=copying)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.value, 1)
+        row.addWidget(self.copy_button)
+        self.column.addWidget(Text(words, ink="text_2", wraps=True))
+        self.column.addLayout(row)
+        self.finished.connect(lambda _result: self.value.setText(""))  # the dialog lives as long as its page
+        self.add_buttons("Done", "primary", can_cancel=False)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.value.text())
+        self.copy_button.setText("Copied")

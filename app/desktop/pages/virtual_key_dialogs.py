@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from app.core.caps import Action
@@ -14,9 +13,8 @@ from app.core.providers import PROVIDERS, provider_named
 from app.core.tags import Tags, clean_label
 from app.core.windows import Window
 from app.desktop.commands import Commands
-from app.desktop.fonts import Size, monospace
-from app.desktop.pages.key_dialogs import KeyDialog, form_layout
-from app.desktop.widgets.buttons import button
+from app.desktop.fonts import Size
+from app.desktop.pages.key_dialogs import KeyDialog, OnceDialog, form_layout
 from app.desktop.widgets.choice import Choice
 from app.desktop.widgets.text import Text
 from app.ledger.key_store import VirtualKey
@@ -130,28 +128,12 @@ class RotateKeyDialog(KeyDialog):
         self.rotated.emit(key.name, token)
 
 
-class ShowKeyDialog(KeyDialog):
+class ShowKeyDialog(OnceDialog):
     """The token, for the only time."""
 
     def __init__(self, name: str, token: str, parent: QWidget) -> None:
-        super().__init__("Copy this key now", parent)
-        self.token = QLineEdit(token)
-        self.token.setReadOnly(True)
-        self.token.setFont(monospace())
-        self.token.setAccessibleName(f"The key “{name}”")
-        self.copy_button = button("Copy", self._copy, name="Copy the key")
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.token, 1)
-        row.addWidget(self.copy_button)
-        self.column.addWidget(Text("It is not stored and cannot be shown again.", ink="text_2", wraps=True))
-        self.column.addLayout(row)
-        self.finished.connect(lambda _result: self.token.setText(""))  # the dialog lives as long as its page
-        self.add_buttons("Done", "primary", can_cancel=False)
-
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.token.text())
-        self.copy_button.setText("Copied")
+        words, field = "It is not stored and cannot be shown again.", f"The key “{name}”"
+        super().__init__("Copy this key now", words, token, field=field, copying="Copy the key", parent=parent)
 
 
 def _providers(text: str) -> tuple[str, ...]:

@@ -1,17 +1,14 @@
 """Dialogs about exports: a new webhook, its secret, a collector's headers."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from app.core.errors import InvalidInput
 from app.core.webhooks import Webhook, WebhookFormat, clean_webhook_name
 from app.desktop.export_commands import ExportCommands
-from app.desktop.fonts import monospace
 from app.desktop.models.export_words import FORMATS, GROUPS
-from app.desktop.pages.key_dialogs import KeyDialog, form_layout
+from app.desktop.pages.key_dialogs import OnceDialog, form_layout
 from app.desktop.pages.provider_key_dialogs import WorkingDialog
-from app.desktop.widgets.buttons import button
 from app.desktop.widgets.choice import Choice, Tick
 from app.desktop.widgets.text import Text
 from app.services.settings import Settings
@@ -79,30 +76,19 @@ class WebhookDialog(WorkingDialog):
         self.add_hint("The address goes into the system keyring. It is told of what happens from now on, by https.")
 
 
-class SecretDialog(KeyDialog):
+class SecretDialog(OnceDialog):
     """A webhook's signing secret, for the only time."""
 
     def __init__(self, name: str, secret: str, parent: QWidget) -> None:
-        super().__init__("Copy the signing secret now", parent)
-        self.secret = QLineEdit(secret)
-        self.secret.setReadOnly(True)
-        self.secret.setFont(monospace())
-        self.secret.setCursorPosition(0)
-        self.secret.setAccessibleName(f"The signing secret of “{name}”")
-        self.copy_button = button("Copy", self._copy, name="Copy the signing secret")
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.secret, 1)
-        row.addWidget(self.copy_button)
-        words = f"By it the receiver of {name} knows that Bursar sent an event. It cannot be shown again."
-        self.column.addWidget(Text(words, ink="text_2", wraps=True))
-        self.column.addLayout(row)
-        self.finished.connect(lambda _result: self.secret.setText(""))
-        self.add_buttons("Done", "primary", can_cancel=False)
-
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.secret.text())
-        self.copy_button.setText("Copied")
+        super().__init__(
+            "Copy the signing secret now",
+            f"By it the receiver of {name} knows that Bursar sent an event. It cannot be shown again.",
+            secret,
+            field=f"The signing secret of “{name}”",
+            copying="Copy the signing secret",
+            parent=parent,
+        )
+        self.value.setCursorPosition(0)
 
 
 class HeadersDialog(WorkingDialog):

@@ -30,6 +30,7 @@ from app.ledger.alert_store import Alert
 from app.ledger.approval_store import Approval, ApprovalState
 from app.ledger.cap_store import cap_columns, cap_of, check_meaning
 from app.ledger.identifiers import new_id
+from app.ledger.rows import draft_columns
 from app.ledger.tables import micros
 from app.ledger.team import rows
 from app.ledger.team.connecting import Door, connect_arguments, make_engine
@@ -164,7 +165,7 @@ class TeamLedger:
     def leases(self, wanted: Sequence[Draft], size_nano_usd: int, instance_id: str) -> list[Lease]:
         """Hold up to so much in advance in each hard window that calls like these would count in, as far as there is
         room. Returns all leases of this meter that run."""
-        payers = rows.told([rows.draft_row(draft) for draft in wanted])
+        payers = rows.told([draft_columns(draft) for draft in wanted])
         self._door.call("take_leases", payers, instance_id, min(size_nano_usd, MAX_CALL_NANO_USD))
         return [one for one in self.all_leases() if (one.member, one.instance_id) == (self.member, instance_id)]
 

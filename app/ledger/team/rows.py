@@ -14,7 +14,7 @@ from app.ledger.alert_store import Alert
 from app.ledger.approval_store import Approval, approval_of
 from app.ledger.cap_store import cap_of
 from app.ledger.obstacles import make_obstacle
-from app.ledger.rows import call_columns, origin_columns, payer_columns
+from app.ledger.rows import call_columns, draft_columns, payer_columns
 from app.ledger.tables import EPOCH, micros
 
 _SHOWN = ("provider", "model", "cap_name", "project", "agent", "user_name", "team", "task", "session")
@@ -37,27 +37,10 @@ def instant(value: int | None) -> datetime | None:
     return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
-def draft_row(draft: Draft) -> dict[str, Any]:
-    """A call about to be sent, as caps are matched against it."""
-    return {
-        "call_id": draft.call_id,
-        "provider": draft.provider,
-        "api_shape": draft.api_shape,
-        "operation": draft.operation,
-        "request_model": draft.request_model,
-        "is_stream": draft.is_stream,
-        "billing": draft.billing,
-        "worst_nano_usd": draft.worst_nano_usd,
-        "held_nano_usd": draft.hold,
-        **payer_columns(draft.tags),
-        **origin_columns(draft.origin),
-    }
-
-
 def asked_row(asked: Asked) -> dict[str, Any]:
     """A call that asks to be held."""
     excused = [list(window) for window in sorted(asked.excused)]
-    return draft_row(asked.draft) | {"instance_id": asked.instance_id, "excused": excused}
+    return draft_columns(asked.draft) | {"instance_id": asked.instance_id, "excused": excused}
 
 
 def ended_row(ended: Ended) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from app.core.caps import Cap, Payer
 from app.core.tags import Billing, Scope, Tags
 from app.core.windows import Window, span_at, zone
 from app.ledger.cap_store import cap_columns
+from app.ledger.rows import draft_columns
 from app.ledger.tables import micros
 from app.ledger.team import rows
 from tests.core.test_windows import ODD_NIGHTS, zone_names
@@ -97,7 +98,7 @@ def test_a_call_counts_in_the_same_windows_on_both_sides(team: Team, server: Ser
         draft = make_draft(1, at=instant, model=model, tags=tags, billing=billing)
         payer = Payer(tags, draft.provider, model, billing)
         expected = [cap.span(instant, payer).key] if cap.applies_to(payer) else []
-        assert keys(server, cap, rows.told([rows.draft_row(draft)])[1:-1], instant) == expected
+        assert keys(server, cap, rows.told([draft_columns(draft)])[1:-1], instant) == expected
 
     agree()
 
