@@ -3,8 +3,9 @@
 Two processes share one file. The *app* is the tray, its windows and the command line; the *meter* (`proxy_addon`) is a
 local proxy that agents are pointed at. They never call one another: they meet in the *ledger*, one SQLite file in WAL
 mode, whose data version tells each side that the other has written. The app writes caps, keys and answers; the meter
-writes calls, reservations and questions. Either may die or be closed without the other noticing. The ledger is backed
-up by whichever runs; damaged or lost, it is never replaced by an empty one, and nothing is sent until it is back.
+writes calls, reservations and questions, in a process of its own that the proxy does not wait for. Either may die or
+be closed without the other noticing. The ledger is backed up by whichever runs; damaged or lost, it is never replaced
+by an empty one, and nothing is sent until it is back.
 
 One call: an agent sends it to the meter with a virtual key in the place of a provider key. The meter finds out who pays
 (project, agent, user, task), reads from the request the most it can cost, and asks the ledger to hold that much in

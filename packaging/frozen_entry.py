@@ -3,6 +3,7 @@
 `bursar _part MODULE …` is there what `python -m MODULE …` is elsewhere (see `app/services/own_command.py`).
 """
 
+import multiprocessing
 import os
 import sys
 from importlib import import_module
@@ -27,6 +28,7 @@ def restore_variables() -> None:
 
 def main() -> None:
     """Become the process that the arguments ask for; leaves with its exit status."""
+    multiprocessing.freeze_support()  # the meter's writer, where a process cannot be forked
     restore_variables()
     if sys.argv[1:2] != [PART]:
         from app.__main__ import main as run_command_line

@@ -7,15 +7,16 @@ output.
 """
 
 import asyncio
-import functools
 import gc
 import json
 import logging
 import os
+import socket
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver
 from mitmproxy.master import Master
@@ -26,7 +27,8 @@ from app.keys.vault import FixedVault, KeyringVault, Vault
 from app.ledger.ballast import take_on
 from app.ledger.call_store import newest_call_at
 from app.ledger.engine import Ledger
-from app.ledger.meter_state import InstanceLock, mark_stopped, register_meter
+from app.ledger.meter_state import register_meter
+from app.ledger.price_store import use_prices
 from app.ledger.quarantine import open_or_await
 from app.ledger.recovery import recover_dead_instances
 from app.log import set_up_logging
@@ -48,7 +50,7 @@ from proxy_addon.listening import GATEWAY_TARGET, LOOPBACK, Doors, check_ports, 
 from proxy_addon.loop_watch import keep_usual
 from proxy_addon.meter import Meter
 from proxy_addon.network_door import NetworkDoor
-from proxy_addon.orders import Orders
+from proxy_addon.orders import CUT, KEYS, PRICES, STOP, keep_prices
 from proxy_addon.own_tls import OwnTls
 from proxy_addon.recorder import Recorder
 from proxy_addon.routes import Routes
@@ -57,12 +59,13 @@ from proxy_addon.stopping import stop_when_asked
 from proxy_addon.team_joining import TeamPlace
 from proxy_addon.upkeep import start_upkeep
 from proxy_addon.wire import answer_errors_in_json, closing
+from proxy_addon.writer_process import Opened, WriterProcess, end_without_writer
 
 FAILED = 3
 DRAIN_LIMIT_S = 10.0
 
 _SWITCH_S = 0.0005
-"""How long the writer thread may keep the event loop from its turn: Python's own 5 ms are felt in each call."""
+"""How long another thread may keep the event loop from its turn: Python's own 5 ms are felt in each call."""
 
 logger = logging.getLogger("proxy_addon")
 
@@ -98,18 +101,35 @@ def main() -> int:
         arguments, doors = parse_arguments(), inherited_doors()
         refuse_exposed_files(arguments.ledger)
         set_up_logging(paths.log_folder() / "meter.log")
+        writer = WriterProcess()
+    except AppError as error:
+        return _failed(error)
+    except OSError as error:
+        return _failed(_unwritable(error))
+    try:
+        return _run(arguments, doors, writer)
+    finally:
+        writer.end()
+
+
+def _run(arguments: Arguments, doors: Doors, writer: WriterProcess) -> int:
+    """Open what a meter needs, and serve. Returns the exit status."""
+    try:
         logging.getLogger("mitmproxy").setLevel(logging.WARNING)
         routes = Routes(arguments.upstreams)
         given = arguments.keys_from
         vault: Vault = KeyringVault() if given is None else FixedVault(keys_from(given))
         ledger = open_or_await(arguments.ledger, checkpoints=True)
         take_on(ledger.path)
+        opened = writer.begin(ledger)
+        with suppress(LedgerGone):
+            use_prices(ledger)
     except AppError as error:
         return _failed(error)
     except OSError as error:
-        return _failed(MeterError("Bursar cannot write its files", f"{error.strerror}: {error.filename}."))
+        return _failed(_unwritable(error))
     try:
-        asyncio.run(_serve(arguments, routes, vault, ledger, doors))
+        asyncio.run(_serve(arguments, routes, vault, ledger, doors, writer.line, opened))
     except AppError as error:
         logger.error("%s", error)
         return _failed(error)
@@ -118,22 +138,25 @@ def main() -> int:
     return 0
 
 
-async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Ledger, doors: Doors) -> None:
+async def _serve(
+    arguments: Arguments, routes: Routes, vault: Vault, ledger: Ledger, doors: Doors, line: socket.socket,
+    opened: Opened,
+) -> None:  # fmt: skip
     """Listen, say `ready`, serve until asked to stop, then settle what is left. Raises MeterError."""
-    loop, stop, lock = asyncio.get_running_loop(), asyncio.Event(), InstanceLock(ledger)
-    orders = Orders(
-        ledger,
-        lock.instance_id,
-        on_stop=lambda: loop.call_soon_threadsafe(stop.set),
-        on_keys_changed=lambda choice: loop.call_soon_threadsafe(keys.take, choice),
-        on_cut=lambda sessions, everything: loop.call_soon_threadsafe(
-            functools.partial(calls.in_flight.stop, sessions, everything=everything)
-        ),
+    stop, instance_id = asyncio.Event(), opened.instance_id
+    recorder = Recorder(
+        hears={
+            STOP: stop.set,
+            KEYS: lambda choice: keys.take(choice),
+            PRICES: lambda: new_prices.set(),
+            CUT: lambda sessions, everything: calls.in_flight.stop(sessions, everything=everything),
+        },
+        on_lost=end_without_writer,
     )
-    recorder = Recorder(ledger, on_change=lambda: gate.ledger_changed(loop), look=orders.look)
-    keys = ProviderKeys(vault, recorder.post)
-    team = TeamPlace(arguments.team, vault, ledger, recorder, lock.instance_id, Clock(_newest_call(ledger)))
-    gate = Gate(recorder, lock.instance_id, team.clock, team.gate)
+    await recorder.begin(line)
+    keys, new_prices = ProviderKeys(vault, recorder.post), asyncio.Event()
+    team = TeamPlace(arguments.team, vault, ledger, recorder, instance_id, Clock(_newest_call(ledger)))
+    gate = Gate(recorder, instance_id, team.clock, team.gate)
     chosen = arguments.private_destinations
     destinations = Destinations(lambda host, port: (host, port) in chosen or routes.is_upstream(host, port))
     away, budget = Departure(server := proxyserver.Proxyserver()), Budget(ledger)
@@ -142,27 +165,32 @@ async def _serve(arguments: Arguments, routes: Routes, vault: Vault, ledger: Led
     door = None if arguments.network is None else NetworkDoor(arguments.network, meter.check)
     lane = FastLane(calls, routes, server, GATEWAY_TARGET, requests.user_of, away) if arguments.lane == "fast" else None
     hooks = Hooks(server, calls, requests, SocketAddon(server), door, away, lane)
-    with suppress(LedgerGone):
-        orders.look()  # the prices in force, before the first call
-    recorder.start()
-    tasks = [start_upkeep(recorder, ledger, arguments), asyncio.create_task(keep_usual(meter.loops, ledger))]
+    for news in opened.news:
+        recorder.hear(news)
+    tasks = _beside(arguments, ledger, recorder, new_prices)
     try:
-        await _listen(arguments, routes, hooks, doors, ledger, lock, stop)
+        await _listen(arguments, routes, hooks, doors, ledger, recorder, instance_id, stop)
     finally:
         for task in tasks:
             task.cancel()
         hooks.calls.in_flight.end_all()
         hooks.sockets.end_all()
-        await asyncio.to_thread(recorder.stop)
+        await recorder.stop()
         await asyncio.to_thread(team.stop)
-        with suppress(LedgerGone), ledger.write() as connection:
-            mark_stopped(connection, lock.instance_id, datetime.now(UTC))
-        lock.release()
+
+
+def _beside(arguments: Arguments, ledger: Ledger, recorder: Recorder, new_prices: asyncio.Event) -> list[Any]:
+    """The tasks that go on beside the calls. They end only by being cancelled."""
+    return [
+        start_upkeep(recorder, ledger, arguments),
+        asyncio.create_task(keep_usual(recorder, ledger)),
+        asyncio.create_task(keep_prices(ledger, new_prices)),
+    ]
 
 
 async def _listen(
-    arguments: Arguments, routes: Routes, hooks: Hooks, doors: Doors, ledger: Ledger, lock: InstanceLock,
-    stop: asyncio.Event,
+    arguments: Arguments, routes: Routes, hooks: Hooks, doors: Doors, ledger: Ledger, recorder: Recorder,
+    instance_id: str, stop: asyncio.Event,
 ) -> None:  # fmt: skip
     """Run mitmproxy with our hooks until `stop`. Raises MeterError when a port cannot be had."""
     listen_at(doors)
@@ -193,8 +221,8 @@ async def _listen(
     try:
         check_ports(hooks.server)
         leaving = asyncio.Event()
-        stop_when_asked(arguments, ledger, lock.instance_id, stop, leaving.set)
-        await _tell_ready(ledger, lock, gateway_port, forward_port)
+        stop_when_asked(arguments, ledger, instance_id, stop, leaving.set)
+        await _tell_ready(ledger, recorder, instance_id, gateway_port, forward_port)
         await _left_or_stopped(hooks.departure, leaving, stop)
         await asyncio.gather(hooks.calls.drain(DRAIN_LIMIT_S), hooks.sockets.drain(DRAIN_LIMIT_S))
     finally:
@@ -209,19 +237,19 @@ def _newest_call(ledger: Ledger) -> datetime | None:
     return None
 
 
-async def _tell_ready(ledger: Ledger, lock: InstanceLock, gateway_port: int, forward_port: int) -> None:
-    """Say where we are, in the ledger and to whoever started us."""
-    gateway, forward = f"http://{LOOPBACK}:{gateway_port}", f"http://{LOOPBACK}:{forward_port}"
-    ledger.taken_up = functools.partial(_take_up, ledger, lock, gateway, forward)
+async def _tell_ready(ledger: Ledger, recorder: Recorder, instance_id: str, *ports: int) -> None:
+    """Say where we are, in the ledger, to its writer and to whoever started us."""
+    gateway, forward = (f"http://{LOOPBACK}:{port}" for port in ports)
+    recorder.tell_place(gateway, forward)
     with suppress(LedgerGone):
-        await asyncio.to_thread(ledger.taken_up)
+        await asyncio.to_thread(_register, ledger, instance_id, gateway, forward)
     _say_ready(gateway, forward)
 
 
-def _take_up(ledger: Ledger, lock: InstanceLock, gateway_url: str, forward_url: str) -> None:
-    """See to what meters before us left, and say that we are here. Again for a ledger that was restored."""
+def _register(ledger: Ledger, instance_id: str, gateway_url: str, forward_url: str) -> None:
+    """See to what meters before us left, and say that we are here."""
     recover_dead_instances(ledger, datetime.now(UTC))
-    register_meter(ledger, lock, gateway_url, forward_url)
+    register_meter(ledger, instance_id, gateway_url, forward_url)
 
 
 async def _left_or_stopped(departure: Departure, leaving: asyncio.Event, stop: asyncio.Event) -> None:
@@ -246,6 +274,10 @@ class _Running:
     def running(self) -> None:
         """mitmproxy's hook."""
         self._ready.set()
+
+
+def _unwritable(error: OSError) -> MeterError:
+    return MeterError("Bursar cannot write its files", f"{error.strerror}: {error.filename}.")
 
 
 def _failed(error: AppError) -> int:

@@ -9,15 +9,17 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from app.core.errors import KeyRejected
-from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Quote, Refusal, Verdict
-from app.ledger.admission import admit, take_up
-from app.ledger.approval_store import ApprovalState, ask, close, postpone, state_of
-from app.ledger.group_writer import Desk
+from app.core.reservations import CanFit, CapWindow, Draft, Obstacle, Refusal, Verdict
+from app.ledger.approval_store import ApprovalState, ask, close, postpone
+from app.ledger.group_writer import Writing
 from app.ledger.survey import Waiting
 from app.ledger.waiting_line import leave_line
+from app.pricing.bound import OutputQuote
 from proxy_addon.clock import Clock
+from proxy_addon.gate_operations import UNKNOWN_FIT, Look, count
 from proxy_addon.gate_wording import STOPPED_MESSAGE, refused_by_person, sentence
 from proxy_addon.holders import KeyCheck
 from proxy_addon.passage import CAUSES, Passage, no_answer, of_team
@@ -38,8 +40,9 @@ class _Wait:
 
     draft: Draft
     deadline: float
-    quote: Quote | None
-    can_fit: CanFit | None
+    quote: OutputQuote | None
+    can_fit: CanFit
+    fits: bool | None = None
     check: KeyCheck | None = None
     contended_until: float | None = None
     is_in_line: bool = False
@@ -62,11 +65,8 @@ class Gate:
         self._recorder = recorder
         self._instance_id = instance_id
         self._room = WaitingRoom(recorder, instance_id, self.clock)
+        recorder.on_change = self._room.tell
         self._resent = Resent(self._forget)
-
-    def ledger_changed(self, loop: asyncio.AbstractEventLoop) -> None:
-        """See who of those that wait on `loop` could go on. To be called in the thread that writes the ledger."""
-        self._room.written(loop)
 
     async def pass_through(
         self,
@@ -75,8 +75,8 @@ class Gate:
         patience_s: float,
         mark: Mark = lambda: "",
         is_client_gone: Callable[[], bool] = lambda: False,
-        quote: Quote | None = None,
-        can_fit: CanFit | None = None,
+        quote: OutputQuote | None = None,
+        can_fit: CanFit = lambda: False,
         check: KeyCheck | None = None,
     ) -> Passage:
         """Hold the call's money, however long that takes within `patience_s`.
@@ -86,7 +86,7 @@ class Gate:
         `check` is asked before the first look. Raises LedgerError when the ledger cannot be written, and KeyRejected
         when the call's key ended while it waited.
         """
-        wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, check, mark=mark)
+        wait = _Wait(draft, self.clock.seconds() + patience_s, quote, can_fit, check=check, mark=mark)
         if self.team is not None:
             wait.draft, wait.team = self.team.named(draft), TeamWait(mark)
         try:
@@ -102,13 +102,13 @@ class Gate:
             if self.team is not None and wait.team is not None:
                 self.team.leave(wait.team)
             if wait.is_in_line:
-                self._recorder.post(lambda desk: leave_line(desk.connection, draft.call_id))
+                self._recorder.post(Writing(leave_line, draft.call_id))
 
     def count_unasked(self, draft: Draft) -> None:
         """Take up a call that a provider began by itself: it is spent already, so nothing stands in its way."""
         if self.team is not None:
             draft = self.team.named(draft)
-        self._recorder.post(lambda desk: take_up(desk.connection, desk.caps, draft, instance_id=self._instance_id))
+        self._recorder.post(partial(count, draft=draft, instance_id=self._instance_id))
 
     async def _wait_for_money(self, wait: _Wait, is_client_gone: Callable[[], bool]) -> Passage:
         """Look, and look again whenever something changed for this call, until there is an answer."""
@@ -144,38 +144,25 @@ class Gate:
         kept = self._resent.take(wait.mark()) if self._resent else None
         if kept is not None:
             wait.question, wait.asked_about, wait.excused = kept.question, kept.asked_about, kept.excused
-            expires_at = self._expiry(wait)
-            await self._recorder.run(lambda desk: postpone(desk.connection, kept.question, expires_at))
+            await self._recorder.run(Writing(postpone, kept.question, self._expiry(wait)))
 
     async def _look(self, wait: _Wait) -> Verdict | None:
         """What the ledger says, or None when the open question was answered with no; one transaction for both."""
-        wait.draft, doubt = replace(wait.draft, at=self.clock.now()), self.clock.doubt()
-        waits_until = wait.draft.at + timedelta(seconds=CONTENTION_LIMIT_S)
-        check, wait.check = wait.check, None  # a token that was replaced is good for calls that wait already
-
-        def operation(desk: Desk) -> tuple[ApprovalState | None, Verdict | None]:
-            if check is not None:
-                check(desk, wait.draft.at)
-            state = state_of(desk.connection, wait.question) if wait.question else None
-            if state in (ApprovalState.REFUSED, ApprovalState.GONE):
-                return state, None
-            excused = wait.excused
-            if state is ApprovalState.APPROVED:
-                excused |= _windows(wait.asked_about)
-            verdict = admit(
-                desk.connection, desk.caps, wait.draft, instance_id=self._instance_id, excused=excused,
-                quote=wait.quote, can_fit=wait.can_fit, waits_until=waits_until, doubt=doubt,
-            )  # fmt: skip
-            if verdict.is_admitted and wait.question:
-                close(desk.connection, wait.question, ApprovalState.MOOT, wait.draft.at)
-            return state, verdict
-
-        state, verdict = await self._recorder.run(operation)
-        if state is ApprovalState.APPROVED:
+        wait.draft = replace(wait.draft, at=self.clock.now())
+        look = Look(
+            wait.draft, self._instance_id, wait.question, _windows(wait.asked_about), wait.excused, wait.quote,
+            wait.fits, wait.draft.at + timedelta(seconds=CONTENTION_LIMIT_S), self.clock.doubt(), wait.check,
+        )  # fmt: skip
+        wait.check = None  # a token that was replaced is good for calls that wait already
+        seen = await self._recorder.run(look)
+        if seen == UNKNOWN_FIT:
+            wait.fits = wait.can_fit()
+            seen = await self._recorder.run(replace(look, can_fit=wait.fits))
+        if seen.state is ApprovalState.APPROVED:
             self._believe_clock(wait.asked_about)
             wait.excused |= _windows(wait.asked_about)
             wait.question, wait.asked_about = "", ()
-        return verdict
+        return seen.verdict
 
     def _end_of(self, wait: _Wait, verdict: Verdict | None) -> Passage | None:
         """The answer, when there is nothing left to wait for; else None."""
@@ -212,9 +199,7 @@ class Gate:
             return
         wait.asked_about = asking if asking[0].refusal is Refusal.UNPRICED else asking[:1]
         expires_at = self._expiry(wait)
-        wait.question = await self._recorder.run(
-            lambda desk: ask(desk.connection, wait.draft, asking[0], self._instance_id, expires_at)
-        )
+        wait.question = await self._recorder.run(Writing(ask, wait.draft, asking[0], self._instance_id, expires_at))
 
     def _leave_open(self, wait: _Wait, seconds: float) -> None:
         """Let the question stand for a request sent again; at once over where none can follow."""
@@ -242,7 +227,7 @@ class Gate:
     def _close(self, question: str, state: ApprovalState) -> None:
         if question:
             now = self.clock.now()
-            self._recorder.post(lambda desk: close(desk.connection, question, state, now))
+            self._recorder.post(Writing(close, question, state, now))
 
 
 def _admitted(wait: _Wait, verdict: Verdict) -> Passage:

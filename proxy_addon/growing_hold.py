@@ -7,10 +7,12 @@ only when more was denied and what is held is used up must the stream be cut. To
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 from app.core.errors import LedgerError
 from app.core.exchange import ResponseFacts
 from app.core.reservations import Draft, Quote, affordable_tokens
+from app.ledger.group_writer import Desk
 from app.ledger.holding import extend
 from proxy_addon.recorder import Recorder
 
@@ -51,9 +53,7 @@ class GrowingHold:
         wanted = self._quote(seen + SLACK_TOKENS + self._step)
         more = min(self._worst, wanted if wanted is not None else self._worst) - self.held_nano_usd
         try:
-            if more > 0 and await self._recorder.run(
-                lambda desk: extend(desk.connection, desk.caps, self._call_id, more)
-            ):
+            if more > 0 and await self._recorder.run(partial(_extend, call_id=self._call_id, more=more)):
                 self.held_nano_usd += more
                 self._covered = affordable_tokens(self._quote, self.held_nano_usd) or 0
                 return
@@ -63,3 +63,7 @@ class GrowingHold:
             self._asking = None
         self._step = 0  # perhaps less will fit
         self._ask_again_at = self._clock() + ASK_AGAIN_AFTER_S
+
+
+def _extend(desk: Desk, *, call_id: str, more: int) -> bool:
+    return extend(desk.connection, desk.caps, call_id, more)

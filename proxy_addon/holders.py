@@ -4,24 +4,34 @@ What is remembered decides nothing by itself: the transaction that admits a call
 key means somebody else by then is judged anew. Whoever is refused is refused by the ledger as it is at that moment.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.core.errors import KeyRejected
 from app.keys.virtual_keys import fingerprint, looks_like_virtual_key
-from app.ledger.group_writer import Desk
+from app.ledger.group_writer import Desk, Writing
 from app.ledger.key_store import KeyHolder, holder_of
 from proxy_addon.identify import KEY_HEADER, Caller
 from proxy_addon.recorder import Recorder
 
 _MOST = 1_000
 
-type KeyCheck = Callable[[Desk, datetime], object]
-"""Asks, within a transaction, whether a key still means what it was taken for. Raises KeyRejected."""
-
 
 class HolderChanged(KeyRejected):
     """A key no longer means what was remembered of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCheck:
+    """Asks, within a transaction, whether the key with this fingerprint still means `holder`."""
+
+    mark: str
+    holder: KeyHolder
+
+    def __call__(self, desk: Desk, now: datetime) -> None:
+        """Raises KeyRejected, and HolderChanged where it is another holder now."""
+        if holder_of(desk.connection, self.mark, now) != self.holder:
+            raise HolderChanged("Key changed", "What this virtual key stands for was changed. Send the call again.")
 
 
 class Holders:
@@ -52,19 +62,12 @@ class Holders:
             raise KeyRejected("Not a virtual key", "The key is cut short or mistyped. See: bursar keys list")
         self.forget(caller)
         mark = fingerprint(caller.token)
-        holder = await self._recorder.run(lambda desk: holder_of(desk.connection, mark, datetime.now(UTC)))
+        holder = await self._recorder.run(Writing(holder_of, mark, datetime.now(UTC)))
         while len(self._known) >= _MOST:
             self._known.pop(next(iter(self._known)))
         self._known[mark] = holder
         return holder
 
     def check(self, caller: Caller, holder: KeyHolder) -> KeyCheck:
-        """What asks the ledger again for a caller who was taken for `holder`. Raises HolderChanged where it is another
-        now."""
-        mark = fingerprint(caller.token)
-
-        def check(desk: Desk, now: datetime) -> None:
-            if holder_of(desk.connection, mark, now) != holder:
-                raise HolderChanged("Key changed", "What this virtual key stands for was changed. Send the call again.")
-
-        return check
+        """What asks the ledger again for a caller who was taken for `holder`."""
+        return KeyCheck(fingerprint(caller.token), holder)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from app.core.errors import KeyMissing
 from app.core.provider_keys import KeyChoice, KeyName
 from app.keys.vault import Vault
-from app.ledger.group_writer import Operation
+from app.ledger.group_writer import Operation, Writing
 from app.ledger.provider_key_store import note_use
 
 NOTED_EVERY_S = 10.0
@@ -68,5 +68,4 @@ class ProviderKeys:
         now = time.monotonic()
         if now - self._noted_at.get(name, -NOTED_EVERY_S) >= NOTED_EVERY_S:
             self._noted_at[name] = now
-            used_at = datetime.now(UTC)
-            self._post(lambda desk: note_use(desk.connection, name, used_at))
+            self._post(Writing(note_use, name, datetime.now(UTC)))

@@ -1,10 +1,11 @@
 """Looks at each call once it is written: does its agent go round in circles?
 
-All of it happens on the writer's thread, within the transaction that writes the call, so that the next call of that
-session meets what was found. What goes wrong here is logged and takes nothing with it.
+All of it happens where the ledger is written, within the transaction that writes the call, so that the next call of
+that session meets what was found. What goes wrong here is logged and takes nothing with it.
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,6 +25,7 @@ from app.ledger.group_writer import Desk
 from app.ledger.loop_rule_store import rules_of
 from app.ledger.loop_steps import agent_histories, answered_turns, calls_since, spent_lately, turns_before
 from app.ledger.loop_store import end_loops, note_loop
+from proxy_addon.recorder import Recorder
 
 USUAL_EVERY_S = 600.0
 
@@ -31,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 
 class LoopWatch:
-    """Remembers the conversations of one meter. `usual` is what is usual for each agent; it may be set from another
-    thread."""
+    """Remembers the conversations of one meter, for the process that writes its ledger. `usual` is what is usual for
+    each agent."""
 
     def __init__(self) -> None:
         self.usual: Mapping[str, Usual] = {}
@@ -111,14 +113,19 @@ class LoopWatch:
         return self._spending.count(task, usual.calls)
 
 
-async def keep_usual(watch: LoopWatch, ledger: Ledger) -> None:
+async def keep_usual(recorder: Recorder, ledger: Ledger) -> None:
     """Read again and again what is usual for each agent, beside the calls. Ends only by being cancelled."""
     while True:
         try:
-            watch.usual = await asyncio.to_thread(usual_of, ledger, datetime.now(UTC))
+            usual = await asyncio.to_thread(usual_of, ledger, datetime.now(UTC))
+            recorder.post(functools.partial(_remember_usual, usual=usual))
         except AppError as error:
             logger.warning("what is usual cannot be read: %s", error)
         await asyncio.sleep(USUAL_EVERY_S)
+
+
+def _remember_usual(desk: Desk, *, usual: Mapping[str, Usual]) -> None:
+    desk.memory.usual = usual
 
 
 def usual_of(ledger: Ledger, now: datetime) -> dict[str, Usual]:

@@ -16,7 +16,8 @@ from app.core.tags import Tags, clean_label
 from app.ledger.key_store import KeyHolder
 from proxy_addon.attribution import origin_of
 from proxy_addon.budget import Budget, cost_labels
-from proxy_addon.exchange import Exchange, dropped_call, refused_call
+from proxy_addon.ending import dropped_call, refused_call
+from proxy_addon.exchange import Exchange
 from proxy_addon.gate import Gate
 from proxy_addon.growing_hold import GrowingHold
 from proxy_addon.holders import HolderChanged, Holders, KeyCheck
@@ -24,7 +25,6 @@ from proxy_addon.identify import Caller, account_mark, key_header
 from proxy_addon.include_usage import RefusingServers, hides_usage, with_usage_asked
 from proxy_addon.judging import Judged, Turned, judge, judged_by_memory, not_allowed
 from proxy_addon.keyring_cache import ProviderKeys
-from proxy_addon.loop_watch import LoopWatch
 from proxy_addon.output_limit import with_output_limit
 from proxy_addon.passage import Passage
 from proxy_addon.permission import forbidden_model, forbidden_place
@@ -75,7 +75,7 @@ class Meter:
         self._budget = budget
         self._gate = gate
         self._keys = keys
-        self.refusing, self.loops = RefusingServers(), LoopWatch()
+        self.refusing = RefusingServers()
         self._prefixes = PrefixMemory()
         self._holders = Holders(recorder)
 
@@ -176,7 +176,7 @@ class Meter:
                 mark=lambda: mark_of(request, draft.tags, said),
                 is_client_gone=request.is_client_gone,
                 quote=None if body is None else quote,
-                can_fit=None if body is None else lambda: _limited(route, body, 1) is not None,
+                can_fit=lambda: body is not None and _limited(route, body, 1) is not None,
                 check=check,
             )
         except asyncio.CancelledError:  # the money may be held by now, or be held in a moment
@@ -190,7 +190,7 @@ class Meter:
         growing = GrowingHold(self.recorder, passage.draft, quote) if is_less else None
         limit, agent, now, prefixes = passage.output_limit, request.caller.user_agent, time.monotonic(), self._prefixes
         exchange = Exchange(route, facts, passage.draft, now, prefixes, growing=growing, output_limit=limit)
-        exchange.told, exchange.user_agent, exchange.loops = told, agent, self.loops
+        exchange.told, exchange.user_agent, exchange.is_looked_at = told, agent, True
         exchange.remaining_nano_usd = passage.remaining_nano_usd
         return exchange
 

@@ -3,15 +3,15 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.core.exchange import RequestFacts
 from app.core.origin import MAIN_ORIGIN, Origin
-from app.core.reservations import Draft, Quote
+from app.core.reservations import Draft
 from app.core.tags import Tags
 from app.ledger.identifiers import new_id
-from app.pricing.bound import worst_case
+from app.pricing.bound import OutputQuote, output_quote, worst_case
 from app.pricing.input_bound import KnownInput
 from proxy_addon.identify import Caller, billing_of
 from proxy_addon.patience import patience_s
@@ -60,15 +60,9 @@ def draft_of(request: Request, facts: RequestFacts, tags: Tags, known: KnownInpu
     )
 
 
-def quote_of(route: Route, facts: RequestFacts, now: datetime, known: KnownInput | None) -> Quote:
+def quote_of(route: Route, facts: RequestFacts, now: datetime, known: KnownInput | None) -> OutputQuote:
     """The most the call costs with a lower output limit; its own limit is never raised."""
-
-    def quote(tokens: int) -> int | None:
-        fewer = tokens if facts.output_limit is None else min(tokens, facts.output_limit)
-        short, host = replace(facts, output_limit=fewer), route.upstream.host
-        return worst_case(provider=route.provider, facts=short, started_at=now, host=host, known=known)
-
-    return quote
+    return output_quote(provider=route.provider, facts=facts, started_at=now, host=route.upstream.host, known=known)
 
 
 def mark_of(request: Request, tags: Tags, said: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What each answered call sent again: found and written down in the thread that writes the ledger.
+"""What each answered call sent again: found and written down where the ledger is written.
 
 A request is held against the last one of its conversation, which stands in the ledger. A compaction reads the main
 conversation once more, so it is held against that.

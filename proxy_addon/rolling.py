@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from app.core.errors import AppError
-from app.ledger.group_writer import Desk
+from app.ledger.group_writer import Writing
 from app.ledger.rollup import roll_up
 from proxy_addon.recorder import Recorder
 
@@ -22,11 +22,7 @@ async def keep_rolled_up(recorder: Recorder) -> None:
     while True:
         rolled = 0
         try:
-            rolled = await recorder.run(_roll)
+            rolled = await recorder.run(Writing(roll_up, AT_ONCE, least=AT_ONCE))
         except AppError as error:
             logger.warning("calls cannot be rolled up: %s", error)
         await asyncio.sleep(BREATH_S if rolled else REST_S)
-
-
-def _roll(desk: Desk) -> int:
-    return roll_up(desk.connection, AT_ONCE, least=AT_ONCE)

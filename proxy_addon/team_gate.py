@@ -11,12 +11,14 @@ import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
 
 from app.core.errors import AppError, LedgerError, TeamUnreachable
 from app.core.reservations import CapWindow, Draft, Obstacle, Refusal, Verdict
 from app.core.team import Asked
 from app.ledger.approval_store import ApprovalState
-from app.ledger.group_writer import Desk
+from app.ledger.group_writer import Desk, Writing
 from app.ledger.lease_book import Drawn, draw
 from app.ledger.settlement import release
 from proxy_addon.clock import Clock
@@ -216,20 +218,23 @@ class TeamGate:
         was_asked = not isinstance(error, NotAsked)
         is_away = isinstance(error, TeamUnreachable) and not (isinstance(error, NotAsked) and error.is_refused)
 
-        def operation(desk: Desk) -> Drawn:
-            drawn = draw(desk.connection, draft, self._clock.now()) if is_away else Drawn.SHORT
-            if drawn is Drawn.SHORT:  # what was asked may be held there: the answer that was lost may have been a yes
-                release(desk.connection, draft.call_id, is_told=was_asked)
-            return drawn
-
+        operation = partial(_go_without, draft=draft, now=self._clock.now(), is_away=is_away, was_asked=was_asked)
         if await self._recorder.run(operation) is Drawn.SHORT:
             return TeamAnswer(away=error)
         return HELD
 
     async def _give_back(self, draft: Draft) -> None:
-        await self._recorder.run(lambda desk: release(desk.connection, draft.call_id, is_told=False))
+        await self._recorder.run(Writing(release, draft.call_id, is_told=False))
 
 
 def _is_final(obstacle: Obstacle) -> bool:
     """A cap that blocks and is used up, or cannot be reckoned with, is not waited for."""
     return not obstacle.asks_person and obstacle.refusal is not Refusal.CONTENDED
+
+
+def _go_without(desk: Desk, *, draft: Draft, now: datetime, is_away: bool, was_asked: bool) -> Drawn:
+    """Take the call's money out of a lease, or give back what is held."""
+    drawn = draw(desk.connection, draft, now) if is_away else Drawn.SHORT
+    if drawn is Drawn.SHORT:  # what was asked may be held there: the answer that was lost may have been a yes
+        release(desk.connection, draft.call_id, is_told=was_asked)
+    return drawn

@@ -22,7 +22,7 @@ from app.core.errors import AppError, LedgerError, TeamRefused, TeamUnreachable
 from app.core.reservations import Draft, Verdict
 from app.core.team import Asked
 from app.ledger.engine import Ledger
-from app.ledger.group_writer import Operation
+from app.ledger.group_writer import Operation, Writing
 from app.ledger.lease_book import keep_caps, keep_leases, lease_ids
 from proxy_addon.team_seat import Seat, Team
 from proxy_addon.team_telling import Telling
@@ -242,11 +242,11 @@ class TeamLine:
         if self._has_caps_news or now >= self._caps_at:
             self._has_caps_news, self._caps_at = False, now + CAPS_EVERY_S
             caps = team.caps()
-            self._post(lambda desk: keep_caps(desk.connection, caps))
+            self._post(Writing(keep_caps, caps))
         if self.seat.lease_nano_usd and self._payers and now >= self._leases_at:
             self._leases_at = now + LEASES_EVERY_S
             leases = team.leases(list(self._payers.values()), self.seat.lease_nano_usd, self._laptop_id())
-            self._post(lambda desk: keep_leases(desk.connection, leases))
+            self._post(Writing(keep_leases, leases))
 
     def _give_back(self, team: Team) -> None:
         self._telling.tell(team)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from app.core.errors import LedgerError
 from app.ledger.engine import Ledger
-from app.ledger.group_writer import Operation
+from app.ledger.group_writer import Operation, Writing
 from app.ledger.team_outbox import AT_ONCE, Untold, forget_told, untold
 from proxy_addon.team_seat import Team
 
@@ -44,7 +44,7 @@ class Telling:
 
     def _forget(self, told: list[Untold]) -> None:
         if self._has_writer:
-            self._post(lambda desk: forget_told(desk.connection, told))
+            self._post(Writing(forget_told, told))
             return
         with self._ledger.write() as connection:
             forget_told(connection, told)

@@ -5,7 +5,6 @@ is copied, so that no call waits for it.
 """
 
 import asyncio
-import functools
 import logging
 import threading
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from typing import Any
 from app.core.errors import AppError
 from app.ledger.backups import back_up_if_due
 from app.ledger.engine import Ledger
-from app.ledger.group_writer import Desk
+from app.ledger.group_writer import Writing
 from app.ledger.retention import BREATH_S, drop, droppable, limit_of
 from proxy_addon.arguments import Arguments
 from proxy_addon.recorder import Recorder
@@ -43,16 +42,12 @@ async def keep_within(recorder: Recorder, ledger: Ledger, days: int) -> None:
         before, last = limit_of(datetime.now(UTC), days), 0
         try:
             while rows := await asyncio.to_thread(droppable, ledger, before, last):
-                await recorder.run(functools.partial(_drop, before=before, rows=rows))
+                await recorder.run(Writing(drop, before, rows))
                 last = rows[-1]
                 await asyncio.sleep(BREATH_S)
         except AppError as error:
             logger.warning("old calls cannot be dropped: %s", error)
         await asyncio.sleep(OLD_LOOK_EVERY_S)
-
-
-def _drop(desk: Desk, before: datetime, rows: list[int]) -> None:
-    drop(desk.connection, before, rows)
 
 
 async def keep_backed_up(path: Path, kept: int, *, first_after_s: float = FIRST_BACKUP_AFTER_S) -> None:

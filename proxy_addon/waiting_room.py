@@ -6,9 +6,11 @@ default answer, a new window. To be used on the event loop.
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.core.caps import Cap
 from app.core.errors import LedgerError
@@ -36,12 +38,13 @@ class _Guest:
 class WaitingRoom:
     """The calls of one meter that wait. `changes` counts what it was told of.
 
-    The thread that writes the ledger counts first and looks for guests then, a guest comes in first and reads the count
-    then: so no change is missed, and where nobody waits the event loop is not woken for it.
+    Where nobody waits the writer is not asked to tell each change. When it is asked it tells one at once, for what
+    it did not tell before; so no change is missed.
     """
 
     def __init__(self, recorder: Recorder, instance_id: str, clock: Clock) -> None:
-        self._written = self._told = 0
+        self.changes = 0
+        """How often something changed that may let a call go on."""
         self._clock = clock
         self._recorder = recorder
         self._instance_id = instance_id
@@ -50,21 +53,9 @@ class WaitingRoom:
         self._looking: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
 
-    @property
-    def changes(self) -> int:
-        """How often something changed that may let a call go on."""
-        return self._written + self._told
-
-    def written(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The ledger changed. To be called in the one thread that notices; `loop` is where the calls wait. Raises
-        RuntimeError when that has ended."""
-        self._written += 1
-        if self._guests:
-            loop.call_soon_threadsafe(self._begin_look)
-
     def tell(self) -> None:
-        """Something else changed: look on behalf of all, once the look that runs is over."""
-        self._told += 1
+        """Something changed, in the ledger or elsewhere: look on behalf of all, once the look that runs is over."""
+        self.changes += 1
         self._begin_look()
 
     def _begin_look(self) -> None:
@@ -81,6 +72,7 @@ class WaitingRoom:
         if seen != self.changes:
             self.tell()
         if self._ticking is None:
+            self._recorder.watch(is_watching=True)
             self._ticking = asyncio.get_running_loop().create_task(self._tick())
         try:
             with contextlib.suppress(TimeoutError):
@@ -102,13 +94,9 @@ class WaitingRoom:
     async def _survey(self) -> None:
         guests = dict(self._guests)
         waiting = [guest.waiting for guest in guests.values()]
-
-        def operation(desk: Desk) -> tuple[frozenset[str], list[Cap]]:
-            now = self._clock.now()
-            return worth_a_look(desk.connection, self._instance_id, waiting, now), desk.caps
-
+        survey = functools.partial(_survey, instance_id=self._instance_id, waiting=waiting, now=self._clock.now())
         try:
-            found, caps = await self._recorder.run(operation)
+            found, caps = await self._recorder.run(survey)
         except LedgerError as error:
             logger.warning("calls wait on, since the ledger cannot be read: %s", error)
             return
@@ -131,3 +119,8 @@ class WaitingRoom:
                     self.tell()
         finally:
             self._ticking = None
+            self._recorder.watch(is_watching=False)
+
+
+def _survey(desk: Desk, *, instance_id: str, waiting: list[Waiting], now: datetime) -> tuple[frozenset[str], list[Cap]]:
+    return worth_a_look(desk.connection, instance_id, waiting, now), desk.caps

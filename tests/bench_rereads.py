@@ -1,7 +1,7 @@
 """What telling re-reads costs: `python -m tests.bench_rereads`.
 
 On the meter's event loop: reading a request of a long conversation, and the share that cutting it into pieces takes. In
-the thread that writes the ledger: settling a call of such a conversation, and finding and writing what it sent again.
+the process that writes the ledger: settling a call of such a conversation, and finding and writing what it sent again.
 Times are the processor's, so that other work on the machine counts little.
 """
 

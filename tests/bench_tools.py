@@ -2,7 +2,7 @@
 
 Streams the same events through the tap as it is and through one that does not look for tools, for words and for the
 arguments of tool calls, and reads requests of a long conversation with and without their results. Then it books tool
-calls as the writer thread does, in a ledger that holds many already, and sums them. Prints microseconds, the best of
+calls as the writer does, in a ledger that holds many already, and sums them. Prints microseconds, the best of
 some rounds, and what tools add.
 """
 
@@ -173,7 +173,7 @@ def _booking() -> None:
             for number, call in enumerate(calls[KEPT // 2 :], start=KEPT // 2):
                 book_tools(ledger, connection, call, _news(number))
         each = (time.perf_counter() - started) / BOOKED * 1e6
-        print(f"booking 2 tool calls and 2 results, among {KEPT:,}: {each:,.0f} µs a call, in the writer thread")
+        print(f"booking 2 tool calls and 2 results, among {KEPT:,}: {each:,.0f} µs a call, in the writer")
         started = time.perf_counter()
         found = tool_sums(ledger, START, START + timedelta(days=300))
         print(f"sums of {found.total.calls:,} tool calls: {time.perf_counter() - started:.2f} s")

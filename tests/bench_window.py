@@ -129,7 +129,7 @@ def measure(file: Path, idle_s: float) -> bool:
     began = time.perf_counter()
     ledger = open_ledger(file)
     lock = InstanceLock(ledger)
-    register_meter(ledger, lock, "http://127.0.0.1:8787", "http://127.0.0.1:8788")
+    register_meter(ledger, lock.instance_id, "http://127.0.0.1:8787", "http://127.0.0.1:8788")
     bench, seen = Bench(), list[Snapshot]()
     desktop = Desktop(app, ledger, Settings(), FixedVault({}), keeps_meter=False)
     desktop.feed.read.connect(seen.append)

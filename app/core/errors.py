@@ -16,6 +16,9 @@ class AppError(Exception):
         self.title = title
         self.message = message
 
+    def __reduce__(self) -> tuple[type["AppError"], tuple[str, str]]:
+        return type(self), (self.title, self.message)  # the meter's writer tells of them from another process
+
 
 def told_of(error: AppError) -> str:
     """Title and message in one line."""

@@ -2,7 +2,7 @@
 
 SQLAlchemy's own handling of SQLite transactions loses updates silently (900 of 1,000, measured), so the driver's is
 switched off and BEGIN is said here: IMMEDIATE for every write, deferred for a read that wants one consistent picture.
-Only the meter's writer checkpoints (`checkpoints=True`); elsewhere the WAL is left alone.
+Only the meter checkpoints (`checkpoints=True`); elsewhere the WAL is left alone.
 
 Which file the path leads to is looked at before each read and write (a microsecond or two): one that was moved away is
 never written again, and one that was put in its place, by `bursar ledger restore`, is taken up where it was. (SQLite
@@ -75,7 +75,7 @@ class Ledger:
         self.engine.dispose()
 
     def pen(self) -> "Pen":
-        """A writer that keeps its connection, for a thread that writes much."""
+        """A writer that keeps its connection, for one that writes much."""
         return Pen(self, self.engine.execution_options(bursar_begin=""))
 
     @property

@@ -1,4 +1,4 @@
-"""Many small writes, one transaction: the ledger's side of the meter's writer thread.
+"""Many small writes, one transaction: the ledger's side of the meter's writer.
 
 Operations that come together each run in a savepoint of their own, so that one that fails takes nothing with it; all
 are committed, and so made durable, together. One that comes alone needs none.
@@ -20,14 +20,28 @@ from app.ledger.statement import savepoint
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What an operation works on: the transaction at hand, the caps in force within it, and the ledger it is of."""
+    """What an operation works on: the transaction at hand, the caps in force within it, and the ledger it is of.
+    `memory` is what the operations themselves remember from one to the next."""
 
     connection: Connection
     caps: list[Cap]
     ledger: Ledger
+    memory: Any = None
 
 
 type Operation = Callable[[Desk], Any]
+
+
+class Writing[T]:
+    """The operation that calls a function of the ledger with the connection at hand and these values."""
+
+    __slots__ = ("_function", "_named", "_values")
+
+    def __init__(self, function: Callable[..., T], *values: Any, **named: Any) -> None:
+        self._function, self._values, self._named = function, values, named
+
+    def __call__(self, desk: Desk) -> T:
+        return self._function(desk.connection, *self._values, **self._named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +55,8 @@ class Done:
 class GroupWriter:
     """Writes groups, from one thread."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger, self._pen = ledger, ledger.pen()
+    def __init__(self, ledger: Ledger, memory: Any = None) -> None:
+        self._ledger, self._pen, self._memory = ledger, ledger.pen(), memory
 
     def write(self, operations: list[Operation]) -> list[Done]:
         """Run the operations in order in one IMMEDIATE transaction and commit. Raises LedgerError when nothing was
@@ -50,7 +64,7 @@ class GroupWriter:
         if len(operations) == 1:
             return [self._run_alone(operations[0])]
         with self._pen.write() as connection:
-            desk = Desk(connection, read_caps(connection), self._ledger)
+            desk = self._desk(connection)
             return [_run(desk, operation) for operation in operations]
 
     def close(self) -> None:
@@ -60,11 +74,14 @@ class GroupWriter:
     def _run_alone(self, operation: Operation) -> Done:
         try:
             with self._pen.write() as connection:
-                return Done(operation(Desk(connection, read_caps(connection), self._ledger)))
+                return Done(operation(self._desk(connection)))
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - it is handed to whoever asked for the operation
             return Done(error=error)
+
+    def _desk(self, connection: Connection) -> Desk:
+        return Desk(connection, read_caps(connection), self._ledger, self._memory)
 
 
 def _run(desk: Desk, operation: Operation) -> Done:

@@ -54,10 +54,13 @@ class InstanceLock:
         self._lock.release()
 
 
-def register_meter(ledger: Ledger, lock: InstanceLock, gateway_url: str, forward_url: str) -> None:
-    """Say that a meter listens; nothing is said twice. Rows of meters that were started earlier stay as they are."""
-    values = {"pid": os.getpid(), "gateway_url": gateway_url, "forward_url": forward_url}
-    row = upsert(instances).values(instance_id=lock.instance_id, started_at=datetime.now(UTC), **values)
+def register_meter(
+    ledger: Ledger, instance_id: str, gateway_url: str, forward_url: str, *, pid: int | None = None
+) -> None:
+    """Say that a meter listens, as process `pid` or else this one; nothing is said twice. Rows of meters that were
+    started earlier stay as they are."""
+    values = {"pid": pid or os.getpid(), "gateway_url": gateway_url, "forward_url": forward_url}
+    row = upsert(instances).values(instance_id=instance_id, started_at=datetime.now(UTC), **values)
     with ledger.write() as connection:
         connection.execute(row.on_conflict_do_nothing())
 

@@ -5,7 +5,7 @@ that the request allows, and no dearer one.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -47,12 +47,42 @@ def worst_case(
     `known` is what is known of the input from an earlier call that this one extends. Otherwise assumes that a text has
     no more tokens than bytes, which holds for tokenizers that work on bytes.
     """
-    book = current_book()
-    row = book.find_row(provider, facts.model)
-    override = book.override_for(provider, (facts.model,), host, started_at)
-    window = row.context_window if row else None
-    given, made = input_bound(facts, window, known), output_bound(facts, row)
-    asked = _Asked(provider, host, facts, started_at, given, made)
+    row = current_book().find_row(provider, facts.model)
+    given = input_bound(facts, row.context_window if row else None, known)
+    return _most_usd(_Asked(provider, host, facts, started_at, given, output_bound(facts, row)), row)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputQuote:
+    """The most a call costs with a lower output limit; its own limit is never raised. `given` is the most tokens of its
+    input, which `facts` need not hold any more."""
+
+    provider: str
+    facts: RequestFacts
+    at: datetime
+    host: str
+    given: int
+
+    def __call__(self, tokens: int) -> int | None:
+        """Nano-dollars, rounded up; None without a price."""
+        facts = self.facts
+        short = replace(facts, output_limit=tokens if facts.output_limit is None else min(tokens, facts.output_limit))
+        row = current_book().find_row(self.provider, facts.model)
+        return _most_usd(_Asked(self.provider, self.host, short, self.at, self.given, output_bound(short, row)), row)
+
+
+def output_quote(
+    *, provider: str, facts: RequestFacts, started_at: datetime, host: str, known: KnownInput | None
+) -> OutputQuote:
+    """A quote for a request, small enough to be passed on."""
+    row = current_book().find_row(provider, facts.model)
+    given = input_bound(facts, row.context_window if row else None, known)
+    return OutputQuote(provider, replace(facts, blocks=(), parts=(), tool_results=()), started_at, host, given)
+
+
+def _most_usd(asked: _Asked, row: Row | None) -> int | None:
+    model = asked.facts.model
+    override = current_book().override_for(asked.provider, (model,), asked.host, asked.at)
     by_table = None if row is None else _by_row(row, asked)
     usd = by_table if override is None else _overridden(override, asked, by_table)
     return None if usd is None else min(nano_ceiling(usd), MAX_NANO_USD)

@@ -53,13 +53,25 @@ def _quantile(values: list[float], quantile: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * quantile))]
 
 
+def processes(pid: int) -> list[int]:
+    """A process and those that it has begun itself."""
+    begun = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    return [pid, *(int(child) for child in begun)]
+
+
 def cpu_s(pid: int) -> float:
-    """Seconds of processor that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Seconds of processor that a process and those it has begun have used."""
+    ticks = 0
+    for each in processes(pid):
+        fields = Path(f"/proc/{each}/stat").read_text("ascii").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mib(pid: int) -> float:
-    """MiB of memory that a process has in use."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    """MiB of memory that they have in use; what several share is shared out among them."""
+    kib = 0
+    for each in processes(pid):
+        rollup = Path(f"/proc/{each}/smaps_rollup").read_text("ascii").splitlines()
+        kib += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+    return kib / 1024

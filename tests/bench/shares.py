@@ -18,7 +18,6 @@ from proxy_addon.gate import Gate
 from proxy_addon.identify import caller_of
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.meter import Cleared, Meter
-from proxy_addon.recorder import Recorder
 from proxy_addon.request import Request
 from proxy_addon.routes import Route, Routes
 from proxy_addon.shapes import shape_for
@@ -26,19 +25,25 @@ from proxy_addon.tap import Tap
 from tests.bench.load import Bodies
 from tests.bench.scripted import WHOLE_BODY
 from tests.bench.targets import furnish
+from tests.threaded_recorder import ThreadedRecorder, settled
 
 PARTS: dict[str, tuple[str, ...]] = {
     "parsing the request": ("proxy_addon.judging._read",),
     "parsing the answer": ("proxy_addon.tap.Tap.tap", "proxy_addon.tap.Tap.finish"),
-    "pricing": ("proxy_addon.request.worst_case", "proxy_addon.exchange.price_call"),
-    "key and admission": ("proxy_addon.holders.holder_of", "proxy_addon.gate.admit"),
-    "settlement": ("proxy_addon.exchange.settle",),
+    "pricing": ("proxy_addon.request.worst_case", "proxy_addon.ending.price_call"),
+    "key and admission": ("proxy_addon.holders.KeyCheck.__call__", "proxy_addon.gate_operations.admit"),
+    "settlement": ("proxy_addon.ending.settle",),
     "tools, re-reads, loops": (
-        "proxy_addon.exchange.book_tools",
-        "proxy_addon.exchange.book_input",
+        "proxy_addon.ending.book_tools",
+        "proxy_addon.ending.book_input",
         "proxy_addon.loop_watch.LoopWatch.look_at",
     ),
     "headers for the agent": ("proxy_addon.exchange.Exchange.told_headers",),
+    "between meter and writer": (
+        "proxy_addon.recorder.packed",
+        "proxy_addon.writer.packed",
+        "proxy_addon.packets.Unpacker.feed",
+    ),
     "transactions, each durable": ("app.ledger.group_writer.GroupWriter.write",),
 }
 """What is timed under which name. A part that another calls is its own alone."""
@@ -55,7 +60,7 @@ def shares_of(home: Path, calls: int) -> dict[str, float]:
 
 
 async def _shares(ledger: Ledger, calls: int) -> dict[str, float]:
-    recorder = Recorder(ledger, on_change=lambda: None, look=lambda: None)
+    recorder = ThreadedRecorder(ledger)
     keys = ProviderKeys(FixedVault({"anthropic": "sk-ant-bench"}), recorder.post)
     meter = Meter(recorder, Gate(recorder, "bench"), keys, Budget(ledger))
     route = Routes({"anthropic": "http://127.0.0.1:1"}).by_prefix("POST", "/anthropic/v1/messages")
@@ -63,17 +68,16 @@ async def _shares(ledger: Ledger, calls: int) -> dict[str, float]:
     token, bodies = furnish(ledger), Bodies(2_000)
     spent: dict[str, float] = dict.fromkeys(PARTS, 0.0)
     with _timed(spent):
-        recorder.start()
         for _ in range(WARM_UP_CALLS):
             await _call(meter, route, token, bodies.next())
-        await recorder.run(lambda _desk: None)
+        await settled(recorder)
         spent.update(dict.fromkeys(spent, 0.0))
         started = time.process_time()
         for _ in range(calls):
             await _call(meter, route, token, bodies.next())
-        await recorder.run(lambda _desk: None)
+        await settled(recorder)
         whole = time.process_time() - started
-        await asyncio.to_thread(recorder.stop)
+        await recorder.stop()
     spent["the rest: deciding, threads"] = max(0.0, whole - sum(spent.values()))
     return {name: seconds * 1000 / calls for name, seconds in spent.items()}
 

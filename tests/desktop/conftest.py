@@ -75,7 +75,7 @@ class Scribe:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.lock = InstanceLock(ledger)
-        register_meter(ledger, self.lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
+        register_meter(ledger, self.lock.instance_id, "http://127.0.0.1:1", "http://127.0.0.1:2")
 
     def write_call(
         self, cost: int | None = 10_000_000, *, tags: Tags = TAGS, at: datetime | None = None,

@@ -131,7 +131,7 @@ def test_it_looks_again_when_the_meter_comes(qtbot: QtBot, page: DoctorPage, win
     with qtbot.waitSignal(window.retried):
         press(row(page, "The meter is not running"))
     lock = InstanceLock(ledger)
-    register_meter(ledger, lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    register_meter(ledger, lock.instance_id, "http://127.0.0.1:1", "http://127.0.0.1:2")
     qtbot.waitUntil(lambda: any("The meter runs at" in row.view.finding.title for row in page.passed_rows()))
     lock.release()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -66,9 +67,10 @@ def meter(
     tags: Tags | None = None,
     extra: tuple[str, ...] = (),
     before: tuple[str, ...] = (),
+    is_doomed: bool = False,
 ) -> Iterator[RunningMeter]:
-    """Start a meter and stop it in the end, seeing to it that it ends cleanly. Without `keys` it asks the keyring;
-    `before` is what becomes it."""
+    """Start a meter and stop it in the end, seeing to it that it ends cleanly, unless it `is_doomed`. Without `keys` it
+    asks the keyring; `before` is what becomes it."""
     ledger = open_ledger(home / "ledger.sqlite")
     _key, token = issue_key(ledger, name="test", tags=tags or Tags(project="billing-api", agent="test", user="me"))
     process = start_process(home, upstreams, keys, extra, before)
@@ -77,7 +79,7 @@ def meter(
         assert event["event"] == "ready", event
         yield RunningMeter(process, str(event["gateway"]), str(event["forward"]), ledger, token, home)
         stop_process(process)
-        assert process.returncode == 0
+        assert is_doomed or process.returncode == 0
     finally:
         process.kill()
         process.wait()
@@ -124,6 +126,19 @@ def stop_process(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     process.stdin.close()
     process.wait(PATIENCE_S)
+
+
+def writer_of(meter_pid: int) -> int:
+    """The process that writes the ledger for a meter."""
+    (child,) = Path(f"/proc/{meter_pid}/task/{meter_pid}/children").read_text().split()
+    return int(child)
+
+
+def kill_both(process: subprocess.Popen[bytes]) -> None:
+    """Kill a meter, and before it the process that writes its ledger: as if the machine had."""
+    os.kill(writer_of(process.pid), signal.SIGKILL)
+    process.kill()
+    process.wait()
 
 
 def wait_until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:

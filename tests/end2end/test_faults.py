@@ -15,7 +15,15 @@ from app.core.tags import Tags
 from app.keys.issue import issue_key
 from app.ledger.engine import open_ledger
 from tests.end2end.bare_http import CHAT, post
-from tests.end2end.meter_process import RunningMeter, meter, read_event, start_process, stop_process, wait_until
+from tests.end2end.meter_process import (
+    RunningMeter,
+    kill_both,
+    meter,
+    read_event,
+    start_process,
+    stop_process,
+    wait_until,
+)
 from tests.end2end.provider import Answer, Provider, chat_completion, in_pieces
 from tests.end2end.sdks import openai_client
 from tests.faults.cells import cell
@@ -167,7 +175,7 @@ def test_answer_that_came_while_the_ledger_was_locked_is_written_later(
     assert (call.outcome, call.usage.input_tokens) == (Outcome.COMPLETED, 10)
 
 
-@cell("F1", "killed", "a call on its way", "charged at worst by the next meter")
+@cell("F1", "killed with its writer", "a call on its way", "charged at worst by the next meter")
 def test_killed_meter_leaves_its_calls_to_the_next(home: Path, provider: Provider) -> None:
     release = threading.Event()
     answer = chat_completion(10, 5)
@@ -181,8 +189,7 @@ def test_killed_meter_leaves_its_calls_to_the_next(home: Path, provider: Provide
     with ThreadPoolExecutor(1) as pool:
         call_made = pool.submit(post, running, CHAT, BODY)
         wait_until(lambda: provider.seen, "the call to be sent")
-        first.kill()
-        first.wait()
+        kill_both(first)
         assert call_made.exception(20) is not None
     release.set()
     second = start_process(home, {"openai": provider.url})

@@ -134,7 +134,7 @@ GUARDS = (
     ),
     Guard(
         "a full disk has room for calls on their way",
-        "proxy_addon/recorder.py",
+        "proxy_addon/writer.py",
         "            if ballast.give_up(self._ledger.path):",
         "            if False:",
         (
@@ -143,7 +143,7 @@ GUARDS = (
     ),
     Guard(
         "what the ballast frees is for them alone",
-        "proxy_addon/recorder.py",
+        "proxy_addon/writer.py",
         "                self._full = error\n",
         "",
         (
@@ -159,7 +159,7 @@ GUARDS = (
     ),
     Guard(
         "a ledger damaged in use is moved aside",
-        "proxy_addon/recorder.py",
+        "proxy_addon/writer.py",
         "                if set_aside_if_damaged(self._ledger.path):",
         "                if False:",
         (

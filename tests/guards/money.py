@@ -130,17 +130,17 @@ GUARDS = (
     ),
     Guard(
         "half a usage is not certain",
-        "proxy_addon/exchange.py",
+        "proxy_addon/ending.py",
         "is_told = usage.is_known and (usage.reported_cost_nano_usd is not None or not is_half)",
         "is_told = usage.is_known",
-        ("proxy_addon/test_exchange.py::test_half_a_usage_is_not_certain",),
+        ("proxy_addon/test_ending.py::test_half_a_usage_is_not_certain",),
     ),
     Guard(
         "an answer that broke off is not certain",
-        "proxy_addon/exchange.py",
+        "proxy_addon/ending.py",
         "return is_told and (is_whole or answer.is_final)",
         "return is_told",
-        ("proxy_addon/test_exchange.py::test_what_broke_off_is_certain_only_after_its_last_event",),
+        ("proxy_addon/test_ending.py::test_what_broke_off_is_certain_only_after_its_last_event",),
     ),
     Guard(
         "a call that was never sent costs nothing",

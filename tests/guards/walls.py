@@ -216,8 +216,8 @@ GUARDS = (
     Guard(
         "what is remembered of a key is asked again",
         "proxy_addon/holders.py",
-        "            if holder_of(desk.connection, mark, now) != holder:",
-        "            if False:",
+        "        if holder_of(desk.connection, self.mark, now) != self.holder:",
+        "        if False:",
         ("proxy_addon/test_holders.py::test_a_call_is_charged_to_whom_its_key_stands_for_when_its_money_is_held",),
     ),
     Guard(

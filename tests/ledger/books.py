@@ -96,7 +96,7 @@ class LaptopBooks:
 
     def start_meter(self, meter: int) -> None:
         self.locks[meter] = InstanceLock(self.ledger)
-        register_meter(self.ledger, self.locks[meter], "http://127.0.0.1:1", "http://127.0.0.1:2")
+        register_meter(self.ledger, self.locks[meter].instance_id, "http://127.0.0.1:1", "http://127.0.0.1:2")
 
     def reserve(self, draft: Draft, meter: int, excused: frozenset[CapWindow]) -> Verdict:
         return reserve(self.ledger, draft, instance=self.locks[meter].instance_id, excused=excused)

@@ -96,7 +96,7 @@ def _settle(ledger: Ledger, draft: Draft, cost: int) -> None:
 def run_meter(ledger: Ledger, calls: str) -> None:
     """A meter with calls on their way and a question to a person, for ever."""
     lock = InstanceLock(ledger)
-    register_meter(ledger, lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    register_meter(ledger, lock.instance_id, "http://127.0.0.1:1", "http://127.0.0.1:2")
     for _ in range(int(calls)):
         assert reserve(ledger, make_draft(HOLD, project="p"), instance=lock.instance_id).is_admitted
     too_much = make_draft(10**12)

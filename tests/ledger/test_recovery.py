@@ -34,7 +34,7 @@ def now() -> datetime:
 
 def start_meter(ledger: Ledger) -> InstanceLock:
     lock = InstanceLock(ledger)
-    register_meter(ledger, lock, "http://127.0.0.1:8787", "http://127.0.0.1:8788")
+    register_meter(ledger, lock.instance_id, "http://127.0.0.1:8787", "http://127.0.0.1:8788")
     return lock
 
 

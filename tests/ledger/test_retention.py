@@ -164,7 +164,7 @@ def test_a_compact_ledger_is_smaller_and_the_same(old: Ledger) -> None:
 
 def test_a_ledger_that_a_meter_uses_is_not_made_smaller(ledger: Ledger) -> None:
     lock = InstanceLock(ledger)
-    register_meter(ledger, lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    register_meter(ledger, lock.instance_id, "http://127.0.0.1:1", "http://127.0.0.1:2")
     with pytest.raises(InvalidInput, match="meter is running"):
         compact(ledger, NOW, 0)
     lock.release()

@@ -18,9 +18,9 @@ from proxy_addon.gate import Gate
 from proxy_addon.identify import caller_of
 from proxy_addon.keyring_cache import ProviderKeys
 from proxy_addon.meter import Cleared, Meter, Refused
-from proxy_addon.recorder import Recorder
 from proxy_addon.request import Request
 from proxy_addon.routes import Routes
+from tests.threaded_recorder import ThreadedRecorder
 
 type Decide = Callable[[str], Awaitable[Cleared | Refused]]
 
@@ -29,7 +29,7 @@ def decided(ledger: Ledger, story: Callable[[Decide], Awaitable[None]]) -> None:
     """Tell a story to one meter, which is asked about calls by their tokens."""
 
     async def tell() -> None:
-        recorder = Recorder(ledger, on_change=lambda: None, look=lambda: None)
+        recorder = ThreadedRecorder(ledger)
         keys = ProviderKeys(FixedVault({"anthropic": "sk-ant-real"}), recorder.post)
         meter = Meter(recorder, Gate(recorder, "here"), keys, Budget(ledger))
         route = Routes().by_prefix("POST", "/anthropic/v1/messages")
@@ -41,11 +41,7 @@ def decided(ledger: Ledger, story: Callable[[Decide], Awaitable[None]]) -> None:
             encoded = json.dumps(body).encode()
             return await meter.decide(Request(route, headers, encoded, caller_of(headers), lambda: False))
 
-        recorder.start()
-        try:
-            await story(decide)
-        finally:
-            await asyncio.to_thread(recorder.stop)
+        await story(decide)
 
     asyncio.run(tell())
 

@@ -17,9 +17,9 @@ from app.ledger.engine import Ledger, open_ledger
 from app.ledger.identifiers import new_id
 from proxy_addon.gate import Gate
 from proxy_addon.passage import Passage
-from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
 from tests.end2end.meter_process import wait_until
+from tests.threaded_recorder import ThreadedRecorder
 
 A_MOMENT_S = 0.2
 
@@ -36,11 +36,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def gate(ledger: Ledger) -> Iterator[Gate]:
-    recorder = Recorder(ledger, on_change=lambda: None, look=lambda: None)
-    recorder.start()
-    yield Gate(recorder, "instance")
-    recorder.stop()
+def gate(ledger: Ledger) -> Gate:
+    return Gate(ThreadedRecorder(ledger), "instance")
 
 
 def _draft() -> Draft:

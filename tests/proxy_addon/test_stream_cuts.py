@@ -15,7 +15,7 @@ from app.core.call import ApiShape
 from app.core.exchange import RequestFacts, ResponseFacts
 from app.pricing.bound import worst_case
 from app.pricing.table import price_call, price_estimate
-from proxy_addon.exchange import is_certain
+from proxy_addon.ending import is_certain
 from proxy_addon.include_usage import UsageHider
 from proxy_addon.shapes import shape_for
 from proxy_addon.tap import Tap

@@ -1,33 +1,35 @@
 """Calls between a laptop's own caps and its team's; the team is played, the rest is real."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from app.core.call import Call
 from app.core.caps import Action
 from app.core.reservations import Draft
 from app.core.tags import Tags
 from app.ledger.approval_store import ApprovalState, approve, waiting
 from app.ledger.engine import Ledger, open_ledger
-from app.ledger.group_writer import Operation
+from app.ledger.group_writer import Desk
 from app.ledger.settlement import settle
 from app.ledger.team_outbox import count_untold
 from proxy_addon.clock import Clock
-from proxy_addon.exchange import dropped_call
+from proxy_addon.ending import dropped_call
 from proxy_addon.gate import Gate
 from proxy_addon.passage import Passage
-from proxy_addon.recorder import Recorder
 from proxy_addon.refusals import Cause
 from proxy_addon.team_gate import TeamGate
 from proxy_addon.team_line import TeamLine
 from proxy_addon.team_seat import Seat
 from tests.ledger.bookkeeping import make_call, make_draft, money_in, set_cap
 from tests.proxy_addon.played_team import PlayedTeam
+from tests.threaded_recorder import ThreadedRecorder, settled
 
 PATIENCE_S = 20.0
 
@@ -37,7 +39,7 @@ class Laptop:
     """One meter's writer, gate and line to the team."""
 
     ledger: Ledger
-    recorder: Recorder
+    recorder: ThreadedRecorder
     gate: Gate
     line: TeamLine
 
@@ -46,7 +48,7 @@ class Laptop:
 
     def end(self, passage: Passage, cost: int) -> None:
         call = make_call(passage.draft, cost)
-        self.recorder.post(lambda desk: settle(desk.connection, desk.caps, call, datetime.now(UTC)))
+        self.recorder.post(partial(_settle, call=call))
 
 
 @pytest.fixture
@@ -56,29 +58,33 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     opened.close()
 
 
-@contextmanager
-def laptop_of(ledger: Ledger, team: PlayedTeam, *, lease: int = 0) -> Iterator[Laptop]:
-    """To be used on an event loop. At the end all is written first, and then told."""
+def _settle(desk: Desk, *, call: Call) -> None:
+    settle(desk.connection, desk.caps, call, datetime.now(UTC))
+
+
+@asynccontextmanager
+async def laptop_of(ledger: Ledger, team: PlayedTeam, *, lease: int = 0) -> AsyncIterator[Laptop]:
+    """At the end all is written first, and then told."""
     loop = asyncio.get_running_loop()
-    recorder = Recorder(ledger, on_change=lambda: None, look=lambda: None)
+    recorder = ThreadedRecorder(ledger)
     line = TeamLine(
         Seat("payments", team.connect, lease), ledger, recorder.post, laptop_id=lambda: "laptop",
         on_news=lambda: loop.call_soon_threadsafe(team_gate.tell),
     )  # fmt: skip
     clock = Clock()
     team_gate = TeamGate(line, recorder, "meter", clock)
-    recorder.start()
+    await settled(recorder)
     line.start()
     try:
         yield Laptop(ledger, recorder, Gate(recorder, "meter", clock, team_gate), line)
     finally:
-        recorder.stop()
+        await recorder.stop()
         line.stop(is_last=True)
 
 
 def play(ledger: Ledger, team: PlayedTeam, story: Callable[[Laptop], Awaitable[None]], *, lease: int = 0) -> None:
     async def run() -> None:
-        with laptop_of(ledger, team, lease=lease) as laptop:
+        async with laptop_of(ledger, team, lease=lease) as laptop:
             await story(laptop)
 
     asyncio.run(run())
@@ -321,7 +327,7 @@ def test_inside_its_lease_a_laptop_goes_on_and_stops_there(ledger: Ledger) -> No
     async def story(laptop: Laptop) -> None:
         laptop.end(await laptop.come(), 20)
         await until(lambda: team.leased == 130 and count_untold(ledger) == 0)
-        await laptop.recorder.run(lambda desk: None)
+        await settled(laptop.recorder)
         team.is_away = True
         first, second = await laptop.come(), await laptop.come()
         assert first.is_open
@@ -349,8 +355,7 @@ def test_calls_that_a_provider_began_count_with_the_team(ledger: Ledger) -> None
         draft = make_draft(60)
         laptop.gate.count_unasked(draft)
         call = make_call(draft, 20)
-        operation: Operation = lambda desk: settle(desk.connection, desk.caps, call, datetime.now(UTC))  # noqa: E731
-        laptop.recorder.post(operation)
+        laptop.recorder.post(partial(_settle, call=call))
         await until(lambda: team.settled == {draft.call_id: 20})
 
     play(ledger, team, story)

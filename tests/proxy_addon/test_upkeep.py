@@ -9,9 +9,9 @@ from app.ledger.backups import list_backups
 from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.rollup import roll_up
-from proxy_addon.recorder import Recorder
 from proxy_addon.upkeep import keep_backed_up, keep_within
 from tests.ledger.bookkeeping import spend_money
+from tests.threaded_recorder import ThreadedRecorder
 
 PATIENCE_S = 20.0
 
@@ -34,16 +34,13 @@ def test_a_meter_drops_what_is_older_than_is_kept(ledger: Ledger) -> None:
         spend_money(ledger, 1, at=datetime.now(UTC) - timedelta(days=days))
     with ledger.write() as connection:
         roll_up(connection, 100)
-    recorder = Recorder(ledger, on_change=lambda: None, look=lambda: None)
-    recorder.start()
 
     async def keep() -> None:
-        keeping = asyncio.create_task(keep_within(recorder, ledger, 60))
+        keeping = asyncio.create_task(keep_within(ThreadedRecorder(ledger), ledger, 60))
         await until_done(ledger, 2)
         keeping.cancel()
 
     asyncio.run(keep())
-    recorder.stop()
 
 
 def test_a_meter_backs_its_ledger_up_once(ledger: Ledger) -> None:

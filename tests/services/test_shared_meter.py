@@ -23,7 +23,7 @@ FAILED = {"event": "failed", "title": "Port 8787 is in use", "message": "Another
 def running(ledger: Ledger) -> InstanceLock:
     """A meter of this process at the usual ports; releasing its lock is its death."""
     lock = InstanceLock(ledger)
-    register_meter(ledger, lock, GATEWAY, FORWARD)
+    register_meter(ledger, lock.instance_id, GATEWAY, FORWARD)
     return lock
 
 
@@ -85,7 +85,7 @@ def test_a_meter_that_its_keeper_started_again_is_taken(ledger: Ledger, running:
         running.release()
         _wait_for(lambda: shared.trouble() != "")
         again = InstanceLock(ledger)
-        register_meter(ledger, again, GATEWAY, FORWARD)
+        register_meter(ledger, again.instance_id, GATEWAY, FORWARD)
         _wait_for(lambda: shared.trouble() == "")
     assert starts.read_text() == ""
     for lock in (again, keeper):

@@ -27,6 +27,7 @@ from app.ledger.engine import Ledger
 from app.ledger.soundness import Soundness, full_check
 from app.ledger.tables import calls, reservations
 from app.ledger.verification import verify_ledger
+from tests.bench.figures import processes
 from tests.end2end.meter_process import RunningMeter, meter, wait_until
 from tests.faults.wire import bare_client
 from tests.faults.wire.bare_client import ask, connect, request
@@ -129,10 +130,9 @@ class _Day:
     def look(self) -> None:
         """How the meter is."""
         self._provider.asked.clear()
-        process = Path(f"/proc/{self._running.process.pid}")
-        status = dict(line.partition(":")[::2] for line in (process / "status").read_text("ascii").splitlines())
-        self._result.resident.append(int(status["VmRSS"].split()[0]) * 1024)
-        self._result.open_files.append(len(list((process / "fd").iterdir())))
+        pids = processes(self._running.process.pid)
+        self._result.resident.append(sum(_resident(pid) for pid in pids))
+        self._result.open_files.append(sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids))
 
     def _leave(self, raw: bytes) -> int:
         with connect(self._running.gateway) as connection:
@@ -198,3 +198,9 @@ def _compare(result: Result, row: Any, order: Order) -> None:
         is_right = row.charged_nano_usd >= order.bill
     if not is_right:
         result.bad.append(f"{row.task} ({order.name}) was billed {order.bill} and charged {row.charged_nano_usd}")
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process has in use."""
+    status = dict(line.partition(":")[::2] for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines())
+    return int(status["VmRSS"].split()[0]) * 1024

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from app.ledger.engine import Ledger
 from proxy_addon.clock import Clock
 from proxy_addon.gate import Gate
-from proxy_addon.recorder import Recorder
+from tests.threaded_recorder import ThreadedRecorder
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -36,9 +36,4 @@ class Played:
 @contextmanager
 def gate_by(clock: Clock, ledger: Ledger) -> Iterator[Gate]:
     """A gate whose writer looks at the ledger after each of its changes."""
-    recorder = Recorder(ledger, on_change=lambda: None, look=lambda: None)
-    recorder.start()
-    try:
-        yield Gate(recorder, "instance", clock)
-    finally:
-        recorder.stop()
+    yield Gate(ThreadedRecorder(ledger), "instance", clock)

@@ -113,7 +113,6 @@ def test_a_call_under_a_cap_by_the_calendar_waits_for_a_person(
         (question,) = waiting(ledger)
         assert (question.cap_name, question.is_about_clock, question.is_about_cap) == (said, True, False)
         approve(ledger, question.approval_id, by="me")
-        gate.ledger_changed(asyncio.get_running_loop())
         return await coming
 
     passage = asyncio.run(play())
@@ -172,7 +171,6 @@ def test_one_answer_is_for_all_that_wait(ledger: Ledger, gate: Gate, played: Pla
         coming = [asyncio.create_task(_come(gate)) for _ in range(3)]
         await _asked(ledger, 3)
         approve_session(ledger, waiting(ledger)[0].approval_id, by="me")
-        gate.ledger_changed(asyncio.get_running_loop())
         return await asyncio.gather(*coming)
 
     assert all(passage.is_open for passage in asyncio.run(play()))
@@ -192,7 +190,6 @@ def test_who_says_no_is_asked_again_with_the_next_call(ledger: Ledger, gate: Gat
         with pytest.raises(InvalidInput, match="No cap"):
             raise_by(ledger, question.cap_id, question.window_key, 1, until=None, by="me")
         refuse(ledger, question.approval_id, by="me")
-        gate.ledger_changed(asyncio.get_running_loop())
         return await coming
 
     refused = asyncio.run(play())
@@ -278,7 +275,7 @@ def test_only_a_date_that_nobody_could_change_is_heard(
     route = Routes({"anthropic": upstream}).by_prefix("POST", "/anthropic/v1/messages")
     assert route is not None
     sending = Sending(route, "/v1/messages", (), b"", KeyHolder(Tags(), KeyLimits()), None, None)
-    recorder = Recorder(ledger, on_change=lambda: None, look=lambda: None)
+    recorder = Recorder()
     calls = Calls(Meter(recorder, gate, ProviderKeys(FixedVault({}), recorder.post), Budget(ledger)))
     told = format_datetime(NOON - 3 * HOUR, usegmt=True).encode()
     calls.deliver(sending, 200, ((b"Date", told),), lambda: None)

@@ -238,7 +238,7 @@ def test_a_run_tells_a_meter_that_was_given_up(kept: Played) -> None:
     ledger = open_ledger(kept.ledger)
     meter = InstanceLock(ledger)
     gateway, forward = (f"http://127.0.0.1:{port}" for port in (keeper.gateway_port, keeper.forward_port))
-    register_meter(ledger, meter, gateway, forward)
+    register_meter(ledger, meter.instance_id, gateway, forward)
     with shared_meter(ledger, Settings()) as shared:
         assert shared.trouble() == ""
         kept.behave("fail")

@@ -38,7 +38,7 @@ def titles(findings: list[Finding], level: Level) -> list[str]:
 
 def test_a_running_meter_is_told(ledger: Ledger) -> None:
     lock = InstanceLock(ledger)
-    register_meter(ledger, lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    register_meter(ledger, lock.instance_id, "http://127.0.0.1:1", "http://127.0.0.1:2")
     [finding] = meter_findings(ledger, FREE)
     lock.release()
     assert (finding.level, finding.title) == (
@@ -53,7 +53,7 @@ def test_who_starts_a_meter_again_is_told(tmp_path: Path, monkeypatch: pytest.Mo
         opened = open_ledger(kept.ledger)
         lock = InstanceLock(opened)
         monkeypatch.setattr("app.ledger.meter_state.os.getpid", lambda: kept.keeper().meter_pid)
-        register_meter(opened, lock, "http://127.0.0.1:1", "http://127.0.0.1:2")
+        register_meter(opened, lock.instance_id, "http://127.0.0.1:1", "http://127.0.0.1:2")
         [finding] = meter_findings(opened, FREE)
         lock.release()
         opened.close()

@@ -2,7 +2,7 @@ import pytest
 
 from app.core.exchange import ResponseFacts
 from app.core.usage import Usage
-from proxy_addon.exchange import is_certain
+from proxy_addon.ending import is_certain
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""The two processes of a meter: what becomes of either when the other is killed."""
+
+import http.client
+import json
+import os
+import signal
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from app import paths
+from app.core.call import Outcome
+from app.ledger.call_store import recent_calls
+from app.ledger.meter_state import running_meter
+from app.ledger.verification import verify_ledger
+from tests.end2end.bare_http import CHAT, post
+from tests.end2end.conftest import home  # noqa: F401 - a fixture
+from tests.end2end.meter_process import RunningMeter, meter, wait_until, writer_of
+from tests.end2end.provider import Answer, Provider, chat_completion
+from tests.faults.cells import cell
+from tests.faults.life.clients import BODY, Clients
+from tests.faults.life.kept import kept_meter
+
+pytestmark = [
+    pytest.mark.end2end,
+    pytest.mark.skipif(sys.platform != "linux", reason="its processes are found in /proc"),
+]
+CLIENTS = 10
+ASKING = json.dumps(json.loads(BODY) | {"stream": True, "stream_options": {"include_usage": True}}).encode()
+STREAM = [
+    b'data: {"id":"1","model":"gpt-5-mini","choices":[{"index":0,"delta":{"content":"word"}}]}\n\n',
+    b'data: {"id":"1","model":"gpt-5-mini","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+    b'data: {"id":"1","model":"gpt-5-mini","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5}}\n\n',
+    b"data: [DONE]\n\n",
+]
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with Provider(lambda _seen: chat_completion(10, 5)).running() as running:
+        yield running
+
+
+@pytest.fixture
+def doomed(home: Path, provider: Provider) -> Iterator[RunningMeter]:  # noqa: F811
+    with meter(home, {"openai": provider.url}, is_doomed=True) as running:
+        yield running
+
+
+@cell("F1", "writer killed", "10 clients call", "the meter ends with it, another begins; no connection is refused")
+def test_a_meter_whose_writer_is_killed_ends_at_once_and_no_call_is_lost(
+    home: Path,  # noqa: F811
+    provider: Provider,
+) -> None:
+    with kept_meter(home, {"openai": provider.url}) as kept:
+        with Clients(kept.gateway, kept.token, CLIENTS) as clients:
+            wait_until(lambda: clients.ended["answered"] >= CLIENTS, "the first answers", 60)
+            before = kept.keeper()
+            os.kill(writer_of(before.meter_pid), signal.SIGKILL)
+            kept.wait_for_another(before)
+            answered = clients.ended["answered"]
+            wait_until(lambda: clients.ended["answered"] >= answered + CLIENTS, "answers again", 60)
+        assert set(clients.ended) <= {"answered", "cut"}
+        wait_until(lambda: len(recent_calls(kept.ledger, 100_000)) >= len(provider.seen), "all that was sent")
+        assert verify_ledger(kept.ledger).differences == ()
+
+
+@cell("F1", "meter killed", "a call is on its way and no meter follows", "its writer closes the books at once")
+def test_a_killed_meter_leaves_its_books_in_order(doomed: RunningMeter, provider: Provider) -> None:
+    release = threading.Event()
+    answer = chat_completion(10, 5)
+    answer.before_each_chunk = lambda _number: _wait(release)
+    provider.answer = lambda _seen: answer
+    with ThreadPoolExecutor(1) as pool:
+        call_made = pool.submit(post, doomed, CHAT, BODY)
+        wait_until(lambda: provider.seen, "the call to be sent")
+        doomed.process.kill()
+        assert call_made.exception(20) is not None
+    release.set()
+    (call,) = doomed.calls(1)
+    assert (call.outcome, call.error_type) == (Outcome.INTERRUPTED, "meter_died")
+    wait_until(lambda: running_meter(doomed.ledger) is None, "the end of its writer")
+    assert verify_ledger(doomed.ledger).differences == ()
+
+
+@cell("F1", "meter killed", "an answer's usage is told and not written yet", "written all the same, at its true cost")
+def test_what_a_meter_had_told_before_it_was_killed_is_written(doomed: RunningMeter, provider: Provider) -> None:
+    lock = sqlite3.connect(doomed.ledger.path, isolation_level=None, check_same_thread=False)
+    release = threading.Event()
+
+    def before_each(number: int) -> None:
+        if number == len(STREAM) - 1:
+            _wait(release)
+        elif number == 1:
+            lock.execute("BEGIN IMMEDIATE")
+
+    provider.answer = lambda _seen: Answer(
+        STREAM, headers={"content-type": "text/event-stream"}, before_each_chunk=before_each
+    )
+    with closing(http.client.HTTPConnection(urlsplit(doomed.gateway).netloc, timeout=20)) as connection:
+        connection.request("POST", CHAT, ASKING, {"authorization": f"Bearer {doomed.token}"})
+        answer, seen = connection.getresponse(), b""
+        while b'"usage"' not in seen:
+            seen += answer.read1()
+        doomed.process.kill()
+        doomed.process.wait()
+    release.set()
+    lock.execute("ROLLBACK")
+    lock.close()
+    (call,) = doomed.calls(1)
+    assert (call.outcome, call.usage.input_tokens) == (Outcome.COMPLETED, 10)
+
+
+@cell("F1", "writer killed", "no call is on its way", "the meter ends at once, and its log says why")
+def test_a_meter_without_its_writer_lets_nothing_through(doomed: RunningMeter, provider: Provider) -> None:
+    os.kill(writer_of(doomed.process.pid), signal.SIGKILL)
+    assert doomed.process.wait(20) == 1
+    assert provider.seen == []
+    assert "the process that writes the ledger has ended" in (paths.log_folder() / "meter.log").read_text()
+
+
+def _wait(event: threading.Event) -> None:
+    event.wait(20)
