@@ -4,7 +4,7 @@ These values cross from the wire (`proxy_addon/shapes`) to pricing and the ledge
 never content.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from app.core.sent_input import InputPart
 from app.core.tool_call import ToolResult, ToolUse
@@ -75,6 +75,9 @@ class SideInference:
     usage: Usage
 
 
+_UNTOLD = Usage()
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseFacts:
     """What is known of an answer so far. `is_final` turns True when the usage cannot change any more.
@@ -86,7 +89,7 @@ class ResponseFacts:
     `tool_results` the results of those whose tool ran within the same answer.
     """
 
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = _UNTOLD
     response_model: str = ""
     response_id: str = ""
     service_tier: str = ""

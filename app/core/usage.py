@@ -35,6 +35,18 @@ class Usage:
     reported_cost_nano_usd: int | None = None
 
     def __post_init__(self) -> None:
+        counts = (
+            self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_write_tokens,
+            self.cache_write_1h_tokens, self.reasoning_tokens, self.input_audio_tokens, self.cache_audio_read_tokens,
+            self.output_audio_tokens, self.web_searches, self.reported_cost_nano_usd,
+        )  # fmt: skip
+        for count in counts:  # hardly ever is one amiss: a look at all costs a third of a look at each by its name
+            if count is not None and (type(count) is not int or not 0 <= count <= MAX_COUNT):
+                self._mend()
+                return
+
+    def _mend(self) -> None:
+        """Bound what is beyond sense. Raises ValueError for what is no count."""
         for name in self.__slots__:
             value = getattr(self, name)
             if value is None:
@@ -47,5 +59,5 @@ class Usage:
     @property
     def is_known(self) -> bool:
         """True when the provider gave at least one of the two token totals or a cost."""
-        totals = (self.input_tokens, self.output_tokens, self.reported_cost_nano_usd)
-        return any(total is not None for total in totals)
+        is_counted = self.input_tokens is not None or self.output_tokens is not None
+        return is_counted or self.reported_cost_nano_usd is not None

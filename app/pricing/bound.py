@@ -16,6 +16,7 @@ from app.pricing.book import current_book
 from app.pricing.input_bound import KnownInput, input_bound
 from app.pricing.limits import max_output_tokens
 from app.pricing.modifiers import (
+    STANDARD,
     Modifier,
     long_write_factor,
     modifier_for,
@@ -24,7 +25,7 @@ from app.pricing.modifiers import (
     search_fee,
 )
 from app.pricing.overrides import PriceOverride
-from app.pricing.rows import Row
+from app.pricing.rows import Row, TextRates
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,7 @@ def _by_row(row: Row, asked: _Asked) -> Decimal | None:
     if wanted is None:
         return None
     # A provider may answer in the standard tier whatever was asked, so both are looked at.
-    standard = Modifier({})
-    modifiers = (standard,) if wanted == standard else (wanted, standard)
+    modifiers = (STANDARD,) if wanted == STANDARD else (wanted, STANDARD)
     dearest = max(_tokens_usd(row, asked, modifier) for modifier in modifiers)
     placed = dearest * region_factor(asked.provider, facts.model, region=facts.region, host=asked.host)
     return placed + _fees_usd(row, asked)
@@ -143,6 +143,9 @@ def _by_row(row: Row, asked: _Asked) -> Decimal | None:
 def _tokens_usd(row: Row, asked: _Asked, modifier: Modifier) -> Decimal:
     """Input in its dearest class and output in its dearest, at the tier of the whole input."""
     given, made, at = asked.given, asked.made, asked.at
+    rates = None if modifier.context else row.text_rates(given, at)
+    if rates is not None:
+        return (given * _dearest_input(rates, row, asked) + made * rates.made) * modifier.at_most
     base, *dearer = _input_prices(row, asked, modifier)
     both = [row.price(usage, at, modifier.context) for usage in _output_classes(row, given, made, at)]
     outputs = max(both) - base
@@ -152,10 +155,10 @@ def _tokens_usd(row: Row, asked: _Asked, modifier: Modifier) -> Decimal:
 
 
 def _input_prices(row: Row, asked: _Asked, modifier: Modifier) -> Iterator[Decimal]:
-    """The plain class, and each dearer one that the request allows. OpenAI writes its cache unasked."""
+    """The plain class, and each dearer one that the request allows."""
     facts, given, at = asked.facts, asked.given, asked.at
     yield row.price(Usage(input_tokens=given), at, modifier.context)
-    if facts.cache_write or (row.provider.id in ("openai", "azure") and row.has_price("cache_write_tokens", at)):
+    if _may_write_cache(row, asked):
         yield row.price(Usage(given, cache_write_tokens=given), at, modifier.context)
     if facts.cache_write == "1h":
         long = Usage(given, cache_write_tokens=given, cache_write_1h_tokens=given)
@@ -165,6 +168,25 @@ def _input_prices(row: Row, asked: _Asked, modifier: Modifier) -> Iterator[Decim
             yield row.long_write_price(long, at, modifier.context, factor)
     if not facts.is_input_bounded and row.has_price("input_audio_tokens", at):
         yield row.price(Usage(given, input_audio_tokens=given), at, modifier.context)
+
+
+def _dearest_input(rates: TextRates, row: Row, asked: _Asked) -> Decimal:
+    """Dollars of a token in the dearest of the classes that `_input_prices` goes through."""
+    classes = [rates.plain]
+    if _may_write_cache(row, asked):
+        classes.append(rates.written)
+    if asked.facts.cache_write == "1h":
+        classes.append(rates.written_1h)
+        factor = None if row.has_price("cache_write_1h_tokens", asked.at) else long_write_factor(asked.facts.model)
+        if factor is not None:
+            classes.append(rates.plain * factor)
+    return max(classes)
+
+
+def _may_write_cache(row: Row, asked: _Asked) -> bool:
+    """OpenAI writes its cache unasked."""
+    is_unasked = row.provider.id in ("openai", "azure") and row.has_price("cache_write_tokens", asked.at)
+    return bool(asked.facts.cache_write) or is_unasked
 
 
 def _output_classes(row: Row, given: int, made: int, at: datetime) -> Iterator[Usage]:

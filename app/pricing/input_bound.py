@@ -73,7 +73,9 @@ def _most(blocks: Sequence[Block], model: str) -> int | None:
     ceiling = most_image_tokens(model)
     total = 0
     for block in blocks:
+        total += block.size
         if not block.is_bounded or (block.images and ceiling is None):
             return None
-        total += block.size + block.images * ((ceiling or 0) + _IMAGE_FRAME)
+        if block.images:
+            total += block.images * ((ceiling or 0) + _IMAGE_FRAME)
     return total

@@ -5,6 +5,7 @@ first match wins (the providers' model pages). Where sources differ the larger n
 """
 
 import re
+from functools import lru_cache
 
 from app.pricing.price_table import bare_name
 from app.pricing.resources import read_figures
@@ -12,6 +13,8 @@ from app.pricing.resources import read_figures
 DEFAULT_CONTEXT = 2_000_000
 """The largest context window sold by the providers we price."""
 _DEFAULT_OUTPUT = 128_000
+_REMEMBERED = 500
+"""Answers that follow from a model's name alone."""
 _DATE = re.compile(r"[-@](?:20\d{6}|20\d{2}-\d{2}-\d{2}|default|latest)$")
 
 _FAMILIES = (
@@ -29,6 +32,7 @@ _ALIASES = re.compile(r"deepseek-(chat|reasoner)|.*latest")
 """Names that pass from model to model: what the list says of them may be of an older one."""
 
 
+@lru_cache(_REMEMBERED)
 def max_output_tokens(model: str, context_window: int | None) -> int:
     """Most output tokens of one answer of a model, by its name without prefixes."""
     name = bare_name(model).lower().rpartition("/")[2]
@@ -40,6 +44,7 @@ def max_output_tokens(model: str, context_window: int | None) -> int:
     return max(known, default=min(context_window or DEFAULT_CONTEXT, _DEFAULT_OUTPUT))
 
 
+@lru_cache(_REMEMBERED)
 def max_input_tokens(model: str) -> int | None:
     """Most input tokens of a model by the list; None where it does not tell."""
     listed = _listed(bare_name(model).lower().rpartition("/")[2])

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from app.pricing.resources import read_figures
@@ -17,6 +18,9 @@ from app.pricing.rows import Row
 _STANDARD = frozenset({"", "default", "auto", "standard", "standard_only", "scale", "unspecified", "on_demand"})
 _ALIASES = {"fast": "priority"}
 """OpenAI: a request may say `fast`, the answer says `priority`."""
+
+_REMEMBERED = 500
+"""Answers out of figures that ship with Bursar and never change while it runs: asked for each call, by a few models."""
 
 _DISCOUNTS = frozenset({"flex", "batch", "offpeak", "provisioned_throughput"})
 """Never dearer than standard: where the table has no row, standard is the most it can be."""
@@ -33,13 +37,20 @@ class Modifier:
     is_exact: bool = True
 
 
+STANDARD = Modifier({})
+"""What changes nothing."""
+
+
 def modifier_for(
     row: Row, provider: str, *, tier: str, speed: str, at: datetime, model: str | None = None
 ) -> Modifier | None:
     """What a tier and a speed do to the price of a row; None where nobody knows. `model` by its name on the wire."""
+    choices = _choices(tier, speed)
+    if not choices:
+        return STANDARD
     context: dict[str, str] = {}
     factor, at_most, is_exact = Decimal(1), Decimal(1), True
-    for name, choice in _choices(tier, speed):
+    for name, choice in choices:
         if row.has_variant(at, choice):
             context |= choice
             continue
@@ -70,12 +81,14 @@ def search_fee(provider: str, model: str) -> Decimal | None:
     return None if figure is None else Decimal(figure["usd_per_thousand"]) / 1000
 
 
+@lru_cache(_REMEMBERED)
 def long_write_factor(model: str) -> Decimal | None:
     """How many times plain input the longest-lived cache write costs; None where it is not known."""
     figure = next((one for one in read_figures("modifiers")["long_writes"] if _names(one, model)), None)
     return None if figure is None else Decimal(figure["times_input"])
 
 
+@lru_cache(_REMEMBERED)
 def region_factor(provider: str, model: str, *, region: str, host: str) -> Decimal:
     """What the place where the model ran does to the price of its tokens."""
     for figure in read_figures("modifiers")["regions"]:

@@ -1,5 +1,7 @@
 """One row of the price table: genai-prices' record of a model, and our counts in its words."""
 
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +22,7 @@ _CLASS_KEYS = {
     "input_audio_tokens": "input_audio_mtok",
     "output_audio_tokens": "output_audio_mtok",
 }
+_OF_SOUND = frozenset({"input_audio_tokens", "output_audio_tokens"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,19 @@ class Row:
 
         What was not said counts as 0: the caller says what that is worth. Raises ValueError for counts it cannot take.
         """
-        if not context and not _has_more_than_text(usage) and (rates := _flat_rates(self, at)) is not None:
-            return rates.usd(usage)
+        if not context and not _has_more_than_text(usage):
+            given = max(usage.input_tokens or 0, (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0))
+            rates = _sheet(self, at).rates_for(given)
+            if rates is not None:
+                return rates.usd(usage)
         return self._calculate(_counts(usage), at, context)
+
+    def text_rates(self, tokens: int, at: datetime) -> "TextRates | None":
+        """What a token of each class costs in a call with so many tokens of input, without a variant; None where only
+        the table can tell, and for a row that has prices for sound or pictures too."""
+        sheet = _sheet(self, at)
+        is_text_alone = not sheet.makes_images and sheet.priced.isdisjoint(_OF_SOUND)
+        return sheet.rates_for(tokens) if is_text_alone else None
 
     def has_variant(self, at: datetime, context: dict[str, str]) -> bool:
         """Whether the row has prices of its own for this context, other than the standard ones.
@@ -59,8 +72,7 @@ class Row:
 
     def has_price(self, field: str, at: datetime) -> bool:
         """Whether a class of tokens or a fee of `Usage` has a price of its own in the row."""
-        key = _CLASS_KEYS.get(field) or _FEE_KEYS[field]
-        return getattr(self.model.get_prices(at), key) is not None
+        return field in _sheet(self, at).priced
 
     def has_same_prices(self, one: datetime, other: datetime) -> bool:
         """Whether the row asks the same at both instants."""
@@ -74,13 +86,11 @@ class Row:
 
     def tiers(self, at: datetime) -> list[int]:
         """Above how many tokens of input the whole call has another price, lowest first."""
-        prices = self.model.get_prices(at)
-        found = {tier.start for key in _CLASS_KEYS.values() for tier in getattr(getattr(prices, key), "tiers", [])}
-        return sorted(found)
+        return list(_sheet(self, at).tiers)
 
     def is_image_maker(self, at: datetime) -> bool:
         """Whether the row has a price for pictures made: our counts do not tell them from text."""
-        return self.model.get_prices(at).output_image_mtok is not None
+        return _sheet(self, at).makes_images
 
     def image_price(self, tokens: int, at: datetime, context: dict[str, str]) -> Decimal:
         """Dollars of that many tokens of output, were they all a picture."""
@@ -105,8 +115,8 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class _FlatRates:
-    """Dollars a token of each class, of a row that asks the same however many there are."""
+class TextRates:
+    """Dollars a token of each class, of calls whose input is of one length: in one level of the row's tiers."""
 
     plain: Decimal
     read: Decimal
@@ -128,45 +138,77 @@ class _FlatRates:
         )
 
 
-_MANY = 1_000_000
-_PROBES = (
-    Usage(input_tokens=_MANY),
-    Usage(_MANY, cache_read_tokens=_MANY),
-    Usage(_MANY, cache_write_tokens=_MANY),
-    Usage(_MANY, cache_write_tokens=_MANY, cache_write_1h_tokens=_MANY),
-    Usage(output_tokens=_MANY),
-)
-_flat: dict[int, tuple[object, _FlatRates | None]] = {}
-"""By the identity of a row's prices, which are kept here so that no others can get the same."""
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What each call asks of a row's prices. `priced` are the fields of `Usage` with a price of their own; `rates` are
+    those of each level between the `starts` of tiers, none where the table must be asked; `tiers` are the starts of
+    prices that our counts know. The `prices` are kept, so that no others can get their identity."""
+
+    prices: "types.ModelPrice"
+    priced: frozenset[str]
+    makes_images: bool
+    tiers: tuple[int, ...]
+    starts: tuple[int, ...]
+    rates: "tuple[TextRates | None, ...]"
+
+    def rates_for(self, tokens: int) -> TextRates | None:
+        """The rates of calls with so many tokens of input."""
+        return self.rates[bisect_left(self.starts, tokens)] if self.rates else None
 
 
-def _flat_rates(row: Row, at: datetime) -> _FlatRates | None:
-    """What a token of each class costs, asked of the table once; None where it depends on how many there are.
+_sheets: dict[int, _Sheet] = {}
+"""By the identity of a row's prices."""
 
-    The table takes some 60 microseconds to price one usage; a call is priced half a dozen times.
-    """
+
+def _sheet(row: Row, at: datetime) -> _Sheet:
+    """The row's prices at that time, asked of the table once: it takes some 60 microseconds to price one usage, and a
+    call is priced half a dozen times."""
     prices = row.model.get_prices(at)
-    known = _flat.get(id(prices))
+    known = _sheets.get(id(prices))
     if known is None:
-        known = _flat[id(prices)] = (prices, _asked_rates(row, at) if _is_flat(prices) else None)
-    return known[1]
+        known = _sheets[id(prices)] = _read_sheet(row, prices, at)
+    return known
+
+
+def _read_sheet(row: Row, prices: "types.ModelPrice", at: datetime) -> _Sheet:
+    told = {key: price for key, price in vars(prices).items() if price is not None}
+    priced = frozenset(field for field, key in (_CLASS_KEYS | _FEE_KEYS).items() if key in told)
+    starts = _starts(told.values())
+    levels: tuple[TextRates | None, ...] = ()
+    if not any("request" in key for key in told):
+        levels = tuple(_asked_rates(row, at, above, starts) for above in (None, *starts))
+    tiers = _starts(told.get(key) for key in _CLASS_KEYS.values())
+    return _Sheet(prices, priced, "output_image_mtok" in told, tiers, starts, levels)
+
+
+def _starts(prices: Iterable[object]) -> tuple[int, ...]:
+    return tuple(sorted({tier.start for price in prices for tier in getattr(price, "tiers", ())}))
 
 
 def _has_more_than_text(usage: Usage) -> bool:
     return bool(usage.input_audio_tokens or usage.output_audio_tokens or usage.web_searches)
 
 
-def _is_flat(prices: "types.ModelPrice") -> bool:
-    asked = {key: price for key, price in vars(prices).items() if price is not None}
-    return all(isinstance(price, Decimal) for price in asked.values()) and not any("request" in key for key in asked)
+_MANY = 1_000_000
 
 
-def _asked_rates(row: Row, at: datetime) -> _FlatRates | None:
+def _asked_rates(row: Row, at: datetime, above: int | None, starts: tuple[int, ...]) -> TextRates | None:
+    """The rates of calls with more tokens of input than `above`, up to the next of `starts`."""
+    given = above + 1 if above is not None else min([_MANY, *starts])
+    if not given:
+        return None
+    inputs = (
+        Usage(given),
+        Usage(given, cache_read_tokens=given),
+        Usage(given, cache_write_tokens=given),
+        Usage(given, cache_write_tokens=given, cache_write_1h_tokens=given),
+    )
     try:
-        whole = [row._calculate(_counts(usage), at, {}) for usage in _PROBES]
+        plain, read, written, written_1h = (row._calculate(_counts(usage), at, {}) for usage in inputs)
+        made = row._calculate(_counts(Usage(given, _MANY)), at, {}) - plain
     except ValueError:
         return None
-    return _FlatRates(*(usd / _MANY for usd in whole))
+    return TextRates(plain / given, read / given, written / given, written_1h / given, made / _MANY)
 
 
 def _counts(usage: Usage) -> "types.Usage":

@@ -172,7 +172,7 @@ def _by_row(pricing: _Pricing, row: Row, model: str, usage: Usage) -> _Amount | 
     modifier = modifier_for(row, pricing.provider, tier=pricing.tier, speed=pricing.speed, at=at, model=model)
     if modifier is None:
         return None
-    tokens = replace(usage, web_searches=None)
+    tokens = usage if usage.web_searches is None else replace(usage, web_searches=None)
     try:
         usd, is_whole = _tokens_usd(row, model, tokens, at, modifier.context)
     except ValueError:

@@ -12,10 +12,13 @@ from app.core.exchange import Block, RequestFacts, ResponseFacts
 from app.core.usage import Usage
 from app.pricing.bound import worst_case
 from app.pricing.input_bound import KnownInput
+from app.pricing.rows import Row
 from app.pricing.table import price_call
 from tests.bench_bounds import bounded, replayed
+from tests.pricing.test_rows import all_rows
 from tests.recordings import needs_recordings
 
+PRICED_BY_US = ("anthropic", "openai", "azure", "google", "aws", "x-ai", "deepseek", "mistral", "openrouter")
 FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TEXT = RequestFacts(model="gpt-6.1-sol", is_stream=False, body_bytes=7952, output_limit=1000)
 
@@ -42,6 +45,25 @@ def test_input_that_bytes_do_not_bound_is_the_context_window() -> None:
     assert bound(open_ended) == 1_050_000 * 2 * 2500
     long = replace(open_ended, is_self_contained=True, blocks=(Block(b"", 10**8),))
     assert bound(long) == bound(open_ended)
+
+
+def test_the_bound_by_a_rows_rates_is_the_one_that_the_table_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    every_name = [(one.provider.id, one.name) for one in all_rows() if one.provider.id in PRICED_BY_US]
+    asked = [
+        replace(TEXT, model=name, cache_write=ttl, body_bytes=size, output_limit=limit, is_input_bounded=is_bounded)
+        for _, name in every_name
+        for ttl, size, limit, is_bounded in (("", 70, 0, True), ("5m", 260_000, 900, True), ("1h", 10**6, None, False))
+    ]
+    providers = [provider for provider, _ in every_name for _ in range(3)]
+
+    def bounds() -> list[int | None]:
+        pairs = zip(providers, asked, strict=True)
+        return [worst_case(provider=provider, facts=facts, started_at=FRIDAY) for provider, facts in pairs]
+
+    by_rates = bounds()
+    monkeypatch.setattr(Row, "text_rates", lambda *_arguments: None)
+    assert by_rates == bounds()
+    assert len([bound for bound in by_rates if bound]) > 500
 
 
 def test_texts_to_embed_may_fill_the_window_each() -> None:

@@ -27,7 +27,7 @@ def all_rows() -> list[Row]:
 
 
 @pytest.mark.parametrize("usage", USAGES)
-def test_a_price_by_flat_rates_is_the_tables_own_to_the_last_digit(usage: Usage) -> None:
+def test_a_price_by_rates_is_the_tables_own_to_the_last_digit(usage: Usage) -> None:
     priced = 0
     for row in all_rows():
         try:
@@ -39,8 +39,22 @@ def test_a_price_by_flat_rates_is_the_tables_own_to_the_last_digit(usage: Usage)
     assert priced > 500
 
 
-def test_the_table_is_asked_once_for_a_row_with_flat_rates(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = current_book().find_row("anthropic", "claude-haiku-4-5")
+def test_a_price_by_the_rates_of_a_tier_is_the_tables_own_on_both_sides_of_its_start() -> None:
+    tiered = [(row, start) for row in all_rows() for start in row.tiers(AT)]
+    assert len(tiered) > 20
+    for row, start in tiered:
+        for given in (start - 1, start, start + 1, start * 3):
+            for usage in (
+                Usage(given, 777),
+                Usage(given // 2, 777, cache_read_tokens=given // 3, cache_write_tokens=given - given // 3),
+                Usage(given, 777, cache_write_tokens=given, cache_write_1h_tokens=given // 2),
+            ):
+                assert row.price(usage, AT, {}) == row._calculate(rows._counts(usage), AT, {}), (row.name, usage)
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-sonnet-4-5"])
+def test_the_table_is_asked_once_for_a_row(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = current_book().find_row("anthropic", model)
     assert row is not None
     first = row.price(Usage(1_000, 10), AT, {})
     monkeypatch.setattr(ModelPrice, "calc_price", None)
