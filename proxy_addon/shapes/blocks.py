@@ -29,6 +29,7 @@ _NO_INPUT = frozenset(
 _REWRITES_INPUT = ("context_management", "context_edits", "compaction")
 """With these the provider itself drops or rewrites parts of the input, so that a longer one may count less."""
 _MARKS = frozenset({"cache_control", "cachePoint"})
+_ARGUMENTS = ("input", "arguments")
 _BILLING_LINE = "x-anthropic-billing-header:"
 """Claude Code begins its system prompt with a line that differs in each request."""
 _SYSTEM = frozenset({"system", "systemInstruction", "system_instruction", "instructions"})
@@ -37,12 +38,14 @@ _OF_A_SOCKET = frozenset({"type", "stream_id", "event_id", "generate"})
 """What a message on a socket says of itself: no setting of the input."""
 _BARE = frozenset({"role", "type", "id", "status"})
 """A turn's frame with no more than these says nothing by itself."""
+_IMAGE_TYPES = ("image", "image_url", "input_image", "computer_screenshot")
+_IMAGE_DATA = frozenset({"inlineData", "inline_data", "fileData", "file_data"})
 _IMAGE_WEIGHT = 6_000
 """Bytes that an image is taken for where input is shared out: some 1,500 tokens, a full screen at most makers'."""
 _LIFE = re.compile(r"(\d{1,3})([mh])")
 _MARKED_LIFE = "5m"
 """What a mark asks for that says nothing else (Anthropic's and Bedrock's documentation of prompt caching)."""
-_HOLDERS = ("content", "output", "parts", "toolResult", "functionResponse")
+_HOLDERS = frozenset({"content", "output", "parts", "toolResult", "functionResponse"})
 """Where a part holds other parts. Anywhere else an object that looks like an image is some tool's own word."""
 
 
@@ -120,7 +123,7 @@ class _Walk:
         return True
 
     def _take_piece(self, place: int, piece: Any, is_start: bool) -> tuple[Block, bytes]:
-        said = _encoded(_unmarked(piece, self.marks))
+        said = _said(piece, self.marks)
         digest = hashlib.blake2b(b"" if _is_billing_line(piece) else said, digest_size=16).digest()
         self._running.update(b"%d %d:" % (place, is_start) + digest)
         block = _block(self._running.digest(), piece, len(said), self._is_bounded)
@@ -136,7 +139,7 @@ class _Walk:
 
     def _part(self, kind: PartKind, name: str, value: Any, turn: int = 0) -> tuple[InputPart, bytes]:
         """A part with a name, and the whole of its hash."""
-        said = _encoded(_unmarked(value, self.marks))
+        said = _said(value, self.marks)
         digest = hashlib.blake2b(said, digest_size=16).digest()
         return InputPart(kind, digest[:DIGEST_BYTES], len(said), turn, clean_tool_name(name)), digest
 
@@ -155,11 +158,12 @@ def _asked_life(members: Mapping[str, Any], marks: list[Any]) -> str:
 
 def _block(prefix: bytes, piece: Any, size: int, is_bounded: Callable[[Any], bool]) -> Block:
     images: list[Any] = []
-    rest = piece if mapping(piece).get("type") == "text" else _without_images(piece, images)
-    if images:
+    rest = piece
+    if mapping(piece).get("type") != "text" and _holds_image(piece):
+        rest = _without_images(piece, images)
         size = len(_encoded(rest))
     is_named = _is_stored_reasoning(piece)
-    return Block(prefix, size, len(images), is_bounded(rest) and not is_named, is_named)
+    return Block(prefix, size, len(images), not is_named and is_bounded(rest), is_named)
 
 
 def _is_stored_reasoning(piece: Any) -> bool:
@@ -172,11 +176,12 @@ def _pieces(value: Any) -> Iterator[tuple[Any, bool]]:
     """Each turn without its content, then its content part by part; True where a turn begins."""
     turns = value if isinstance(value, list) else [] if value is None else [value]
     for turn in turns:
-        key = next((key for key in ("content", "parts") if key in mapping(turn)), None)
-        if key is None:
+        members = mapping(turn)
+        key = "content" if "content" in members else "parts"
+        if key not in members:
             yield turn, True
             continue
-        content = turn[key]
+        content = members[key]
         yield {name: one for name, one in turn.items() if name != key}, True
         for part in [{"type": "text", "text": content}] if isinstance(content, str) else items(content):
             yield part, False
@@ -189,15 +194,30 @@ def _is_billing_line(piece: Any) -> bool:
     return isinstance(text, str) and text.startswith(_BILLING_LINE)
 
 
+def _said(value: Any, marks: list[Any]) -> bytes:
+    """JSON text of a value without cache marks, which are put into `marks`."""
+    return _encoded(_unmarked(value, marks) if _is_marked(value) else value)
+
+
+def _is_marked(value: Any) -> bool:
+    """Whether `_unmarked` would find a mark: most values have none, and need not be built anew."""
+    if isinstance(value, list):
+        return any(map(_is_marked, value))
+    if not isinstance(value, dict):
+        return False
+    if not _MARKS.isdisjoint(value):
+        return True
+    inner = (one for key, one in value.items() if isinstance(one, dict | list) and key not in _ARGUMENTS)
+    return any(map(_is_marked, inner))
+
+
 def _unmarked(value: Any, marks: list[Any]) -> Any:
     """The value without cache marks, which agents move on with each turn and which are put into `marks`. Inputs of
     tools are left as they are."""
     if isinstance(value, dict):
         marks.extend(value[key] for key in _MARKS & value.keys())
         return {
-            key: one if key in ("input", "arguments") else _unmarked(one, marks)
-            for key, one in value.items()
-            if key not in _MARKS
+            key: one if key in _ARGUMENTS else _unmarked(one, marks) for key, one in value.items() if key not in _MARKS
         }
     if isinstance(value, list):
         left = [_unmarked(one, marks) for one in value]
@@ -217,16 +237,29 @@ def _without_images(value: Any, images: list[Any]) -> Any:
     return value
 
 
+def _holds_image(value: Any) -> bool:
+    """Whether `_without_images` would find one."""
+    if isinstance(value, dict):
+        if _is_image(value):
+            return True
+        return not _HOLDERS.isdisjoint(value) and any(_holds_image(value[key]) for key in _HOLDERS if key in value)
+    return isinstance(value, list) and any(map(_holds_image, value))
+
+
 def _is_image(value: Mapping[str, Any]) -> bool:
     """Whether an object is an image in one of the dialects: a typed block, Gemini's data with its type, Converse's."""
-    if value.get("type") in ("image", "image_url", "input_image", "computer_screenshot"):
+    if value.get("type") in _IMAGE_TYPES or (not _IMAGE_DATA.isdisjoint(value) and _is_image_data(value)):
         return True
-    for key in ("inlineData", "inline_data", "fileData", "file_data"):
+    return "image" in value and "source" in mapping(value["image"]) and "type" not in value
+
+
+def _is_image_data(value: Mapping[str, Any]) -> bool:
+    for key in _IMAGE_DATA:
         data = mapping(value.get(key))
         kind = data.get("mimeType", data.get("mime_type"))
         if isinstance(kind, str) and kind.startswith("image/"):
             return True
-    return "source" in mapping(value.get("image")) and "type" not in value
+    return False
 
 
 def _encoded(value: Any) -> bytes:

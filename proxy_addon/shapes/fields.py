@@ -6,7 +6,7 @@ answer is never rejected: a field of the wrong type or beyond all sense counts a
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,6 +15,8 @@ import msgspec
 MAX_COUNT = 1_000_000_000
 """Above a billion a count of one call is a provider's mistake, and is taken as not said."""
 
+_CONTENTS = ("content", "output", "source", "summary")
+"""Where a block holds other blocks. Not arguments and schemas: their `type` is somebody else's word."""
 _MEMBER = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _DEPLOYMENT = re.compile(r"/deployments/([^/?]+)/")
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -214,12 +216,9 @@ def has_only_types(value: object, bounded: frozenset[str]) -> bool:
             kind = current.get("type")
             if kind is not None and (not isinstance(kind, str) or kind not in bounded):
                 return False
-            pending.extend(_contents(current))
+            for key in _CONTENTS:
+                if key in current and isinstance(inner := current[key], dict | list):
+                    pending.append(inner)
         elif isinstance(current, list):
             pending.extend(current)
     return True
-
-
-def _contents(block: Mapping[str, Any]) -> Iterable[object]:
-    """Where a block holds other blocks. Not arguments and schemas: their `type` is somebody else's word."""
-    return (block[key] for key in ("content", "output", "source", "summary") if isinstance(block.get(key), dict | list))
