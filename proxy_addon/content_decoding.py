@@ -1,11 +1,11 @@
 """Compressed bodies read as they pass, in pieces, with a limit: a small answer may unfold to a thousand times its size.
 
-A decoder gives out pieces of at most `PIECE_BYTES` at a time (zstd: a few blocks), and stops where the whole passes
-`max_bytes` or unfolds further than text does.
+A decoder gives out pieces of at most `PIECE_BYTES` at a time (zstd: a few blocks; what is not packed goes on as it
+came), and stops where the whole passes `max_bytes` or unfolds further than text does.
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import brotli  # type: ignore[import-untyped]
@@ -23,6 +23,7 @@ _ZSTD_SLICE = 64
 """A zstd block of a few bytes can stand for 128 kB, and the decoder has no limit of its own: it is fed in slices."""
 _ZSTD_WINDOW = 8 * 1024 * 1024
 """The largest window that HTTP allows (RFC 9659)."""
+_PLAIN = ("", "identity")
 _LARGE_BROTLI_WINDOWS = (0b1101, 0b1111)
 """How streams with windows of 8 and 16 MB begin (RFC 7932, section 9.1). A decoder holds as much; servers use 4 MB, the
 library's default, or less."""
@@ -35,14 +36,30 @@ class UndecodableContent(ValueError):
 class Decoder(Protocol):
     """Bytes as they come off the wire in, the bytes they stand for out."""
 
-    def decode(self, data: bytes) -> Iterator[bytes]:
+    def decode(self, data: bytes) -> Iterable[bytes]:
         """Pieces of the body. Raises UndecodableContent, and is of no use after that."""
 
 
 def decoder_for(content_encoding: str, max_bytes: int = MAX_BYTES) -> Decoder | None:
     """A decoder for the value of a Content-Encoding header; None for one that is not known, or for several."""
-    inflate = _CODECS.get(content_encoding.strip().lower())
+    encoding = content_encoding.strip().lower()
+    if encoding in _PLAIN:
+        return _Unpacked(max_bytes)
+    inflate = _CODECS.get(encoding)
     return None if inflate is None else _Limited(inflate(), max_bytes)
+
+
+class _Unpacked:
+    """What is in no encoding: each piece as it came, up to the limit."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+
+    def decode(self, data: bytes) -> Iterable[bytes]:
+        self._left -= len(data)
+        if self._left < 0:
+            raise UndecodableContent("The body unfolds beyond the limit.")
+        return (data,) if data else ()
 
 
 class _Limited:
@@ -68,14 +85,6 @@ class _Limited:
             if self._given > min(self._max_bytes, _FREE_BYTES + _MAX_RATIO * self._taken):
                 raise UndecodableContent("The body unfolds beyond the limit.")
             yield piece
-
-
-def _identity() -> Callable[[bytes], Iterator[bytes]]:
-    def inflate(data: bytes) -> Iterator[bytes]:
-        for start in range(0, len(data), PIECE_BYTES):
-            yield data[start : start + PIECE_BYTES]
-
-    return inflate
 
 
 def _zlib(open_member: Callable[[bytes], "zlib._Decompress"]) -> Callable[[], Callable[[bytes], Iterator[bytes]]]:
@@ -133,8 +142,6 @@ def _zstd() -> Callable[[bytes], Iterator[bytes]]:
 
 
 _CODECS: dict[str, Callable[[], Callable[[bytes], Iterator[bytes]]]] = {
-    "": _identity,
-    "identity": _identity,
     "gzip": _zlib(_open_gzip),
     "x-gzip": _zlib(_open_gzip),
     "deflate": _zlib(_open_deflate),

@@ -47,6 +47,7 @@ class Tap:
         self._max_body_bytes = max_body_bytes
         self._is_finished = False
         self._facts = ResponseFacts()
+        self._is_stale = True
         self._events = parser_for(content_type)
         self._is_framed = self._events is not None or is_body(content_type)
         self._body = bytearray()
@@ -64,6 +65,9 @@ class Tap:
 
     def facts(self) -> ResponseFacts:
         """What is known so far. A body that is not a stream tells nothing before its end."""
+        if not self._is_stale:
+            return self._facts
+        self._is_stale = False
         try:
             self._facts = self._reader.facts()
         except Exception as error:  # noqa: BLE001 - as above: the last good facts stay
@@ -103,7 +107,7 @@ class Tap:
             self._events, self._is_framed = parser_by_start(start[0]), True
         if self._events is not None:
             for payload in self._events.feed(piece):
-                self._reader.feed(payload)
+                self._feed(payload)
         elif len(self._body) + len(piece) > self._max_body_bytes:
             raise BodyTooLarge("The body is larger than what is held.")
         else:
@@ -111,10 +115,14 @@ class Tap:
 
     def _flush(self) -> None:
         for payload in self._events.close() if self._events is not None else ():
-            self._reader.feed(payload)
+            self._feed(payload)
         if self._body:
-            self._reader.feed(bytes(self._body))
+            self._feed(bytes(self._body))
         self._body.clear()
+
+    def _feed(self, payload: bytes) -> None:
+        self._is_stale = True
+        self._reader.feed(payload)
 
     def _turn_blind(self, reason: str) -> None:
         if not self.is_blind:

@@ -44,13 +44,14 @@ class AnthropicMessages(Shape):
         """Facts of a Messages request. Raises UnreadableRequest."""
         members = read_object(body)
         tools = items(members.get("tools"))
+        is_self_contained = _is_self_contained(members, tools)
         messages = [mapping(message).get("content") for message in items(members.get("messages"))]
         pieces = input_pieces(members, ("system", "messages"), _is_bounded)
         return RequestFacts(
             model=_model(members, path),
             is_stream=optional_flag(members, "stream") or ":streamRawPredict" in path,
             body_bytes=len(body),
-            is_input_bounded=_is_self_contained(members, tools) and _is_bounded([messages, members.get("system")]),
+            is_input_bounded=is_self_contained and _is_bounded([messages, members.get("system")]),
             output_limit=optional_limit(members, "max_tokens"),
             cache_write=_cache_write(body),
             service_tier=optional_text(members, "service_tier"),
@@ -61,8 +62,8 @@ class AnthropicMessages(Shape):
             blocks=pieces.blocks,
             parts=pieces.parts,
             cache_asked=pieces.cache_asked,
-            is_self_contained=_is_self_contained(members, tools),
-            has_rounds=not _is_self_contained(members, tools),
+            is_self_contained=is_self_contained,
+            has_rounds=not is_self_contained,
             tool_results=carried_results(members, headers),
         )
 
@@ -122,10 +123,16 @@ def _session(members: Mapping[str, Any], headers: Mapping[str, str]) -> str:
 
 
 class AnthropicReader:
-    """Merges `message_start.message.usage` with `message_delta.usage`, field by field; a whole body has one `usage`."""
+    """Merges `message_start.message.usage` with `message_delta.usage`, field by field; a whole body has one `usage`.
+
+    What follows from the usage is worked out when that comes, twice in a stream: facts are asked for at each chunk.
+    """
 
     def __init__(self) -> None:
         self._usage: dict[str, Any] = {}
+        self._counts = Usage()
+        self._side_inferences: tuple[SideInference, ...] = ()
+        self._serving_model = ""
         self._model = ""
         self._id = ""
         self._error = ""
@@ -159,8 +166,8 @@ class AnthropicReader:
     def facts(self) -> ResponseFacts:
         """What is known so far."""
         return ResponseFacts(
-            usage=_usage(self._usage),
-            response_model=_serving_model(self._usage) or self._model,
+            usage=self._counts,
+            response_model=self._serving_model or self._model,
             response_id=self._id,
             service_tier=text(self._usage.get("service_tier")),
             speed=text(self._usage.get("speed")),
@@ -170,7 +177,7 @@ class AnthropicReader:
             is_final=self._is_final,
             tool_uses=self._tools.uses,
             tool_results=self._tools.results,
-            side_inferences=_side_inferences(self._usage),
+            side_inferences=self._side_inferences,
         )
 
     def _read_message(self, message: Mapping[str, Any]) -> None:
@@ -179,7 +186,12 @@ class AnthropicReader:
         self._merge(message.get("usage"))
 
     def _merge(self, usage: object) -> None:
-        self._usage.update({key: value for key, value in mapping(usage).items() if value is not None})
+        told = {key: value for key, value in mapping(usage).items() if value is not None}
+        if told:
+            self._usage.update(told)
+            self._counts = _usage(self._usage)
+            self._side_inferences = _side_inferences(self._usage)
+            self._serving_model = _serving_model(self._usage)
 
     def _count_block(self, block: Mapping[str, Any]) -> None:
         if block.get("type") in (

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.exchange import RequestFacts, ResponseFacts
+from app.core.usage import Usage
 from proxy_addon.shapes.blocks import input_pieces
 from proxy_addon.shapes.chat_tools import carried_results, watch_choice
 from proxy_addon.shapes.fields import (
@@ -75,7 +76,8 @@ class ChatReader:
     """The last `usage` wins: some providers repeat a running one in many chunks."""
 
     def __init__(self) -> None:
-        self._usage: Mapping[str, Any] = {}
+        self._usage = Usage()
+        self._has_usage = False
         self._model = ""
         self._id = ""
         self._tier = ""
@@ -101,20 +103,20 @@ class ChatReader:
             watch_choice(self._tools, choice)
         usage = mapping(chunk.get("usage")) or mapping(mapping(chunk.get("x_groq")).get("usage"))
         if usage:
-            self._usage = usage
+            self._usage, self._has_usage = chat_usage(usage), True
             is_alone = not items(chunk.get("choices"))
             self._is_ended = self._is_ended or is_alone or chunk.get("object") == "chat.completion"
 
     def facts(self) -> ResponseFacts:
         """What is known so far."""
         return ResponseFacts(
-            usage=chat_usage(self._usage),
+            usage=self._usage,
             response_model=self._model,
             response_id=self._id,
             service_tier=self._tier,
             error_type=self._error,
             output_bytes=self._bytes,
-            is_final=self._is_ended and bool(self._usage),
+            is_final=self._is_ended and self._has_usage,
             tool_uses=self._tools.uses,
             tool_results=self._tools.results,
         )

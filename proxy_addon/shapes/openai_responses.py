@@ -114,7 +114,9 @@ class ResponsesReader:
     """Usage stands in the last event of a stream, inside `response`; a whole body is the `response` itself."""
 
     def __init__(self) -> None:
-        self._response: Mapping[str, Any] = {}
+        self._usage = Usage()
+        self._has_usage = False
+        self._tier = ""
         self._model = ""
         self._id = ""
         self._error = ""
@@ -136,15 +138,14 @@ class ResponsesReader:
 
     def facts(self) -> ResponseFacts:
         """What is known so far."""
-        usage = mapping(self._response.get("usage"))
         return ResponseFacts(
-            usage=_usage(usage, self._response),
+            usage=self._usage,
             response_model=self._model,
             response_id=self._id,
-            service_tier=text(self._response.get("service_tier")),
+            service_tier=self._tier,
             error_type=self._error,
             output_bytes=self._bytes,
-            is_final=self._is_ended and bool(usage),
+            is_final=self._is_ended and self._has_usage,
             tool_uses=self._tools.uses,
             tool_results=self._tools.results,
         )
@@ -159,7 +160,9 @@ class ResponsesReader:
             self._is_ended = self._is_ended or kind in _ENDS
 
     def _read_response(self, response: Mapping[str, Any]) -> None:
-        self._response = response
+        usage = mapping(response.get("usage"))
+        self._usage, self._has_usage = _usage(usage, response), bool(usage)
+        self._tier = text(response.get("service_tier"))
         self._model = text(response.get("model")) or self._model
         self._id = text(response.get("id")) or self._id
         if response.get("error"):
