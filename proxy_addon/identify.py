@@ -51,7 +51,7 @@ def caller_of(headers: Mapping[str, str], query_key: str = "", proxy_user: str =
 
     Our own header goes before the places of a provider key, and those before the proxy address.
     """
-    credentials = [credential for name in KEY_HEADERS if (credential := _bare(headers.get(name, "")))]
+    credentials = [found for name in KEY_HEADERS if name in headers and (found := _bare(headers[name]))]
     if query_key:
         credentials.append(query_key)
     tokens = [credential for credential in credentials if credential.startswith(PREFIX)]

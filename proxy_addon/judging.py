@@ -45,7 +45,9 @@ def judge(request: Request, holder: KeyHolder) -> Judged:
     if route.kind is Kind.UNKNOWN:
         request = replace(request, route=replace(route, api_shape=ApiShape.UNMETERED))
     facts, body = _read(request)
-    request = replace(request, origin=origin_of(request.headers, route.path, body))
+    origin = origin_of(request.headers, route.path, body)
+    if origin != request.origin:
+        request = replace(request, origin=origin)
     return Judged(request, facts, body, _forbidden(holder, request, facts, body))
 
 

@@ -34,8 +34,9 @@ def patience_s(headers: Mapping[str, str]) -> float:
     """Seconds that a call may be held without a byte, by its lower-case headers; at least a little."""
     agent = headers.get("user-agent", "").lower()
     limit = next((seconds for name, seconds in _SILENT_LIMITS_S if name in agent), LONGEST_WAIT_S + MARGIN_S)
-    told = [seconds for name in _TOLD if (seconds := _seconds(headers.get(name, ""))) is not None]
-    limit = min([limit, *told])
+    for name in _TOLD:
+        if name in headers and (seconds := _seconds(headers[name])) is not None:
+            limit = min(limit, seconds)
     return limit - min(MARGIN_S, limit / 5)
 
 

@@ -31,10 +31,11 @@ class PrefixMemory:
         """What is known of a request that extends, repeats or goes on from an earlier one; None where nothing is."""
         if facts.continues:
             return self._found(provider, facts, facts.continues, 0)
-        for covered in range(len(facts.blocks), 0, -1):
-            found = self._found(provider, facts, facts.blocks[covered - 1].prefix, covered)
-            if found is not None:
-                return found
+        tokens, model, blocks = self._tokens, facts.model, facts.blocks
+        for covered in range(len(blocks), 0, -1):
+            mark = blocks[covered - 1].prefix
+            if (provider, model, mark) in tokens:
+                return self._found(provider, facts, mark, covered)
         return None
 
     def learn(self, provider: str, facts: RequestFacts, answer: ResponseFacts) -> None:

@@ -18,7 +18,8 @@ def is_from_web_page(headers: Mapping[str, str]) -> bool:
 
 def is_local_name(host_header: str, port: int) -> bool:
     """Whether the gateway is addressed by a name of this machine and its own port, not by a rebound one."""
-    return host_header.strip().lower() in {f"{name}:{port}" for name in _LOCAL_NAMES}
+    name, _, told = host_header.strip().lower().rpartition(":")
+    return told == str(port) and name in _LOCAL_NAMES
 
 
 def is_let_in(headers: Mapping[str, str], host_header: str | None, port: int) -> bool:

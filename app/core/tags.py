@@ -53,6 +53,8 @@ class Tags:
     def labelled(self, task: str = "", session: str = "") -> "Tags":
         """The same payer with the labels an agent may add. A task set by the key stays; its session is for agents that
         name none."""
+        if not task and not session:
+            return self
         return replace(self, task=self.task or clean_label(task), session=clean_label(session) or self.session)
 
 
