@@ -12,7 +12,7 @@ def lower_headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Values by their names in lower case; several of one name are joined by a comma (RFC 9110, section 5.3)."""
     found: dict[str, str] = {}
     for name, value in fields:
-        key, text = text_of(name).lower(), text_of(value)
+        key, text = name.decode("utf-8", "surrogateescape").lower(), value.decode("utf-8", "surrogateescape")
         found[key] = f"{found[key]}, {text}" if key in found else text
     return found
 
@@ -34,7 +34,7 @@ def has(fields: Fields, name: bytes) -> bool:
 
 def without(fields: Fields, names: Collection[bytes]) -> Fields:
     """The fields but for those of these lower-case names."""
-    return tuple(field for field in fields if field[0].lower() not in names)
+    return tuple([field for field in fields if field[0].lower() not in names])
 
 
 def with_field(fields: Fields, name: bytes, value: bytes) -> Fields:

@@ -5,15 +5,15 @@ than the one that was judged (request smuggling, RFC 9112, section 11.2). Rules 
 """
 
 import re
+import string
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_OF_NAMES = b"!#$%&'*+-.^_`|~" + (string.digits + string.ascii_letters).encode()
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP/1\.([01])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: .*)?", re.DOTALL)
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _BARE_CR = re.compile(rb"\r(?!\n)")
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 _USUAL_PORTS = {"http": 80, "https": 443}
 _ALONE = (b"host", b"content-length", b"transfer-encoding")
 """Fields that a head has once at most."""
@@ -25,7 +25,7 @@ class AmbiguousHead(ValueError):
 
 def check_request_head(head: bytes) -> None:
     """Raise AmbiguousHead unless a request's head, with the empty line at its end, can be read in one way only."""
-    if _BARE_LF.search(head):
+    if has_bare_lf(head):
         raise AmbiguousHead("A line of the request's head ends with LF alone.")
     start, fields = _split(head.replace(b"\r\n", b"\n"))
     line = _REQUEST_LINE.fullmatch(start)
@@ -42,6 +42,12 @@ def check_request_head(head: bytes) -> None:
         raise AmbiguousHead("The length of the request's body is not a number.")
     if method != b"CONNECT" and not target.startswith((b"/", b"*")) and not _is_at_host(target, fields):
         raise AmbiguousHead("The request names two hosts.")
+
+
+def has_bare_lf(data: bytes | bytearray, start: int = 0, end: int | None = None) -> bool:
+    """Whether a line between the two ends with LF alone; a CR right before `start` counts with the first."""
+    end = len(data) if end is None else end
+    return data.count(b"\n", start, end) > data.count(b"\r\n", max(0, start - 1), end)
 
 
 def status_of(head: bytes) -> int:
@@ -70,7 +76,8 @@ def _split(head: bytes) -> tuple[bytes, dict[bytes, bytes]]:
 def _fields(lines: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     for line in lines:
         name, sign, value = line.partition(b":")
-        if not sign or not _NAME.fullmatch(name):  # a name with a space, no name, no colon, or a folded line
+        # no name, no colon, a name with a space, or a folded line
+        if not sign or not name or name.translate(None, _OF_NAMES):
             raise AmbiguousHead("A field has no name, or one that none may have.")
         yield name.lower(), value.strip(b" \t")
 

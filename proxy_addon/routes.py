@@ -61,6 +61,8 @@ class Route:
 _READ_ONLY = ("GET", "HEAD", "OPTIONS", "DELETE")
 """Methods that make no model work."""
 _UNMETERED = "unmetered"
+_REMEMBERED = 200
+"""Paths whose route was found: agents ask for the same few, and the table does not change while a meter runs."""
 _OPERATIONS = {
     ApiShape.OPENAI_COMPLETIONS: "text_completion",
     ApiShape.OPENAI_EMBEDDINGS: "embeddings",
@@ -79,6 +81,7 @@ class Routes:
 
     def __init__(self, upstreams: Mapping[str, str] | None = None) -> None:
         self._upstreams: dict[str, Upstream] = {}
+        self._known: dict[tuple[str, str], Route | None] = {}
         for name, url in (upstreams or {}).items():
             service = next((one for one in SERVICES if name in (one.name, one.provider)), None)
             if service is None:
@@ -109,6 +112,14 @@ class Routes:
         A service without a host of its own is told it in the path: `/azure/RESOURCE/openai/…`, or
         `/bedrock/REGION/model/…`, or with the whole host in that place.
         """
+        asked = (method, path)
+        if asked not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[asked] = self._found_by_prefix(method, path)
+        return self._known[asked]
+
+    def _found_by_prefix(self, method: str, path: str) -> Route | None:
         prefix, _, rest = path.removeprefix("/").partition("/")
         service = _BY_PREFIX.get(prefix)
         if service is None:

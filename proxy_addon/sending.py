@@ -48,8 +48,12 @@ def _upstream_fields(route: Route, fields: Fields) -> Fields:
     upstream = route.upstream
     is_usual = (upstream.scheme, upstream.port) in (("https", 443), ("http", 80))
     host = upstream.host if is_usual else f"{upstream.host}:{upstream.port}"
-    kept = (one for one in fields if not one[0].lower().startswith(_OWN_PREFIX))
-    return with_field(without(tuple(kept), (b"proxy-authorization",)), b"host", host.encode())
+    kept = []
+    for one in fields:
+        name = one[0].lower()
+        if not name.startswith(_OWN_PREFIX) and name != b"proxy-authorization":
+            kept.append(one)
+    return with_field(tuple(kept), b"host", host.encode())
 
 
 def _for_own_body(fields: Fields, body: bytes) -> Fields:

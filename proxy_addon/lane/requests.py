@@ -6,26 +6,26 @@ HTTP are for mitmproxy's layer, and so is whatever llhttp does not take for HTTP
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httptools
 
 from proxy_addon.calls import Head
-from proxy_addon.header_fields import Fields, text_of
-from proxy_addon.heads import AmbiguousHead, check_request_head
+from proxy_addon.header_fields import Fields, lower_headers, text_of
+from proxy_addon.heads import AmbiguousHead, check_request_head, has_bare_lf
 from proxy_addon.limits import MAX_HEAD_BYTES
 from proxy_addon.request import MAX_BODY_BYTES
 
 _METHODS = (b"POST ", b"GET ")
 _LONGEST_METHOD = max(map(len, _METHODS))
 _HEAD_END = b"\r\n\r\n"
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-_LENGTH = re.compile(rb"0|[1-9][0-9]{0,15}")
+_LENGTH = re.compile(r"0|[1-9][0-9]{0,15}")
 _ALONE = (b"host", b"content-length")
 _NOT_PLAIN = frozenset(
-    {b"transfer-encoding", b"upgrade", b"expect", b"trailer", b"te", b"http2-settings", b"proxy-connection"}
+    {"transfer-encoding", "upgrade", "expect", "trailer", "te", "http2-settings", "proxy-connection"}
 )
-_CONNECTION_TOKENS = frozenset({b"keep-alive", b"close"})
+_CONNECTION_TOKENS = frozenset({"keep-alive", "close"})
 
 
 class NotPlain(Exception):
@@ -40,12 +40,13 @@ class PlainRequest:
     method: str
     target: str
     fields: Fields = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     length: int
     is_last: bool
 
     def head(self, user: str) -> Head:
         """As the meter reads it."""
-        return Head.of(self.method, self.target, self.fields, user)
+        return Head(self.method, self.target, self.fields, self.headers, user)
 
 
 class Inbox:
@@ -83,7 +84,7 @@ class Inbox:
             raise NotPlain
         end = data.find(_HEAD_END, max(0, self._looked_at - len(_HEAD_END) + 1))
         known = len(data) if end < 0 else end
-        if _BARE_LF.search(data, max(0, self._looked_at - 1), min(known, MAX_HEAD_BYTES)):
+        if has_bare_lf(data, max(0, self._looked_at - 1), min(known, MAX_HEAD_BYTES)):
             raise NotPlain
         if known >= MAX_HEAD_BYTES:
             raise NotPlain
@@ -127,32 +128,30 @@ def _read(head: bytes) -> PlainRequest:
     if not listener.is_complete:
         raise NotPlain
     fields = tuple(listener.fields)
-    length = _length(fields)
+    headers = lower_headers(fields)
+    length = _length(fields, headers)
     target = listener.target
     if parser.get_http_version() != "1.1" or not target.startswith(b"/") or not target.isascii():
         raise NotPlain
     method = parser.get_method().decode("ascii")
     if length > MAX_BODY_BYTES or (method == "GET" and length):
         raise NotPlain
-    return PlainRequest(len(head), method, text_of(target), fields, length, listener.is_last)
+    return PlainRequest(len(head), method, text_of(target), fields, headers, length, listener.is_last)
 
 
-def _length(fields: Fields) -> int:
+def _length(fields: Fields, headers: Mapping[str, str]) -> int:
     """The length of the body. Raises NotPlain."""
-    length, seen = 0, set()
-    for name, value in fields:
-        key = name.lower()
-        if key in _NOT_PLAIN:
-            raise NotPlain
-        if key in _ALONE and key in seen:
-            raise NotPlain
-        seen.add(key)
-        if key == b"content-length":
-            if not _LENGTH.fullmatch(value):
-                raise NotPlain
-            length = int(value)
-        elif key == b"connection" and not {token.strip().lower() for token in value.split(b",")} <= _CONNECTION_TOKENS:
-            raise NotPlain
-    if b"host" not in seen:
+    if not _NOT_PLAIN.isdisjoint(headers) or "host" not in headers:
         raise NotPlain
-    return length
+    if len(headers) < len(fields):  # names that are given twice
+        names = [name.lower() for name, _ in fields]
+        if any(names.count(name) > 1 for name in _ALONE):
+            raise NotPlain
+    if "connection" in headers:
+        tokens = {token.strip().lower() for token in headers["connection"].split(",")}
+        if not tokens <= _CONNECTION_TOKENS:
+            raise NotPlain
+    length = headers.get("content-length", "0")
+    if not _LENGTH.fullmatch(length):
+        raise NotPlain
+    return int(length)

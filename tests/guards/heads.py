@@ -24,7 +24,7 @@ GUARDS = (
     Guard(
         "no line of a head ends with LF alone",
         "proxy_addon/heads.py",
-        "    if _BARE_LF.search(head):\n",
+        "    if has_bare_lf(head):\n",
         "    if False:\n",
         (_head("a line that ends with LF alone"),),
     ),
@@ -83,7 +83,7 @@ GUARDS = (
     Guard(
         "a field has a name that it may have",
         "proxy_addon/heads.py",
-        "if not sign or not _NAME.fullmatch(name):",
+        "if not sign or not name or name.translate(None, _OF_NAMES):",
         "if not sign:",
         (_head("a space before the colon"),),
     ),
