@@ -60,10 +60,13 @@ class SseParser:
             self._line += part
 
     def _end_line(self, part: bytes, events: list[bytes]) -> None:
-        self._hold(part)
-        line, was_dropped = bytes(self._line), self._is_line_dropped
-        self._line.clear()
-        self._is_line_dropped = False
+        if not self._line and not self._is_line_dropped and len(part) + self._size <= self._limit:
+            line, was_dropped = part, False  # all of it is here: nothing has to be held
+        else:
+            self._hold(part)
+            line, was_dropped = bytes(self._line), self._is_line_dropped
+            self._line.clear()
+            self._is_line_dropped = False
         if self._is_first_line:
             line, self._is_first_line = line.removeprefix(_BOM), False
         if was_dropped:

@@ -76,6 +76,7 @@ class Turn:
         self._is_working = False
         self._is_sent = False
         self._is_head_sent = False
+        self._in_chunks = False
         self._is_bad = False
         self._is_client_gone = False
         self._is_stopped = False
@@ -185,15 +186,15 @@ class Turn:
             self._is_head_sent = True
             reason = reader.reason if mask is None else mask.whole(reader.reason)
             delivery.fields = self._parting(delivery.told())
+            self._in_chunks = is_chunked(delivery.fields)
             said.append(written_head(reader.status, reason, delivery.fields))
         body = reader.take_body()
         passed = delivery.pass_on(body) if body else b""
         if reader.is_ended:
             passed += delivery.pass_on(b"")
-        in_chunks = is_chunked(delivery.fields)
-        said.append(written_chunk(passed) if in_chunks else passed)
+        said.append(written_chunk(passed) if self._in_chunks else passed)
         is_whole = reader.is_ended and delivery.is_sound
-        if is_whole and in_chunks:
+        if is_whole and self._in_chunks:
             said.append(LAST_CHUNK)
         if data := b"".join(said):
             yield self._line.to_client(data)

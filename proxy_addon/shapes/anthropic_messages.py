@@ -33,6 +33,8 @@ _PATH_MODEL = re.compile(r"/models?/([^/?]+?)(?:/invoke|:(?:streamR|r)awPredict)
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:3[0-9]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aA])")
 """A letter, digit or underscore written as an escape, as nobody does who has nothing to hide."""
 
+_SPOKEN = ("text", "thinking", "partial_json")
+"""What a delta may say."""
 _DEFAULT_WEB_SEARCHES = 20
 """Searches to hold for when the request sets no `max_uses`: the provider sets no limit then."""
 
@@ -132,7 +134,7 @@ class AnthropicReader:
         self._usage: dict[str, Any] = {}
         self._counts = Usage()
         self._side_inferences: tuple[SideInference, ...] = ()
-        self._serving_model = ""
+        self._serving_model = self._tier = self._speed = self._region = ""
         self._model = ""
         self._id = ""
         self._error = ""
@@ -159,7 +161,9 @@ class AnthropicReader:
                 self._count_block(mapping(event.get("content_block")))
             case "content_block_delta":
                 delta = mapping(event.get("delta"))
-                self._bytes += sum(byte_length(delta.get(key)) for key in ("text", "thinking", "partial_json"))
+                for key in _SPOKEN:
+                    if key in delta:
+                        self._bytes += byte_length(delta[key])
             case "error":
                 self._error = text(mapping(event.get("error")).get("type")) or "error"
 
@@ -169,9 +173,9 @@ class AnthropicReader:
             usage=self._counts,
             response_model=self._serving_model or self._model,
             response_id=self._id,
-            service_tier=text(self._usage.get("service_tier")),
-            speed=text(self._usage.get("speed")),
-            region=text(self._usage.get("inference_geo")),
+            service_tier=self._tier,
+            speed=self._speed,
+            region=self._region,
             error_type=self._error,
             output_bytes=self._bytes,
             is_final=self._is_final,
@@ -192,6 +196,8 @@ class AnthropicReader:
             self._counts = _usage(self._usage)
             self._side_inferences = _side_inferences(self._usage)
             self._serving_model = _serving_model(self._usage)
+            self._tier, self._speed = text(self._usage.get("service_tier")), text(self._usage.get("speed"))
+            self._region = text(self._usage.get("inference_geo"))
 
     def _count_block(self, block: Mapping[str, Any]) -> None:
         if block.get("type") in (

@@ -19,6 +19,7 @@ _CONTENTS = ("content", "output", "source", "summary")
 """Where a block holds other blocks. Not arguments and schemas: their `type` is somebody else's word."""
 _MEMBER = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _DEPLOYMENT = re.compile(r"/deployments/([^/?]+)/")
+_KEY = msgspec.json.Decoder(str)
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -62,7 +63,7 @@ def _split_members(body: bytes) -> dict[str, bytes]:
     seen: set[str] = set()
     position = 0
     while (match := _MEMBER.match(body, position)) is not None:
-        key = msgspec.json.decode(match[1], type=str)
+        key = _KEY.decode(match[1])
         if key in seen or not body.startswith(members[key], match.end()):
             raise UnreadableRequest("The request body gives a key twice.")
         seen.add(key)
@@ -198,7 +199,7 @@ def items(value: object) -> list[Any]:
 def byte_length(value: object) -> int:
     """Bytes of a text in UTF-8; 0 where it is none. Of another JSON value: of its JSON text."""
     if isinstance(value, str):
-        return len(value.encode("utf-8", "surrogatepass"))
+        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
     if not isinstance(value, dict | list):
         return 0
     try:
