@@ -9,7 +9,8 @@ from collections.abc import Callable
 from proxy_addon.exchange import Exchange
 from proxy_addon.recorder import Recorder
 
-type PassOn = Callable[[bytes], bytes | list[bytes]]
+type Passed = bytes | list[bytes]
+type PassOn = Callable[[bytes], Passed]
 
 
 class RunningCalls:
@@ -43,7 +44,7 @@ class RunningCalls:
     def watched(self, exchange: Exchange, pass_on: PassOn) -> PassOn:
         """Pass an answer on, and look after its money with each chunk."""
 
-        def stream(chunk: bytes) -> bytes | list[bytes]:
+        def stream(chunk: bytes) -> Passed:
             passed = pass_on(chunk)
             if chunk and not exchange.look_after_money(self._recorder):
                 exchange.end_cut(self._recorder)

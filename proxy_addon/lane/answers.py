@@ -64,6 +64,11 @@ class AnswerReader:
         if not self.is_ended:
             raise BadAnswer
 
+    def close(self) -> None:
+        """Nothing is fed any more. The parser, which holds this reader, is let go: else both would be left for the
+        collector to find."""
+        del self._parser
+
     def take_body(self) -> bytes:
         """What came of the body since the last time."""
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)

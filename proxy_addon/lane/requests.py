@@ -125,6 +125,8 @@ def _read(head: bytes) -> PlainRequest:
         parser.feed_data(head)
     except (AmbiguousHead, httptools.HttpParserError, httptools.HttpParserUpgrade):
         raise NotPlain from None
+    finally:
+        del listener.parser  # they hold one another, and would be left for the collector to find
     if not listener.is_complete:
         raise NotPlain
     fields = tuple(listener.fields)

@@ -250,4 +250,6 @@ class Turn:
 
     def _end(self, *, keeps_client: bool, keeps_provider: bool) -> Commands:
         self._is_over = True
+        self._delivery = None  # it holds what cuts this turn: without one another both are freed at once
+        self._reader.close()
         yield from self._line.end_turn(keeps_client=keeps_client, keeps_provider=keeps_provider)

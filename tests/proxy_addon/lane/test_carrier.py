@@ -1,5 +1,6 @@
 """The lane without sockets: whatever the pieces in which bytes come, the same bytes go on."""
 
+import gc
 import itertools
 from collections import deque
 from collections.abc import Iterator
@@ -202,3 +203,18 @@ def test_a_refusal_without_words_closes_and_sends_nothing() -> None:
     line.client_says([REQUEST % (4, b"gone")])
     assert line.said == {"client": b"", "provider": b""}
     assert line.closed == [line.client]
+
+
+def test_a_call_leaves_nothing_for_the_garbage_collector() -> None:
+    asked = REQUEST % (1, b"a")
+    line = Line([cut(chunked(STREAM, 9), [40, 90]) for _ in range(5)])
+    line.client_says([asked, asked])
+    gc.collect()
+    gc.disable()
+    try:
+        line.client_says([asked, asked, asked])
+        line.meter.asked.clear()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert line.said["client"].count(b"HTTP/1.1 200") == 5
