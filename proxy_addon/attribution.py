@@ -199,7 +199,8 @@ def _begun_with(parts: _Body, beginnings: tuple[_Beginning, ...]) -> _Beginning 
 def _instructions(parts: _Body) -> Iterator[str]:
     """The system texts, wherever a dialect has them, and those of the last message, which asks for a summary."""
     for member in (parts.system, parts.instructions, parts.systemInstruction, parts.system_instruction):
-        yield from _texts_of(_decoded(member))
+        if member is not _NONE:
+            yield from _texts_of(_decoded(member))
     for member in (parts.messages, parts.input, parts.contents):
         messages = _split(member)
         if messages:

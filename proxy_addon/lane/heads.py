@@ -57,7 +57,7 @@ def ends_connection(fields: Fields) -> bool:
 
 
 def _written(fields: Fields) -> bytes:
-    return b"".join(b"%b: %b\r\n" % one for one in fields) + b"\r\n"
+    return b"".join([b"%b: %b\r\n" % one for one in fields]) + b"\r\n"
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

@@ -208,7 +208,7 @@ class AnthropicReader:
             "server_tool_use",
             "mcp_tool_use",
         ):
-            self._bytes += sum(byte_length(block.get(key)) for key in ("text", "thinking", "data"))
+            self._bytes += sum([byte_length(block[key]) for key in ("text", "thinking", "data") if key in block])
             self._bytes += byte_length(block.get("input") or None)
 
 

@@ -207,7 +207,7 @@ def _is_marked(value: Any) -> bool:
         return False
     if not _MARKS.isdisjoint(value):
         return True
-    inner = (one for key, one in value.items() if isinstance(one, dict | list) and key not in _ARGUMENTS)
+    inner = [one for key, one in value.items() if isinstance(one, dict | list) and key not in _ARGUMENTS]
     return any(map(_is_marked, inner))
 
 

@@ -164,6 +164,8 @@ def _limit(key: str, value: object) -> int:
 
 def count(value: object) -> int | None:
     """A count out of an answer; None where it is no sensible one."""
+    if value is None:
+        return None
     whole = int(value) if isinstance(value, float) and value.is_integer() else value
     if not isinstance(whole, int) or isinstance(whole, bool) or not 0 <= whole <= MAX_COUNT:
         return None
@@ -200,7 +202,7 @@ def byte_length(value: object) -> int:
     """Bytes of a text in UTF-8; 0 where it is none. Of another JSON value: of its JSON text."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
-    if not isinstance(value, dict | list):
+    if value is None or not isinstance(value, dict | list):
         return 0
     try:
         return len(json.dumps(value))
