@@ -60,6 +60,8 @@ class _Beginning:
     kind: str = ""
 
 
+_LONGEST_AGENT = 40
+"""Letters that are looked at of a user agent: more than any name below has."""
 _SDKS = ("openai/", "asyncopenai/", "anthropic/", "asyncanthropic/", "litellm/")
 _INSTRUCTIONS: tuple[tuple[tuple[str, ...], tuple[_Beginning, ...]], ...] = (
     (
@@ -131,7 +133,7 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 def origin_of(headers: Mapping[str, str], path: str, body: bytes) -> Origin:
     """Where in an agent a request comes from. `headers` are lower-case; `body` is decoded, or one turn of a socket."""
-    beginnings = _beginnings(headers.get("user-agent", ""))
+    beginnings = _beginnings(headers.get("user-agent", "")[:_LONGEST_AGENT])
     parts = _parts(body) if beginnings and headers.get(_CLASS_HEADER) in (None, "auxiliary") else _Body()
     told = _told(headers, parts)
     request_class = _class_by_header(told, path)

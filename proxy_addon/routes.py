@@ -61,8 +61,9 @@ class Route:
 _READ_ONLY = ("GET", "HEAD", "OPTIONS", "DELETE")
 """Methods that make no model work."""
 _UNMETERED = "unmetered"
-_REMEMBERED = 200
-"""Paths whose route was found: agents ask for the same few, and the table does not change while a meter runs."""
+_REMEMBERED, _LONGEST_REMEMBERED = 200, 300
+"""How many paths keep their route, and how long they may be: agents ask for the same few, and the table does not change
+while a meter runs."""
 _OPERATIONS = {
     ApiShape.OPENAI_COMPLETIONS: "text_completion",
     ApiShape.OPENAI_EMBEDDINGS: "embeddings",
@@ -81,7 +82,7 @@ class Routes:
 
     def __init__(self, upstreams: Mapping[str, str] | None = None) -> None:
         self._upstreams: dict[str, Upstream] = {}
-        self._known: dict[tuple[str, str], Route | None] = {}
+        self._known: dict[tuple[str, str], Route] = {}
         for name, url in (upstreams or {}).items():
             service = next((one for one in SERVICES if name in (one.name, one.provider)), None)
             if service is None:
@@ -112,12 +113,14 @@ class Routes:
         A service without a host of its own is told it in the path: `/azure/RESOURCE/openai/…`, or
         `/bedrock/REGION/model/…`, or with the whole host in that place.
         """
-        asked = (method, path)
-        if asked not in self._known:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[asked] = self._found_by_prefix(method, path)
-        return self._known[asked]
+        route = self._known.get((method, path))
+        if route is None:
+            route = self._found_by_prefix(method, path)
+            if route is not None and len(path) <= _LONGEST_REMEMBERED:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[method, path] = route
+        return route
 
     def _found_by_prefix(self, method: str, path: str) -> Route | None:
         prefix, _, rest = path.removeprefix("/").partition("/")

@@ -233,6 +233,17 @@ def test_the_patterns_of_opened_hosts_are_anchored() -> None:
         assert not any(pattern.search(host) for pattern in opened)
 
 
+def test_a_remembered_route_is_that_of_the_path_and_the_method_and_few_are_remembered() -> None:
+    routes = Routes()
+    for number in range(500):
+        path = f"/gemini/v1beta/models/m{number}:generateContent"
+        for method in ("POST", "GET", "POST"):
+            assert routes.by_prefix(method, path) == Routes().by_prefix(method, path)
+    assert routes.by_prefix("POST", "/gemini/" + "a" * 1_000) is not None
+    assert len(routes._known) <= 200
+    assert max(len(path) for _, path in routes._known) < 1_000
+
+
 def test_every_service_has_a_provider_whose_key_can_be_kept() -> None:
     assert {service.provider for service in SERVICES} == {provider.name for provider in PROVIDERS}
     assert len({service.name for service in SERVICES}) == len(SERVICES)
