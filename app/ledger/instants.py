@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 """The finest step that the days of every time zone are made of."""
-QUARTER_MICROS = QUARTER // timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+QUARTER_MICROS = QUARTER // _MICROSECOND
 
 
 def micros(instant: datetime) -> int:
     """Microseconds since 1970 of an aware instant, exactly."""
-    return (instant - EPOCH) // timedelta(microseconds=1)
+    return (instant - EPOCH) // _MICROSECOND
 
 
 def instant_of(microseconds: int) -> datetime:
     """An instant, read back."""
-    return EPOCH + timedelta(microseconds=microseconds)
+    return EPOCH + microseconds * _MICROSECOND

@@ -7,26 +7,31 @@ driver's connection, within the transaction at hand. Errors are SQLAlchemy's own
 
 import sqlite3
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Connection, Table, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import CompilerElement
 
-_DIALECT = create_engine("sqlite://", paramstyle="named").dialect
+_DIALECT = create_engine("sqlite://", paramstyle="qmark").dialect
+"""By place: the driver looks names up one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """What the driver is given: the text, the values that stand fixed, and how others and what is read are turned."""
+    """What the driver is given: the text, the values that stand fixed, how all are put in the order of their places,
+    and how those at some places, and what is read, are turned."""
 
     sql: str
     fixed: dict[str, Any]
-    binds: list[tuple[str, Any]]
+    in_order: Callable[[Mapping[str, Any]], Sequence[Any]]
+    binds: list[tuple[int, Any]]
     row: Any
     results: list[tuple[int, Any]]
 
@@ -47,17 +52,19 @@ class Statement:
         compiled: Any = self._statement.compile(dialect=_DIALECT, column_keys=self._columns)
         if compiled.post_compile_params:
             raise ValueError("a list of values whose length is not known cannot be compiled once")
-        binds = [(name, bind) for bind, name in compiled.bind_names.items()]
-        converters = ((name, bind.type.bind_processor(_DIALECT)) for name, bind in binds)
+        binds = {name: bind for bind, name in compiled.bind_names.items()}
+        places = [binds[name] for name in compiled.positiontup]
+        converters = [bind.type.bind_processor(_DIALECT) for bind in places]
         read = _columns_of(self._statement)
-        processors = (column.type.result_processor(_DIALECT, None) for column in read)
+        processors = [column.type.result_processor(_DIALECT, None) for column in read]
         names = [getattr(column, "name", "") for column in read]
         return _Compiled(
             sql=str(compiled),
-            fixed={name: bind.value for name, bind in binds if not bind.required},
-            binds=[(name, convert) for name, convert in converters if convert is not None],
+            fixed={name: bind.value for name, bind in binds.items() if not bind.required},
+            in_order=_in_order(compiled.positiontup),
+            binds=_those_there(converters),
             row=namedtuple("Row", names, rename=True),
-            results=[(place, convert) for place, convert in enumerate(processors) if convert is not None],
+            results=_those_there(processors),
         )
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> int:
@@ -103,19 +110,33 @@ class Statement:
         except sqlite3.Error as error:
             raise _wrapped(self._compiled.sql, error) from error
 
-    def _bound(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        bound = {**self._compiled.fixed, **values}
-        for name, convert in self._compiled.binds:
-            bound[name] = convert(bound[name])
-        return bound
+    def _bound(self, values: Mapping[str, Any]) -> Sequence[Any]:
+        compiled = self._compiled
+        bound = compiled.in_order({**compiled.fixed, **values} if compiled.fixed else values)
+        return _turned(bound, compiled.binds)
 
     def _read(self, row: tuple[Any, ...]) -> Sequence[Any]:
-        if not self._compiled.results:
-            return row
-        read = list(row)
-        for place, convert in self._compiled.results:
-            read[place] = convert(read[place])
-        return read
+        return _turned(row, self._compiled.results)
+
+
+def _turned(values: Sequence[Any], converters: list[tuple[int, Any]]) -> Sequence[Any]:
+    if not converters:
+        return values
+    turned = list(values)
+    for place, convert in converters:
+        turned[place] = convert(turned[place])
+    return turned
+
+
+def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """What takes the values of these names out of a mapping."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: [values[name] for name in names]
+
+
+def _those_there(converters: list[Any]) -> list[tuple[int, Any]]:
+    return [(place, convert) for place, convert in enumerate(converters) if convert is not None]
 
 
 def insertion(table: Table) -> list[str]:
@@ -123,19 +144,30 @@ def insertion(table: Table) -> list[str]:
     return [column.name for column in table.columns if column is not table.autoincrement_column]
 
 
-@contextmanager
-def savepoint(connection: Connection) -> Iterator[None]:
+def savepoint(connection: Connection) -> "_Savepoint":
     """What the block writes is kept whole, or taken back when it raises."""
-    driver = _driver(connection)
-    _say(driver, "SAVEPOINT bursar")
-    try:
-        yield
-    except BaseException:
-        if driver.in_transaction:  # a full disk takes the whole transaction with it
-            _say(driver, "ROLLBACK TO bursar")
-            _say(driver, "RELEASE bursar")
-        raise
-    _say(driver, "RELEASE bursar")
+    return _Savepoint(connection)
+
+
+class _Savepoint:
+    """A class, since a generator takes three times as long to enter and leave, and each call has three."""
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver = _driver(connection)
+
+    def __enter__(self) -> None:
+        _say(self._driver, "SAVEPOINT bursar")
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            _say(self._driver, "RELEASE bursar")
+        elif self._driver.in_transaction:  # a full disk takes the whole transaction with it
+            _say(self._driver, "ROLLBACK TO bursar")
+            _say(self._driver, "RELEASE bursar")
 
 
 def _say(driver: sqlite3.Connection, sql: str) -> None:
@@ -150,8 +182,7 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     if not connection.in_transaction():
         connection.begin()
     driver: Any = connection.connection.dbapi_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
+    return driver  # type: ignore[no-any-return]
 
 
 def _wrapped(sql: str, error: sqlite3.Error) -> BaseException:

@@ -20,13 +20,21 @@ class Instant(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+    def bind_processor(self, _dialect: Dialect) -> Any:
         """To the database. A naive datetime raises TypeError: which instant it means is anybody's guess."""
-        return None if value is None else micros(value)
+        return _micros_or_none
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+    def result_processor(self, _dialect: Dialect, _coltype: object) -> Any:
         """From the database."""
-        return None if value is None else instant_of(value)
+        return _instant_or_none
+
+
+def _micros_or_none(value: datetime | None) -> int | None:
+    return None if value is None else micros(value)
+
+
+def _instant_or_none(value: int | None) -> datetime | None:
+    return None if value is None else instant_of(value)
 
 
 def instant(*, nullable: bool = False, index: bool = False) -> Any:
