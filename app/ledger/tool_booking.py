@@ -44,7 +44,7 @@ _BY_NAME = Statement(
 )
 _ANSWER = Statement(
     update(tool_calls)
-    .where(_T.row_id == bindparam("of_row"), _T.result_call_id == "")
+    .where(_T.row_id == bindparam("of_row"), _WAITS)
     .values(
         outcome=bindparam("as_outcome"),
         result_call_id=bindparam("by_call"),
