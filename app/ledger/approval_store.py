@@ -17,6 +17,7 @@ from app.core.reservations import CapWindow, Draft, Obstacle
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.kept_reads import kept
 from app.ledger.limit_tables import session_grants
 from app.ledger.loop_store import quieten
 from app.ledger.rows import payer_columns, tags_of
@@ -143,8 +144,9 @@ def granted_windows(connection: Connection, tags: Tags) -> frozenset[CapWindow]:
     """The windows that a person let this session pass."""
     if not tags.session:
         return frozenset()
-    found = _GRANTED.rows(connection, {"of_session": tags.session, "of_key": tags.virtual_key_id})
-    return frozenset((row.cap_id, row.window_key) for row in found)
+    asked = {"of_session": tags.session, "of_key": tags.virtual_key_id}
+    name = ("grants", tags.session, tags.virtual_key_id)
+    return kept(connection, name, lambda: frozenset(tuple(row) for row in _GRANTED.rows(connection, asked)))
 
 
 def refuse(ledger: Ledger, approval_id: str, *, by: str) -> None:

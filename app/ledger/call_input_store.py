@@ -11,7 +11,7 @@ from math import floor
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.core.call import Call
@@ -27,6 +27,7 @@ from app.core.call_input import (
 )
 from app.ledger.engine import Ledger
 from app.ledger.input_tables import call_inputs, tool_sets
+from app.ledger.kept_reads import kept
 from app.ledger.rows import payer_columns
 from app.ledger.statement import Statement, insertion
 from app.ledger.tool_tables import tool_calls
@@ -34,6 +35,7 @@ from app.ledger.tool_tables import tool_calls
 _I = call_inputs.c
 _LABELS = ("project", "agent", "task", "session", "virtual_key_id")
 _WRITE = Statement(insert(call_inputs), insertion(call_inputs))
+_HAS_TOOLS = Statement(select(tool_sets.c.tool_set).where(tool_sets.c.tool_set == bindparam("tool_set")))
 _KEEP_TOOLS = Statement(upsert(tool_sets).on_conflict_do_nothing(), insertion(tool_sets))
 _LOST = func.coalesce(func.sum(_I.lost_nano_usd), 0)
 _MISSED = _I.missed_tokens > 0
@@ -44,7 +46,9 @@ def write_call_input(connection: Connection, call: Call, told: CallInput) -> Non
     tools = msgspec.json.encode([(tool.name, tool.size) for tool in told.tools])
     tool_set = hashlib.blake2b(tools, digest_size=12).hexdigest() if told.tools else ""
     if tool_set:
-        _KEEP_TOOLS.run(connection, {"tool_set": tool_set, "tools": tools.decode()})
+        kept_tools = {"tool_set": tool_set, "tools": tools.decode()}
+        if not kept(connection, ("tools", tool_set), lambda: _HAS_TOOLS.first(connection, kept_tools) is not None):
+            _KEEP_TOOLS.run(connection, kept_tools)
     values = {
         "call_id": call.call_id,
         "started_at": call.started_at,

@@ -14,6 +14,7 @@ from app.core.tags import Scope, clean_name
 from app.core.windows import Window, WindowSpan, zone
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.kept_reads import kept
 from app.ledger.raise_store import end_raises, forget_raises
 from app.ledger.statement import Statement
 from app.ledger.tables import caps, totals
@@ -75,7 +76,7 @@ def list_caps(ledger: Ledger) -> list[Cap]:
 
 def read_caps(connection: Connection) -> list[Cap]:
     """All caps in force, within a transaction at hand."""
-    return [cap_of(row) for row in _IN_FORCE.mappings(connection, {})]
+    return list(kept(connection, "caps", lambda: [cap_of(row) for row in _IN_FORCE.mappings(connection, {})]))
 
 
 def add_cap(

@@ -25,6 +25,7 @@ from app.ledger import migrations, places
 from app.ledger.backups import back_up_before_migration
 from app.ledger.database_errors import damaged, explained, gone
 from app.ledger.glance import Reader
+from app.ledger.kept_reads import KeptReads
 
 BUSY_TIMEOUT_MS = 5_000
 _CACHE_KIB = 2_000
@@ -108,17 +109,18 @@ class Pen:
 
     def __init__(self, ledger: Ledger, engine: Engine) -> None:
         self._ledger, self._engine = ledger, engine
-        self._kept: tuple[Connection, places.Identity | None] | None = None
+        self._kept: tuple[Connection, KeptReads, places.Identity | None] | None = None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """As `Ledger.write`."""
         self._ledger.follow_file()
         with explained():
-            connection = self._connection()
+            connection, kept = self._connection()
             driver: Any = connection.connection.dbapi_connection
             try:
                 driver.execute("BEGIN IMMEDIATE")
+                kept.begin(driver)
                 yield connection
                 driver.execute("COMMIT")
             except BaseException as error:
@@ -139,16 +141,16 @@ class Pen:
         else:
             self.close()
 
-    def _connection(self) -> Connection:
-        """The one that is kept, or one to the file that was put in the place of its file."""
-        if self._kept is not None and self._kept[1] != self._ledger.identity:
+    def _connection(self) -> tuple[Connection, KeptReads]:
+        """The one that is kept, or one to the file that was put in the place of its file; and what was read by it."""
+        if self._kept is not None and self._kept[2] != self._ledger.identity:
             self.close()
         if self._kept is None:
             connection = self._engine.connect()
             connection.begin()
             connection.exec_driver_sql(f"PRAGMA cache_size = {-_CACHE_KIB}")
-            self._kept = connection, self._ledger.identity
-        return self._kept[0]
+            self._kept = connection, KeptReads(connection), self._ledger.identity
+        return self._kept[:2]
 
 
 def open_ledger(path: Path, *, checkpoints: bool = False, is_first: bool = False) -> Ledger:

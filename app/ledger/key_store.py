@@ -20,6 +20,7 @@ from app.ledger.cap_store import put_cap_in, read_caps, take_cap_out
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
 from app.ledger.instants import EPOCH, instant_of
+from app.ledger.kept_reads import kept
 from app.ledger.key_tables import virtual_keys
 from app.ledger.rows import payer_columns, tags_of
 from app.ledger.running_sums import RunningSums
@@ -117,17 +118,22 @@ def add_key(
 
 def holder_of(connection: Connection, fingerprint: str, now: datetime) -> KeyHolder:
     """Who holds the token of this fingerprint. Raises KeyRejected for one unknown, expired, revoked or replaced."""
-    row = _BY_TOKEN.mapping(connection, {"of_token": fingerprint})
+    row, is_old = kept(connection, ("token", fingerprint), lambda: _key_by_token(connection, fingerprint))
     if row is None:
-        row = _BY_OLD_TOKEN.mapping(connection, {"of_token": fingerprint})
-        if row is None:
-            raise KeyRejected("Unknown key", "Bursar does not know this virtual key. Issue one with: bursar keys issue")
-        if row["old_until"] is None or row["old_until"] <= now:
-            raise KeyRejected(
-                "Key replaced", f"The virtual key “{row['name']}” was given a new token. Ask its owner for that."
-            )
+        raise KeyRejected("Unknown key", "Bursar does not know this virtual key. Issue one with: bursar keys issue")
+    if is_old and (row["old_until"] is None or row["old_until"] <= now):
+        raise KeyRejected(
+            "Key replaced", f"The virtual key “{row['name']}” was given a new token. Ask its owner for that."
+        )
     _check_live(row, now)
     return KeyHolder(tags_of(row), _limits_of(row))
+
+
+def _key_by_token(connection: Connection, fingerprint: str) -> tuple[dict[str, Any] | None, bool]:
+    """The row of the key with this token, None where there is none; and whether that is the token before its own."""
+    asked = {"of_token": fingerprint}
+    row = _BY_TOKEN.mapping(connection, asked)
+    return (row, False) if row is not None else (_BY_OLD_TOKEN.mapping(connection, asked), True)
 
 
 def check_key(connection: Connection, key_id: str, now: datetime) -> None:
@@ -135,7 +141,9 @@ def check_key(connection: Connection, key_id: str, now: datetime) -> None:
 
     Calls of no key, or of one that this ledger never had, are not its business.
     """
-    row = _BY_ID.mapping(connection, {"of_key": key_id}) if key_id else None
+    if not key_id:
+        return
+    row = kept(connection, ("key", key_id), lambda: _BY_ID.mapping(connection, {"of_key": key_id}))
     if row is not None:
         _check_live(row, now)
 

@@ -20,6 +20,7 @@ from app.core.reservations import CapWindow, Draft, Obstacle, Refusal
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.kept_reads import kept
 from app.ledger.loop_tables import loops
 from app.ledger.rows import payer_columns, tags_of
 from app.ledger.statement import Statement, insertion
@@ -110,8 +111,9 @@ def loop_in_the_way(connection: Connection, draft: Draft, excused: frozenset[Cap
     """The loop that stands in the way of a call. One of tools stands in the way of calls that go on with tools, one of
     requests in that of the same request: whoever does something else may."""
     asked = {"of_key": draft.tags.virtual_key_id, "of_session": draft.tags.session}
-    for row in _STANDING.mappings(connection, asked):
-        loop = loop_of(row)
+    name = ("loops", *asked.values())
+    standing = kept(connection, name, lambda: [loop_of(row) for row in _STANDING.mappings(connection, asked)])
+    for loop in standing:
         if (LOOP_CAP_ID, loop.loop_id) not in excused and _goes_on(loop, draft):
             return _obstacle(loop)
     return None

@@ -17,6 +17,7 @@ from app.ledger import places
 from app.ledger.engine import Ledger
 from app.ledger.file_lock import HeldLock, is_held
 from app.ledger.identifiers import new_id
+from app.ledger.kept_reads import kept
 from app.ledger.statement import Statement
 from app.ledger.tables import instances, switches
 
@@ -111,7 +112,7 @@ def stop_requested(connection: Connection, instance_id: str) -> bool:
 
 def paused(connection: Connection) -> bool:
     """Whether a person paused everything, within a transaction at hand."""
-    return bool(_IS_PAUSED.value(connection, {}))
+    return kept(connection, PAUSED, lambda: bool(_IS_PAUSED.value(connection, {})))
 
 
 def is_paused(ledger: Ledger) -> bool:

@@ -12,10 +12,12 @@ from app.core.loops import LOOP_CAP_ID
 from app.core.money import MAX_NANO_USD
 from app.ledger.engine import Ledger
 from app.ledger.identifiers import new_id
+from app.ledger.kept_reads import kept
 from app.ledger.limit_tables import raises
 from app.ledger.statement import Statement
 from app.ledger.tables import totals
 
+_NEXT_END = Statement(select(func.min(raises.c.until)).where(raises.c.ended_at.is_(None)))
 _OVER = Statement(select(raises).where(raises.c.ended_at.is_(None), raises.c.until <= bindparam("now")))
 
 
@@ -68,6 +70,9 @@ def live_raises(ledger: Ledger, cap_id: str) -> list[Raise]:
 
 def end_raises(connection: Connection, now: datetime) -> None:
     """Take back the raises whose time is over. What is held or spent above the old limit stays so."""
+    next_end: datetime | None = kept(connection, "next end of a raise", lambda: _NEXT_END.value(connection, {}))
+    if next_end is None or next_end > now:
+        return
     for row in _OVER.rows(connection, {"now": now}):
         connection.execute(
             update(totals)

@@ -8,12 +8,13 @@ before it is sent.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, true
+from sqlalchemy import Connection, and_, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.core.errors import InvalidInput
 from app.core.tags import Tags
 from app.ledger.engine import Ledger
+from app.ledger.kept_reads import kept
 from app.ledger.limit_tables import cut_sessions, stopped_sessions
 from app.ledger.statement import Statement
 
@@ -25,9 +26,7 @@ _STOPPED = Statement(select(stopped_sessions.c.is_pause).where(stopped_sessions.
 _OF_SESSION = and_(
     cut_sessions.c.session == bindparam("of_session"), cut_sessions.c.virtual_key_id == bindparam("of_key")
 )
-_CUT = Statement(
-    select(true()).where(_OF_SESSION, cut_sessions.c.cut_at > bindparam("since", type_=cut_sessions.c.cut_at.type))
-)
+_CUT_AT = Statement(select(cut_sessions.c.cut_at).where(_OF_SESSION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,9 @@ def waits_by_order(connection: Connection, tags: Tags) -> bool | None:
     them, and None where it goes on."""
     if not tags.session:
         return None
-    found = _STOPPED.first(connection, {"of_session": tags.session})
-    return None if found is None else bool(found[0])
+    asked = {"of_session": tags.session}
+    waits: bool | None = kept(connection, ("stop", tags.session), lambda: _STOPPED.value(connection, asked))
+    return waits
 
 
 def note_cut(connection: Connection, tags: Tags, now: datetime) -> None:
@@ -103,7 +103,9 @@ def note_cut(connection: Connection, tags: Tags, now: datetime) -> None:
 
 def was_cut(connection: Connection, tags: Tags, now: datetime) -> bool:
     """Whether an answer of this session was cut lately and nothing was paid for in full since."""
-    return _CUT.first(connection, _cut_of(tags) | {"since": now - CUT_IS_REMEMBERED}) is not None
+    name = ("cut", tags.session, tags.virtual_key_id)
+    cut_at: datetime | None = kept(connection, name, lambda: _CUT_AT.value(connection, _cut_of(tags)))
+    return cut_at is not None and cut_at > now - CUT_IS_REMEMBERED
 
 
 def forget_cut(connection: Connection, tags: Tags) -> None:

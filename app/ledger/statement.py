@@ -8,7 +8,6 @@ driver's connection, within the transaction at hand. Errors are SQLAlchemy's own
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -17,7 +16,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, create_engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import CompilerElement
+
+from app.ledger.kept_reads import RULE_TABLES, forget_kept
 
 _DIALECT = create_engine("sqlite://", paramstyle="qmark").dialect
 """By place: the driver looks names up one by one."""
@@ -32,6 +34,7 @@ class _Compiled:
     fixed: dict[str, Any]
     in_order: Callable[[Mapping[str, Any]], Sequence[Any]]
     binds: list[tuple[int, Any]]
+    changes_rules: bool
     row: Any
     results: list[tuple[int, Any]]
 
@@ -63,6 +66,7 @@ class Statement:
             fixed={name: bind.value for name, bind in binds.items() if not bind.required},
             in_order=_in_order(compiled.positiontup),
             binds=_those_there(converters),
+            changes_rules=isinstance(self._statement, UpdateBase) and _table_of(self._statement) in RULE_TABLES,
             row=namedtuple("Row", names, rename=True),
             results=_those_there(processors),
         )
@@ -71,16 +75,25 @@ class Statement:
         """How many rows were changed."""
         return self._execute(connection, values).rowcount
 
-    def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Once for each of these rows."""
-        driver = _driver(connection)
-        with _as_sqlalchemy(self._compiled.sql):
-            driver.executemany(self._compiled.sql, [self._bound(values) for values in rows])
+    def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Once for each of these. Returns how many rows were changed in all."""
+        driver = self._begin(connection)
+        bound = [self._bound(values) for values in rows]
+        try:
+            return driver.executemany(self._compiled.sql, bound).rowcount
+        except sqlite3.Error as error:
+            raise _wrapped(self._compiled.sql, error) from error
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
         """All rows."""
         make = self._compiled.row._make
         return [make(self._read(row)) for row in self._execute(connection, values).fetchall()]
+
+    def each(self, connection: Connection, values: Mapping[str, Any]) -> Iterator[Any]:
+        """All rows, each read as it is asked for."""
+        make = self._compiled.row._make
+        for row in self._execute(connection, values):
+            yield make(self._read(row))
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """The first row, None where there is none."""
@@ -104,11 +117,17 @@ class Statement:
         return None if row is None else self._read(row)[0]
 
     def _execute(self, connection: Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
-        driver = _driver(connection)
+        driver = self._begin(connection)
         try:
             return driver.execute(self._compiled.sql, self._bound(values))
         except sqlite3.Error as error:
             raise _wrapped(self._compiled.sql, error) from error
+
+    def _begin(self, connection: Connection) -> sqlite3.Connection:
+        """What it is run on. What a writer keeps of the rules is forgotten before they are written."""
+        if self._compiled.changes_rules:
+            forget_kept(connection)
+        return _driver(connection)
 
     def _bound(self, values: Mapping[str, Any]) -> Sequence[Any]:
         compiled = self._compiled
@@ -190,12 +209,9 @@ def _wrapped(sql: str, error: sqlite3.Error) -> BaseException:
     return DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True)
 
 
-@contextmanager
-def _as_sqlalchemy(sql: str) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _wrapped(sql, error) from error
+def _table_of(statement: Any) -> str:
+    """The name of the table that a statement writes."""
+    return str(statement.table.name)
 
 
 def _columns_of(statement: Any) -> list[Any]:

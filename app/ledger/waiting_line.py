@@ -9,9 +9,10 @@ within its time, because its meter died, holds nobody up.
 import json
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from app.core.reservations import CapWindow, Draft, ReservationState
+from app.ledger.kept_reads import kept
 from app.ledger.limit_tables import line, line_windows
 from app.ledger.obstacles import GIVEN_WINDOWS
 from app.ledger.statement import Statement
@@ -20,7 +21,7 @@ from app.ledger.tables import reservations
 SHARE_STEPS = 4
 """Places that each other call of the same session costs."""
 
-_IS_ANYBODY = Statement(select(exists().where(line.c.ticket > 0)))
+_ANYBODY = Statement(select(line.c.ticket).where(line.c.ticket > 0).limit(1))
 _PLACE = Statement(select(line.c.place).where(line.c.call_id == bindparam("of_call")))
 _LEAVE = Statement(delete(line).where(line.c.call_id == bindparam("of_call")))
 _OTHERS = (
@@ -42,7 +43,7 @@ def windows_ahead(connection: Connection, draft: Draft, windows: list[CapWindow]
 
     A call that is not in line yet is behind all whose place is due, and behind its own session's calls.
     """
-    if not windows or not _IS_ANYBODY.value(connection, {}):
+    if not windows or not _is_anybody(connection):
         return frozenset()
     asked = {"windows": json.dumps(windows), "now": draft.at, "of_call": draft.call_id}
     mine = _PLACE.value(connection, {"of_call": draft.call_id})
@@ -74,7 +75,7 @@ def join_line(
 
 def leave_line(connection: Connection, call_id: str) -> None:
     """Give up a place: the call goes, or will not."""
-    if _LEAVE.run(connection, {"of_call": call_id}):
+    if _is_anybody(connection) and _LEAVE.run(connection, {"of_call": call_id}):
         connection.execute(delete(line_windows).where(line_windows.c.call_id == call_id))
 
 
@@ -90,6 +91,10 @@ def places(connection: Connection, instance_id: str) -> dict[str, int]:
     """The places of one meter's calls by their ids."""
     mine = select(line.c.call_id, line.c.place).where(line.c.instance_id == instance_id)
     return {row.call_id: row.place for row in connection.execute(mine)}
+
+
+def _is_anybody(connection: Connection) -> bool:
+    return kept(connection, "line", lambda: _ANYBODY.first(connection, {}) is not None)
 
 
 def _calls_of_session(connection: Connection, draft: Draft) -> int:

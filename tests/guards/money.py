@@ -53,6 +53,20 @@ GUARDS = (
         ("ledger/test_key_store.py::test_nothing_is_admitted_for_a_key_that_has_ended_however_early_its_call_came",),
     ),
     Guard(
+        "a rule that somebody changes holds at once",
+        "app/ledger/kept_reads.py",
+        "        if version != self._version or not self._is_current or ",
+        "        if ",
+        ("ledger/test_kept_reads.py::test_what_others_change_holds_for_the_very_next_call",),
+    ),
+    Guard(
+        "a rule that was taken back is not remembered",
+        "app/ledger/kept_reads.py",
+        "        self._found, self._is_current = {}, False\n",
+        "        pass\n",
+        ("ledger/test_kept_reads.py::test_nothing_is_kept_of_what_was_taken_back",),
+    ),
+    Guard(
         "no small call overtakes a large one for ever",
         "app/ledger/admission.py",
         "    if obstacles or not draft.hold:\n",
