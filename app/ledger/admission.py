@@ -20,7 +20,15 @@ from app.ledger.key_store import check_key
 from app.ledger.loop_store import loop_in_the_way
 from app.ledger.meter_state import paused
 from app.ledger.observation_store import observe
-from app.ledger.obstacles import hold_more, hold_within, obstacle_of, obstacles_to, remaining_in
+from app.ledger.obstacles import (
+    Totals,
+    hold_more,
+    hold_within,
+    obstacle_of,
+    obstacles_in,
+    obstacles_to,
+    remaining_in,
+)
 from app.ledger.raise_store import end_raises
 from app.ledger.rows import draft_columns
 from app.ledger.session_store import forget_cut, waits_by_order, was_cut
@@ -60,27 +68,27 @@ def admit(
     if (held_up := _held_up(connection, caps, draft, excused, doubt)) is not None:
         return held_up
     end_raises(connection, draft.at)
-    windows = open_totals(connection, [cap for cap in caps if cap.applies_to(draft.payer)], draft)
+    windows, rows = open_totals(connection, caps, draft)
     excused = _of_caps(excused) | granted_windows(connection, draft.tags)
     hard = [(cap, key) for cap, key in windows if cap.is_hard and (cap.cap_id, key) not in excused]
     if draft.worst_nano_usd is None and hard:
         return Verdict(tuple(obstacle_of(connection, cap, key, Refusal.UNPRICED) for cap, key in hard))
     is_resent = bool(hard) and was_cut(connection, draft.tags, draft.at)
     short = None if is_resent or excused else quote
-    obstacles, draft, limit = _find_room(connection, hard, draft, short, can_fit=can_fit)
+    obstacles, draft, limit = _find_room(connection, hard, rows, draft, short, can_fit=can_fit)
     if obstacles:
         _wait_or_leave(connection, draft, instance_id, obstacles, waits_until)
         return Verdict(_final_after_cut(obstacles) if is_resent else obstacles, held_nano_usd=draft.hold)
     _reserve(connection, draft, Holding(instance_id, hard, windows))
     if is_resent:
         forget_cut(connection, draft.tags)
-    return Verdict(held_nano_usd=draft.hold, output_limit=limit, remaining_nano_usd=remaining_in(connection, windows))
+    return Verdict(held_nano_usd=draft.hold, output_limit=limit, remaining_nano_usd=remaining_in(rows, windows))
 
 
 def take_up(connection: Connection, caps: list[Cap], draft: Draft, *, instance_id: str) -> None:
     """Count a call whose money is spent already in every matching window: no cap, pause or stop stands in its way."""
     end_raises(connection, draft.at)
-    windows = open_totals(connection, [cap for cap in caps if cap.applies_to(draft.payer)], draft)
+    windows, _ = open_totals(connection, caps, draft)
     _reserve(connection, draft, Holding(instance_id, [], windows))
 
 
@@ -122,19 +130,27 @@ def _of_caps(excused: frozenset[CapWindow]) -> frozenset[CapWindow]:
 
 
 def _find_room(
-    connection: Connection, hard: list[tuple[Cap, str]], draft: Draft, quote: Quote | None, *, can_fit: CanFit | None
+    connection: Connection,
+    hard: list[tuple[Cap, str]],
+    rows: Totals,
+    draft: Draft,
+    quote: Quote | None,
+    *,
+    can_fit: CanFit | None,
 ) -> tuple[tuple[Obstacle, ...], Draft, int | None]:
     """What stands in the way, the draft with what is to be held, and the output limit it was lowered to."""
     with_hold = sized(connection, hard, draft, quote)
-    obstacles = _in_the_way(connection, hard, with_hold)
+    obstacles = _in_the_way(connection, hard, rows, with_hold)
     if obstacles and can_fit is not None and quote is not None and can_fit():
         return fitted(connection, hard, draft, quote, obstacles)
     return obstacles, with_hold, None
 
 
-def _in_the_way(connection: Connection, hard: list[tuple[Cap, str]], draft: Draft) -> tuple[Obstacle, ...]:
+def _in_the_way(
+    connection: Connection, hard: list[tuple[Cap, str]], rows: Totals, draft: Draft
+) -> tuple[Obstacle, ...]:
     """Windows without room; else those in which another call is served first."""
-    obstacles = obstacles_to(connection, hard, draft.hold)
+    obstacles = obstacles_in(rows, hard, draft.hold)
     if obstacles or not draft.hold:
         return obstacles
     ahead = windows_ahead(connection, draft, [(cap.cap_id, key) for cap, key in hard])

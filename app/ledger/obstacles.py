@@ -20,17 +20,26 @@ GIVEN_WINDOWS = select(func.json_extract(_WINDOW, "$[0]"), func.json_extract(_WI
 """The windows that are given as `windows`."""
 _IS_ANY = tuple_(totals.c.cap_id, totals.c.window_key).in_(GIVEN_WINDOWS)
 _THESE = Statement(select(totals).where(_IS_ANY))
-_MORE_HELD = update(totals).where(_IS_ANY).values(held_nano_usd=totals.c.held_nano_usd + _MORE)
+_IS_ONE = (totals.c.cap_id == bindparam("of_cap"), totals.c.window_key == bindparam("of_window"))
+_MORE_HELD = update(totals).where(*_IS_ONE).values(held_nano_usd=totals.c.held_nano_usd + _MORE)
 _HOLD = Statement(_MORE_HELD)
 _HOLD_WITHIN = Statement(
     _MORE_HELD.where(totals.c.posted_nano_usd + totals.c.held_nano_usd + _MORE <= totals.c.limit_nano_usd)
 )
 
 
+type Totals = dict[CapWindow, Any]
+"""Rows of windows as they stood when they were read."""
+
+
 def obstacles_to(connection: Connection, hard: list[tuple[Cap, str]], hold: int) -> tuple[Obstacle, ...]:
     """The windows without room for a hold, in nano-dollars, the used-up ones first."""
+    return obstacles_in(totals_of(connection, _windows(hard)), hard, hold)
+
+
+def obstacles_in(rows: Totals, hard: list[tuple[Cap, str]], hold: int) -> tuple[Obstacle, ...]:
+    """The same, of windows that were read."""
     found = []
-    rows = totals_of(connection, _windows(hard))
     for cap, key in hard:
         row = rows.get((cap.cap_id, key))
         if row is None:
@@ -48,7 +57,7 @@ def obstacle_of(connection: Connection, cap: Cap, key: str, refusal: Refusal) ->
     return _obstacle(cap, totals_of(connection, [(cap.cap_id, key)])[cap.cap_id, key], refusal)
 
 
-def totals_of(connection: Connection, windows: Collection[CapWindow]) -> dict[CapWindow, Any]:
+def totals_of(connection: Connection, windows: Collection[CapWindow]) -> Totals:
     """The rows of these windows, as far as they are there."""
     if not windows:
         return {}
@@ -56,24 +65,25 @@ def totals_of(connection: Connection, windows: Collection[CapWindow]) -> dict[Ca
     return {(row.cap_id, row.window_key): row for row in rows}
 
 
-def remaining_in(connection: Connection, windows: list[tuple[Cap, str]]) -> int | None:
+def remaining_in(rows: Totals, windows: list[tuple[Cap, str]]) -> int | None:
     """What is left to spend in the tightest window of a cap that can stop a call, never below 0; None without one."""
-    rows = totals_of(connection, _windows([(cap, key) for cap, key in windows if cap.is_hard])).values()
-    return max(0, min(row.limit_nano_usd - row.posted_nano_usd for row in rows)) if rows else None
+    hard = [rows[cap.cap_id, key] for cap, key in windows if cap.is_hard]
+    return max(0, min(row.limit_nano_usd - row.posted_nano_usd for row in hard)) if hard else None
 
 
 def hold_more(connection: Connection, windows: list[tuple[Cap, str]], more_nano_usd: int) -> None:
     """Add to what is held in these windows, whatever their limits."""
     if windows:
-        _HOLD.run(connection, {"windows": json.dumps(_windows(windows)), "more": more_nano_usd})
+        _HOLD.run_many(connection, _each(windows, more_nano_usd))
 
 
 def hold_within(connection: Connection, windows: list[tuple[Cap, str]], more_nano_usd: int) -> bool:
     """Add to what is held in these windows wherever so much more fits; whether it did in all."""
-    if not windows:
-        return True
-    wanted = {"windows": json.dumps(_windows(windows)), "more": more_nano_usd}
-    return _HOLD_WITHIN.run(connection, wanted) == len(windows)
+    return not windows or _HOLD_WITHIN.run_many(connection, _each(windows, more_nano_usd)) == len(windows)
+
+
+def _each(windows: list[tuple[Cap, str]], more_nano_usd: int) -> list[dict[str, Any]]:
+    return [{"of_cap": cap.cap_id, "of_window": key, "more": more_nano_usd} for cap, key in windows]
 
 
 def _windows(caps: list[tuple[Cap, str]]) -> list[CapWindow]:

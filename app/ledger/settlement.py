@@ -34,7 +34,6 @@ _TAKE = Statement(
 _HELD_BY = tuple_(totals.c.cap_id, totals.c.window_key).in_(
     select(holds.c.cap_id, holds.c.window_key).where(holds.c.call_id == bindparam("of_call"))
 )
-_CHARGED = Statement(select(totals).where(_HELD_BY))
 _RELEASE = Statement(
     update(totals)
     .where(_HELD_BY)
@@ -43,6 +42,7 @@ _RELEASE = Statement(
         posted_nano_usd=totals.c.posted_nano_usd + bindparam("charged", type_=BigInteger),
         unpriced_calls=totals.c.unpriced_calls + bindparam("unpriced", type_=BigInteger),
     )
+    .returning(totals.c.cap_id, totals.c.window_key, totals.c.posted_nano_usd, totals.c.limit_nano_usd)
 )
 
 
@@ -63,11 +63,11 @@ def settle(connection: Connection, caps: list[Cap], call: Call, now: datetime, *
         charged = max(held, row.worst_nano_usd or 0)
     else:
         charged = cost if is_certain else max(held, cost)
-    _release(connection, call.call_id, held, charged, unpriced=cost is None)
+    windows = _release(connection, call.call_id, held, charged, unpriced=cost is None)
     _WRITE.run(connection, call_columns(call, charged))
     if row.is_of_team:
         tell_team(connection, call.call_id, state, charged)
-    _raise_alerts(connection, caps, call.call_id, now)
+    _raise_alerts(connection, caps, windows, now)
     return True
 
 
@@ -142,16 +142,16 @@ def _take_held(connection: Connection, call_id: str, state: ReservationState) ->
     return _TAKE.first(connection, {"of_call": call_id, "state": state})
 
 
-def _release(connection: Connection, call_id: str, held: int, charged: int, *, unpriced: bool) -> None:
-    """Move money from held to posted in the windows the reservation remembers."""
+def _release(connection: Connection, call_id: str, held: int, charged: int, *, unpriced: bool) -> list[Any]:
+    """Move money from held to posted in the windows the reservation remembers. Returns what stands in them now."""
     amounts = {"held": held, "charged": charged, "unpriced": int(unpriced)}
-    _RELEASE.run(connection, {"of_call": call_id} | amounts)
+    return _RELEASE.rows(connection, {"of_call": call_id} | amounts)
 
 
-def _raise_alerts(connection: Connection, caps: list[Cap], call_id: str, now: datetime) -> None:
+def _raise_alerts(connection: Connection, caps: list[Cap], windows: list[Any], now: datetime) -> None:
     """Note each alert level that spend has reached, once for each window."""
     by_id = {cap.cap_id: cap for cap in caps}
-    for row in _CHARGED.rows(connection, {"of_call": call_id}):
+    for row in windows:
         cap = by_id.get(row.cap_id)
         if cap is None:
             continue

@@ -16,6 +16,7 @@ from app.core.reservations import Draft, ReservationState
 from app.core.tags import Billing, Scope, Tags
 from app.core.windows import Window, WindowSpan
 from app.ledger.dropped import dropped_costs
+from app.ledger.obstacles import Totals, totals_of
 from app.ledger.statement import Statement
 from app.ledger.tables import calls, holds, reservations, totals
 from app.ledger.tables import caps as cap_rows
@@ -37,14 +38,18 @@ class _Count:
     held: dict[str, int] = field(default_factory=dict)
 
 
-def open_totals(connection: Connection, caps: list[Cap], draft: Draft) -> list[tuple[Cap, str]]:
-    """Each matching cap with the key of its window for this draft; rows that are not there yet are made."""
-    windows = []
-    for cap in caps:
-        span = cap.span(draft.at, draft.payer)
-        open_total(connection, cap, span, draft.payer)
-        windows.append((cap, span.key))
-    return windows
+def open_totals(connection: Connection, caps: list[Cap], draft: Draft) -> tuple[list[tuple[Cap, str]], Totals]:
+    """Each cap that counts this draft with the key of its window, and the rows of all; those that are not there yet are
+    made."""
+    payer = draft.payer
+    spans = [(cap, cap.span(draft.at, payer)) for cap in caps if cap.applies_to(payer)]
+    windows = [(cap.cap_id, span.key) for cap, span in spans]
+    rows = totals_of(connection, windows)
+    if len(rows) < len(windows):
+        for cap, span in spans:
+            open_total(connection, cap, span, payer)
+        rows = totals_of(connection, windows)
+    return [(cap, span.key) for cap, span in spans], rows
 
 
 def open_total(connection: Connection, cap: Cap, span: WindowSpan, payer: Payer) -> None:
