@@ -15,8 +15,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from fractions import Fraction
-from math import floor
 
 from app.core.call_input import MissCause
 from app.core.origin import RequestClass
@@ -73,6 +71,8 @@ def overlap_of(before: Sequence[InputPart], now: Sequence[InputPart], *, is_chai
         if one.digest != other.digest or one.kind is not other.kind:
             break
         same += 1
+    if same == len(old):
+        return Overlap(_size(new[:same]), 0, _size(old), _size(new), None)
     intact, left = _size(new[:same]), Counter(part.digest for part in old[same:])
     moved, fresh = 0, []
     for part in new[same:]:
@@ -229,7 +229,7 @@ def _content(parts: Sequence[InputPart]) -> list[InputPart]:
 
 
 def _size(parts: Sequence[InputPart]) -> int:
-    return sum(part.size for part in parts)
+    return sum([part.size for part in parts])
 
 
 def _reworded(gone: Sequence[InputPart], fresh: Sequence[InputPart]) -> int:
@@ -256,4 +256,4 @@ def _tokens(before: SentInput, now: SentInput, overlap: Overlap, size: int) -> i
     """Tokens of a size of what both requests have."""
     is_same_model = (before.provider, before.model) == (now.provider, now.model)
     counted, whole = (before.input_tokens, overlap.before) if is_same_model else (now.input_tokens, overlap.now)
-    return floor(Fraction(counted * size, whole)) if whole else 0
+    return counted * size // whole if whole else 0

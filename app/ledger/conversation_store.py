@@ -8,6 +8,7 @@ session's parts are not told apart, several may go on side by side; the caller c
 import hashlib
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -57,9 +58,18 @@ _KEEP = Statement(
 _READ_PARTS = msgspec.msgpack.Decoder(tuple[InputPart, ...]).decode
 
 
+_PARTS_REMEMBERED = 10_000
+"""Some 5 MB. A request has most of its parts from the one before it, and each takes a microsecond and a half to key."""
+
+
 def keyed_parts(key: bytes, parts: tuple[InputPart, ...]) -> tuple[InputPart, ...]:
     """Parts whose digests can be kept: equal for equal content, and of no use without the key."""
-    return tuple(InputPart(kind, keyed_mark(key, digest), size, turn, name) for kind, digest, size, turn, name in parts)
+    return tuple([_keyed_part(key, part) for part in parts])
+
+
+@lru_cache(maxsize=_PARTS_REMEMBERED)
+def _keyed_part(key: bytes, part: InputPart) -> InputPart:
+    return part._replace(digest=keyed_mark(key, part.digest))
 
 
 def keyed_mark(key: bytes, digest: bytes) -> bytes:
@@ -73,9 +83,10 @@ def last_requests(
     """The last request of each conversation of this payer, session and part of the agent, the newest first, with the
     conversation's id; those that have a part among these digests."""
     asked = _of_payer(tags, origin, request_class)
-    for conversation_id, parts in _LAST.rows(connection, asked):
-        if any(part.digest in among for part in _READ_PARTS(parts)):
-            yield conversation_id, _sent_of(_ONE.mapping(connection, {"of_conversation": conversation_id}))
+    for conversation_id, packed in _LAST.each(connection, asked):
+        parts = _READ_PARTS(packed)
+        if any(part.digest in among for part in parts):
+            yield conversation_id, _sent_of(_ONE.mapping(connection, {"of_conversation": conversation_id}), parts)
 
 
 def answered_request(connection: Connection, tags: Tags, response_id: str) -> tuple[str, SentInput] | None:
@@ -83,7 +94,7 @@ def answered_request(connection: Connection, tags: Tags, response_id: str) -> tu
     the conversation's id; None where there is none."""
     asked = {"of_key": tags.virtual_key_id, "of_session": tags.session, "of_answer": response_id}
     row = _ANSWERED.mapping(connection, asked)
-    return None if row is None else (row["conversation_id"], _sent_of(row))
+    return None if row is None else (row["conversation_id"], _sent_of(row, _READ_PARTS(row["parts"])))
 
 
 def keep_request(
@@ -131,14 +142,14 @@ def _of_payer(tags: Tags, origin: Origin, request_class: RequestClass) -> dict[s
     return payer | {"of_agent": origin.agent_id, "of_class": request_class}
 
 
-def _sent_of(row: Any) -> SentInput:
+def _sent_of(row: Any, parts: tuple[InputPart, ...]) -> SentInput:
     return SentInput(
         call_id=row["call_id"],
         at=row["sent_at"],
         provider=row["provider"],
         model=row["model"],
         input_tokens=row["input_tokens"],
-        parts=_READ_PARTS(row["parts"]),
+        parts=parts,
         tags=tags_of(row),
         origin=origin_of(row),
         cached_tokens=row["cached_tokens"],

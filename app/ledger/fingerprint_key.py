@@ -7,6 +7,7 @@ nothing from them. A ledger that lost its key goes on with a new one; what came 
 
 import hashlib
 import secrets
+from functools import lru_cache
 from pathlib import Path
 
 from app.ledger import places
@@ -22,7 +23,7 @@ def fingerprint_key(ledger: Ledger) -> bytes:
     make two. Raises OSError."""
     file = key_file(ledger)
     try:
-        key = file.read_bytes()
+        key = _key_in(file, _state_of(file))
     except FileNotFoundError:
         key = b""
     if len(key) != KEY_BYTES:
@@ -39,7 +40,22 @@ def laptop_id(ledger: Ledger) -> str:
 
 def key_file(ledger: Ledger) -> Path:
     """Where a ledger's key lies."""
-    return places.key_file(ledger.path)
+    return _beside(ledger.path)
+
+
+_beside = lru_cache(maxsize=8)(places.key_file)
+
+
+def _state_of(file: Path) -> tuple[int, ...]:
+    """What is another whenever a file is replaced or written, which is looked at for each call. Raises OSError."""
+    seen = file.stat()
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+
+
+@lru_cache(maxsize=8)
+def _key_in(file: Path, _state: tuple[int, ...]) -> bytes:
+    """What stands in a file, read once for each state of it: a call asks for it twice. Raises OSError."""
+    return file.read_bytes()
 
 
 def keyed(key: bytes, digest: bytes) -> str:
