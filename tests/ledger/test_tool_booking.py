@@ -10,6 +10,7 @@ from app.ledger.engine import Ledger, open_ledger
 from app.ledger.fingerprint_key import fingerprint_key, key_file
 from app.ledger.tool_booking import MAX_OF_A_CALL
 from app.ledger.tool_store import tools_of_call
+from app.whole_file import write_whole
 from tests.ledger.tooling import START, book_call, result, use
 
 FAILED, SUCCEEDED, UNKNOWN = ToolOutcome.FAILED, ToolOutcome.SUCCEEDED, ToolOutcome.UNKNOWN
@@ -130,6 +131,16 @@ def test_a_damaged_key_is_replaced(ledger: Ledger) -> None:
     key_file(ledger).write_bytes(b"short")
     assert len(fingerprint_key(ledger)) == 32
     assert fingerprint_key(ledger) != first
+
+
+def test_a_key_that_is_put_back_or_lost_while_the_meter_runs_is_followed(ledger: Ledger) -> None:
+    first, file = fingerprint_key(ledger), key_file(ledger)
+    write_whole(file, b"k" * 32)
+    assert fingerprint_key(ledger) == b"k" * 32
+    file.unlink()
+    made = fingerprint_key(ledger)
+    assert made not in (first, b"k" * 32)
+    assert file.read_bytes() == made
 
 
 @pytest.mark.parametrize("text", ["rm -rf / please", "line\nbreak", "x" * 200])
