@@ -50,7 +50,9 @@ def worst_case(
     """
     row = current_book().find_row(provider, facts.model)
     given = input_bound(facts, row.context_window if row else None, known)
-    return _most_usd(_Asked(provider, host, facts, started_at, given, output_bound(facts, row)), row)
+    return _most_usd(
+        _Asked(provider, host, facts, started_at, given, output_bound(facts, row, facts.output_limit)), row
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,10 @@ class OutputQuote:
 
     def __call__(self, tokens: int) -> int | None:
         """Nano-dollars, rounded up; None without a price."""
-        facts = self.facts
-        short = replace(facts, output_limit=tokens if facts.output_limit is None else min(tokens, facts.output_limit))
+        facts, limit = self.facts, self.facts.output_limit
         row = current_book().find_row(self.provider, facts.model)
-        return _most_usd(_Asked(self.provider, self.host, short, self.at, self.given, output_bound(short, row)), row)
+        made = output_bound(facts, row, tokens if limit is None else min(tokens, limit))
+        return _most_usd(_Asked(self.provider, self.host, facts, self.at, self.given, made), row)
 
 
 def output_quote(
@@ -89,9 +91,8 @@ def _most_usd(asked: _Asked, row: Row | None) -> int | None:
     return None if usd is None else min(nano_ceiling(usd), MAX_NANO_USD)
 
 
-def output_bound(facts: RequestFacts, row: Row | None) -> int:
-    """Most tokens of output: the request's limit, else the model's, for each answer asked for."""
-    limit = facts.output_limit
+def output_bound(facts: RequestFacts, row: Row | None, limit: int | None) -> int:
+    """Most tokens of output: this limit, without one the model's, for each answer asked for."""
     if limit is None:
         names = [facts.model, row.name] if row else [facts.model]
         limit = max(max_output_tokens(name, row.context_window if row else None) for name in names)

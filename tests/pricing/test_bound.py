@@ -10,7 +10,7 @@ import pytest
 
 from app.core.exchange import Block, RequestFacts, ResponseFacts
 from app.core.usage import Usage
-from app.pricing.bound import worst_case
+from app.pricing.bound import output_quote, worst_case
 from app.pricing.input_bound import KnownInput
 from app.pricing.rows import Row
 from app.pricing.table import price_call
@@ -64,6 +64,16 @@ def test_the_bound_by_a_rows_rates_is_the_one_that_the_table_gives(monkeypatch: 
     monkeypatch.setattr(Row, "text_rates", lambda *_arguments: None)
     assert by_rates == bounds()
     assert len([bound for bound in by_rates if bound]) > 500
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "claude-haiku-4-5", "no-such-model"])
+def test_a_quote_is_the_bound_of_the_request_with_a_lower_output_limit(model: str) -> None:
+    blocks = (Block(b"a", 9000),)
+    facts = replace(TEXT, model=model, choices=2, output_limit=30_000, is_self_contained=True, blocks=blocks)
+    quote = output_quote(provider="anthropic", facts=facts, started_at=FRIDAY, host="", known=None)
+    for limit in (0, 1, 500, 30_000, 64_000):
+        asked = replace(facts, output_limit=min(limit, 30_000))
+        assert quote(limit) == worst_case(provider="anthropic", facts=asked, started_at=FRIDAY)
 
 
 def test_texts_to_embed_may_fill_the_window_each() -> None:
