@@ -23,7 +23,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("words", nargs="*")
     parser.add_argument("--no-run", action="store_true")
     given = parser.parse_args(arguments)
-    came = {} if given.no_run else run([guard for guard in GUARDS if _is_meant(guard, given.words)])
+    meant = [guard for guard in GUARDS if _is_meant(guard, given.words)]
+    if not meant:
+        parser.error("no guard has all of these words")
+    came = {} if given.no_run else run(meant)
     before = results_in(PAGE.read_text("utf-8")) if PAGE.exists() else {}
     PAGE.write_text(written(before | came), "utf-8")
     return 1 if any(result.startswith("failed") for result in came.values()) else 0
