@@ -54,7 +54,7 @@ def open_sample(home: Path, fill: Callable[[Ledger, str], None]) -> Ledger:
     ledger = open_ledger(home / "ledger.sqlite")
     lock = InstanceLock(ledger)
     LOCKS.append(lock)
-    register_meter(ledger, lock, "http://127.0.0.1:8787", "http://127.0.0.1:8788")
+    register_meter(ledger, lock.instance_id, "http://127.0.0.1:8787", "http://127.0.0.1:8788")
     fill(ledger, lock.instance_id)
     return ledger
 
