@@ -92,11 +92,14 @@ class Calls:
         if len(body) > MAX_BODY_BYTES:  # in chunks, which do not tell their length before
             return request, Refused(too_large(route.api_shape, caller.user_agent, MAX_BODY_BYTES))
         if self._is_draining:
-            message = "Bursar's meter is stopping. Try again in a moment."
-            return request, Refused(refusal(route.api_shape, caller.user_agent, Reason.UNAVAILABLE, message))
+            return request, _stopping(request)
         cleared = await self.meter.decide(request)
         if isinstance(cleared, Refused):
             return request, cleared
+        if self._is_draining:  # by now: nobody would wait for its answer
+            if cleared.exchange is not None:
+                cleared.exchange.end_broken(self.meter.recorder, error_type="meter_stopped", was_sent=False)
+            return request, _stopping(request)
         try:
             sending = sending_of(route, head.query, head.fields, body, cleared, self.sent_keys)
         except BaseException:
@@ -159,6 +162,11 @@ class Calls:
         again = await asyncio.to_thread(send_again, upstream, sending.target, headers, exchange.plain_body)
         fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in again.headers]
         return WholeAnswer(again.status, (*fields, (b"content-length", b"%d" % len(again.body))), again.body)
+
+
+def _stopping(request: Request) -> Refused:
+    message = "Bursar's meter is stopping. Try again in a moment."
+    return Refused(refusal(request.route.api_shape, request.caller.user_agent, Reason.UNAVAILABLE, message))
 
 
 def turned_away_early(route: Route, headers: Mapping[str, str], *, is_metered_socket: bool) -> Refusal | None:

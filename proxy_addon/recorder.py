@@ -77,8 +77,11 @@ class Recorder(asyncio.Protocol):
         self._send(Listening(gateway_url, forward_url))
 
     async def stop(self) -> None:
-        """Have what is left written, and wait until it is, or hangs for longer than that may take."""
+        """Have what is left written, and wait until it is, or hangs for longer than that may take. First, though not
+        for long, whoever asked is answered: what is held for a call that is not sent any more is given back."""
         self._is_ending = True
+        if self._waiting:
+            await asyncio.wait(self._waiting.values(), timeout=_MARGIN_S)
         self._send(Word.END)
         try:
             await asyncio.wait_for(self._ended.wait(), DRAIN_LIMIT_S + _MARGIN_S)

@@ -106,15 +106,15 @@ class Writer:
         self._come = Unpacker()
         self._looked_at = 0.0
         self._is_stale = True
-        self._is_watched = self._is_orderly = False
+        self._is_watched = False
         self._stop_at: float | None = None
         self._full: DiskFull | None = None
         self._room_looked_at = 0.0
         self._damage_looked_at = 0.0
 
-    def work(self) -> bool:
+    def work(self) -> None:
         """Write until the meter says that it is the end, or is gone, and then what is left, for ten seconds at most.
-        What is not written by then is counted and logged. Returns whether the meter had said so, and all is written."""
+        What is not written by then is counted and logged."""
         watch = ChangeWatch(self._ledger)
         backlog: list[Asked] = []
         while self._stop_at is None or (backlog and time.monotonic() < self._stop_at):
@@ -134,7 +134,6 @@ class Writer:
             logger.error(
                 "%d calls could not be settled before the end; they are recovered at the next start", len(backlog)
             )
-        return self._is_orderly and not backlog
 
     def _look_if_stale(self) -> None:
         if not self._is_stale or time.monotonic() - self._looked_at < LOOK_EVERY_S:
@@ -173,7 +172,6 @@ class Writer:
             return
         self._is_watched = said is Word.WATCH
         if said is Word.END:
-            self._is_orderly = True
             self._end()
         elif self._is_watched:
             self._say(packed(Word.CHANGED))  # what was written before it came was told to nobody

@@ -21,7 +21,7 @@ from typing import Any
 from app import paths
 from app.core.errors import AppError, LedgerDamaged, LedgerError, LedgerGone, MeterError
 from app.ledger.engine import Ledger, await_ledger, open_ledger
-from app.ledger.meter_state import InstanceLock, mark_stopped, register_meter
+from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.recovery import recover_dead_instances
 from proxy_addon import ending, gate_operations
 from proxy_addon.loop_watch import LoopWatch
@@ -117,18 +117,15 @@ def _serve(line: socket.socket) -> None:
         line.sendall(packed(error))
         return
     lock = InstanceLock(ledger)
-    is_orderly = _write_for(begin, line, ledger, lock.instance_id)
+    _write_for(begin, line, ledger, lock.instance_id)
+    lock.release()
     with suppress(LedgerError):
-        if is_orderly:
-            _mark_stopped(ledger, lock.instance_id)
-        lock.release()
-        if not is_orderly:
-            recover_dead_instances(ledger, datetime.now(UTC))
+        recover_dead_instances(ledger, datetime.now(UTC))  # this meter too, whatever it left behind
     ledger.close()
 
 
-def _write_for(begin: Begin, line: socket.socket, ledger: Ledger, instance_id: str) -> bool:
-    """Until the end of the meter. Returns whether it was one in order."""
+def _write_for(begin: Begin, line: socket.socket, ledger: Ledger, instance_id: str) -> None:
+    """Until the end of the meter."""
 
     def take_up(listening: Listening) -> None:
         """See to what meters before this one left in a ledger that was restored, and say that it is here."""
@@ -142,12 +139,7 @@ def _write_for(begin: Begin, line: socket.socket, ledger: Ledger, instance_id: s
     with suppress(LedgerGone):
         news = orders.look()
     line.sendall(packed(Opened(instance_id, news)))
-    return Writer(line, ledger, look=orders.look, on_listening=on_listening, memory=LoopWatch()).work()
-
-
-def _mark_stopped(ledger: Ledger, instance_id: str) -> None:
-    with ledger.write() as connection:
-        mark_stopped(connection, instance_id, datetime.now(UTC))
+    Writer(line, ledger, look=orders.look, on_listening=on_listening, memory=LoopWatch()).work()
 
 
 def _opened(path: Path) -> Ledger:

@@ -33,6 +33,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="its processes are found in /proc"),
 ]
 CLIENTS = 10
+ESTABLISHED = "01"
+"""A state of a connection in /proc/net/tcp."""
 ASKING = json.dumps(json.loads(BODY) | {"stream": True, "stream_options": {"include_usage": True}}).encode()
 STREAM = [
     b'data: {"id":"1","model":"gpt-5-mini","choices":[{"index":0,"delta":{"content":"word"}}]}\n\n',
@@ -124,6 +126,44 @@ def test_a_meter_without_its_writer_lets_nothing_through(doomed: RunningMeter, p
     assert doomed.process.wait(20) == 1
     assert provider.seen == []
     assert "the process that writes the ledger has ended" in (paths.log_folder() / "meter.log").read_text()
+
+
+def test_a_call_that_is_let_go_while_the_meter_stops_is_not_sent_and_holds_nothing(
+    doomed: RunningMeter, provider: Provider
+) -> None:
+    assert post(doomed, CHAT, BODY)[0] == 200  # from now on it is known who holds the key
+    lock = sqlite3.connect(doomed.ledger.path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        made = [pool.submit(post, doomed, CHAT, BODY) for _ in range(CLIENTS)]
+        wait_until(lambda: _connections(doomed) == CLIENTS, "the calls to come")
+        doomed.process.terminate()
+        wait_until(lambda: _is_closed(doomed), "it to take no further call")
+        lock.execute("ROLLBACK")
+        lock.close()
+        assert doomed.process.wait(20) == 0
+        ended = [one.exception(20) or one.result()[0] for one in made]
+    assert (set(ended), len(provider.seen)) == ({503}, 1)
+    assert 1 < len(recent_calls(doomed.ledger, 100)) <= 1 + CLIENTS
+    assert verify_ledger(doomed.ledger).differences == ()
+    with doomed.ledger.read() as connection:
+        held = connection.exec_driver_sql("SELECT count(*) FROM reservations WHERE state = 'held'").scalar()
+    assert held == 0
+
+
+def _connections(running: RunningMeter) -> int:
+    """How many are open at the meter's gateway, by the kernel's table."""
+    port = f":{urlsplit(running.gateway).port:04X}"
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(row[1].endswith(port) and row[3] == ESTABLISHED for row in rows)
+
+
+def _is_closed(running: RunningMeter) -> bool:
+    """Whether a call is turned away before the ledger is asked."""
+    try:
+        return post(running, CHAT, BODY)[0] == 503
+    except OSError:
+        return True
 
 
 def _wait(event: threading.Event) -> None:
