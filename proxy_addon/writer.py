@@ -13,6 +13,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -181,12 +182,9 @@ class Writer:
             self._stop_at = time.monotonic() + DRAIN_LIMIT_S
 
     def _say(self, *packets: bytes) -> None:
-        if not packets:
-            return
-        try:
-            self._line.sendall(b"".join(packets))
-        except OSError:  # the meter has died: what it left behind is written all the same
-            self._end()
+        if packets:
+            with suppress(OSError):  # the meter has died: what it said before is still to be heard, up to its end
+                self._line.sendall(b"".join(packets))
 
     def _write(self, group: list[Asked]) -> tuple[dict[int, Any], list[Asked]]:
         """Write a group. Returns what is to be answered, and what must be tried again."""
