@@ -68,11 +68,11 @@ class Calls:
         self.meter = meter
         self.in_flight = RunningCalls(meter.recorder)
         self.sent_keys = SentKeys()
-        self._is_draining = False
+        self._draining = asyncio.Event()
 
     async def drain(self, limit_s: float) -> None:
         """Send no further request, and wait for the answers of those that were sent."""
-        self._is_draining = True
+        self._draining.set()
         await self.in_flight.drain(limit_s)
 
     async def judge(
@@ -91,12 +91,12 @@ class Calls:
         request = Request(route, head.headers, body, caller, is_client_gone, is_socket)
         if len(body) > MAX_BODY_BYTES:  # in chunks, which do not tell their length before
             return request, Refused(too_large(route.api_shape, caller.user_agent, MAX_BODY_BYTES))
-        if self._is_draining:
+        if self._draining.is_set():
             return request, _stopping(request)
         cleared = await self.meter.decide(request)
         if isinstance(cleared, Refused):
             return request, cleared
-        if self._is_draining:  # by now: nobody would wait for its answer
+        if self._draining.is_set():  # by now: nobody would wait for its answer
             if cleared.exchange is not None:
                 cleared.exchange.end_broken(self.meter.recorder, error_type="meter_stopped", was_sent=False)
             return request, _stopping(request)

@@ -83,7 +83,7 @@ def test_what_is_shipped_runs_nothing_by_being_installed(built: Path) -> None:
 _RUNS_TEXT = {"eval", "exec", "compile", "__import__"}
 _UNPACKS_CODE = {"pickle", "marshal", "shelve", "dill"}
 _BETWEEN_OUR_OWN = ("proxy_addon/packets.py",)
-"""The meter's two processes talk over a socket pair that nobody else has an end of. What they unpack they have packed."""
+"""The meter's two processes talk over a socket pair that nobody else has an end of."""
 
 
 @pytest.mark.parametrize("module", modules())
