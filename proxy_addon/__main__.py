@@ -101,7 +101,7 @@ def main() -> int:
         arguments, doors = parse_arguments(), inherited_doors()
         refuse_exposed_files(arguments.ledger)
         set_up_logging(paths.log_folder() / "meter.log")
-        writer = WriterProcess()
+        writer = WriterProcess(doors.values())
     except AppError as error:
         return _failed(error)
     except OSError as error:

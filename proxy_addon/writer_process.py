@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from app.core.errors import AppError, LedgerDamaged, LedgerError, LedgerGone, Me
 from app.ledger.engine import Ledger, await_ledger, open_ledger
 from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.recovery import recover_dead_instances
+from app.log import set_up_logging
 from proxy_addon import ending, gate_operations
 from proxy_addon.loop_watch import LoopWatch
 from proxy_addon.orders import Orders
@@ -31,6 +33,8 @@ from proxy_addon.writer import Listening, News, Writer
 
 _START = "fork" if sys.platform == "linux" else "spawn"
 """A fork takes ten milliseconds and hardly any memory. Elsewhere it is not to be had, or not safe."""
+LOG_NAME = "writer.log"
+"""A file of its own: two processes cannot rotate one."""
 _END_LIMIT_S = 15.0
 _CRASHED = 1
 _SENT_SHORT = (ending, gate_operations)
@@ -58,10 +62,11 @@ class Opened:
 class WriterProcess:
     """A writer that waits to hear of its ledger. To be made while there is one thread and no ledger open."""
 
-    def __init__(self) -> None:
+    def __init__(self, doors: Iterable[socket.socket] = ()) -> None:
+        """`doors` are open by now, and only the meter's."""
         self.line, theirs = socket.socketpair()
         context: Any = multiprocessing.get_context(_START)
-        not_its_own = (self.line,) if _START == "fork" else ()
+        not_its_own = (self.line, *doors) if _START == "fork" else ()
         self._process = context.Process(target=_write, args=(theirs, *not_its_own), name="ledger-writer")
         gc.freeze()  # what is there by now is looked through by neither, and so stays shared
         self._process.start()
@@ -69,12 +74,14 @@ class WriterProcess:
 
     def begin(self, ledger: Ledger) -> Opened:
         """Have it open this ledger. Then its `line` is for a Recorder. Blocks for some milliseconds. Raises LedgerError
-        and MeterError."""
-        self.line.sendall(packed(Begin(ledger.path, os.getpid())))
-        said = received(self.line)
+        and MeterError, and OSError where its lock cannot be had."""
+        said = None
+        with suppress(OSError):  # it has ended
+            self.line.sendall(packed(Begin(ledger.path, os.getpid())))
+            said = received(self.line)
         if isinstance(said, Opened):
             return said
-        if isinstance(said, AppError):
+        if isinstance(said, AppError | OSError):
             raise said
         raise MeterError("The meter cannot start", f"What writes its ledger has ended. {paths.log_place()} says why.")
 
@@ -96,11 +103,13 @@ def end_without_writer() -> None:
 
 
 def _write(line: socket.socket, *not_ours: socket.socket) -> None:
-    """The whole of the process. `not_ours` is the meter's end of the line, whose closing is its death."""
+    """The whole of the process. `not_ours` are the meter's end of the line, whose closing is its death, and its doors,
+    which nobody would open while this one lives."""
     for inherited in not_ours:
         inherited.close()
     _be_apart()
     try:
+        set_up_logging(paths.log_folder() / LOG_NAME)
         _serve(line)
     except Exception:
         logger.exception("the process that writes the ledger failed")
@@ -113,18 +122,22 @@ def _serve(line: socket.socket) -> None:
         return  # the meter could not begin
     try:
         ledger = _opened(begin.path)
-    except AppError as error:
+        lock = InstanceLock(ledger)
+        orders, news = Orders(ledger, lock.instance_id), list[News]()
+        with suppress(LedgerGone):
+            news = orders.look()
+    except (AppError, OSError) as error:
         line.sendall(packed(error))
         return
-    lock = InstanceLock(ledger)
-    _write_for(begin, line, ledger, lock.instance_id)
+    line.sendall(packed(Opened(lock.instance_id, news)))
+    _write_for(begin, line, ledger, lock.instance_id, orders)
     lock.release()
     with suppress(LedgerError):
         recover_dead_instances(ledger, datetime.now(UTC))  # this meter too, whatever it left behind
     ledger.close()
 
 
-def _write_for(begin: Begin, line: socket.socket, ledger: Ledger, instance_id: str) -> None:
+def _write_for(begin: Begin, line: socket.socket, ledger: Ledger, instance_id: str, orders: Orders) -> None:
     """Until the end of the meter."""
 
     def take_up(listening: Listening) -> None:
@@ -135,10 +148,6 @@ def _write_for(begin: Begin, line: socket.socket, ledger: Ledger, instance_id: s
     def on_listening(listening: Listening) -> None:
         ledger.taken_up = functools.partial(take_up, listening)
 
-    orders, news = Orders(ledger, instance_id), list[News]()
-    with suppress(LedgerGone):
-        news = orders.look()
-    line.sendall(packed(Opened(instance_id, news)))
     Writer(line, ledger, look=orders.look, on_listening=on_listening, memory=LoopWatch()).work()
 
 

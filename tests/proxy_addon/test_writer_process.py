@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import KeyRejected
+from app import paths
+from app.core.errors import KeyRejected, MeterError
 from app.ledger.cap_store import cap_statuses
 from app.ledger.engine import Ledger, open_ledger
 from app.ledger.group_writer import Writing
@@ -20,6 +21,13 @@ from proxy_addon.recorder import Recorder
 from proxy_addon.writer import OperationFailed
 from proxy_addon.writer_process import Opened, WriterProcess
 from tests.ledger.bookkeeping import make_draft, set_cap
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A throw-away home, for the log."""
+    monkeypatch.setenv("BURSAR_HOME", str(tmp_path / "home"))
+
 
 type Story = Callable[[Recorder, Opened], Awaitable[None]]
 
@@ -82,6 +90,19 @@ def test_errors_for_people_come_back_and_bugs_only_by_their_kind(played: Callabl
         assert await recorder.run(Writing(_name)) == "sqlite"
 
     played(story).close()
+    assert "an operation on the ledger failed" in (paths.log_folder() / writer_process.LOG_NAME).read_text()
+
+
+def test_a_writer_that_has_ended_and_a_lock_that_cannot_be_had_are_told_as_what_they_are(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    (tmp_path / "ledger.sqlite.meters").write_bytes(b"")
+    process = WriterProcess()
+    with pytest.raises(FileExistsError):
+        process.begin(ledger)
+    with pytest.raises(MeterError, match="has ended"):
+        process.begin(ledger)
+    process.end()
+    ledger.close()
 
 
 def _name(connection: object) -> str:

@@ -33,8 +33,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="its processes are found in /proc"),
 ]
 CLIENTS = 10
-ESTABLISHED = "01"
-"""A state of a connection in /proc/net/tcp."""
+ESTABLISHED, LISTENS = "01", "0A"
+"""States of a connection in /proc/net/tcp."""
 ASKING = json.dumps(json.loads(BODY) | {"stream": True, "stream_options": {"include_usage": True}}).encode()
 STREAM = [
     b'data: {"id":"1","model":"gpt-5-mini","choices":[{"index":0,"delta":{"content":"word"}}]}\n\n',
@@ -65,6 +65,7 @@ def test_a_meter_whose_writer_is_killed_ends_at_once_and_no_call_is_lost(
         with Clients(kept.gateway, kept.token, CLIENTS) as clients:
             wait_until(lambda: clients.ended["answered"] >= CLIENTS, "the first answers", 60)
             before = kept.keeper()
+            assert not _listening_sockets() & _sockets_of(writer_of(before.meter_pid))
             os.kill(writer_of(before.meter_pid), signal.SIGKILL)
             kept.wait_for_another(before)
             answered = clients.ended["answered"]
@@ -149,6 +150,18 @@ def test_a_call_that_is_let_go_while_the_meter_stops_is_not_sent_and_holds_nothi
     with doomed.ledger.read() as connection:
         held = connection.exec_driver_sql("SELECT count(*) FROM reservations WHERE state = 'held'").scalar()
     assert held == 0
+
+
+def _listening_sockets() -> set[str]:
+    """The numbers of all there are."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return {row[9] for row in rows if row[3] == LISTENS}
+
+
+def _sockets_of(pid: int) -> set[str]:
+    """The numbers of those that a process has open."""
+    links = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
 
 
 def _connections(running: RunningMeter) -> int:
