@@ -15,7 +15,7 @@ from proxy_addon.header_fields import Fields, lower_headers
 from proxy_addon.identify import Caller, caller_of
 from proxy_addon.include_usage import is_about_usage
 from proxy_addon.masking import SentKeys
-from proxy_addon.meter import Meter, Refused
+from proxy_addon.meter import Cleared, Meter, Refused
 from proxy_addon.refusals import Reason, Refusal, refusal, too_large
 from proxy_addon.request import MAX_BODY_BYTES, Request
 from proxy_addon.resend import NotSentAgain, send_again
@@ -68,11 +68,11 @@ class Calls:
         self.meter = meter
         self.in_flight = RunningCalls(meter.recorder)
         self.sent_keys = SentKeys()
-        self._draining = asyncio.Event()
+        self._is_draining = False
 
     async def drain(self, limit_s: float) -> None:
         """Send no further request, and wait for the answers of those that were sent."""
-        self._draining.set()
+        self._is_draining = True
         await self.in_flight.drain(limit_s)
 
     async def judge(
@@ -91,15 +91,11 @@ class Calls:
         request = Request(route, head.headers, body, caller, is_client_gone, is_socket)
         if len(body) > MAX_BODY_BYTES:  # in chunks, which do not tell their length before
             return request, Refused(too_large(route.api_shape, caller.user_agent, MAX_BODY_BYTES))
-        if self._draining.is_set():
+        if self._is_draining:
             return request, _stopping(request)
-        cleared = await self.meter.decide(request)
+        cleared = await self._decide(request)
         if isinstance(cleared, Refused):
             return request, cleared
-        if self._draining.is_set():  # by now: nobody would wait for its answer
-            if cleared.exchange is not None:
-                cleared.exchange.end_broken(self.meter.recorder, error_type="meter_stopped", was_sent=False)
-            return request, _stopping(request)
         try:
             sending = sending_of(route, head.query, head.fields, body, cleared, self.sent_keys)
         except BaseException:
@@ -150,6 +146,15 @@ class Calls:
             error_type = "client_left" if is_client else "provider_broke_off" if was_sent else "provider_unreachable"
             sending.exchange.end_broken(self.meter.recorder, error_type=error_type, was_sent=was_sent)
             self.in_flight.discard(sending.exchange)
+
+    async def _decide(self, request: Request) -> Cleared | Refused:
+        """Clear or refuse a request. Once the meter stops nobody would wait for the answer of one that is cleared."""
+        decision = await self.meter.decide(request)
+        if isinstance(decision, Refused) or not self._is_draining:
+            return decision
+        if decision.exchange is not None:
+            decision.exchange.end_broken(self.meter.recorder, error_type="meter_stopped", was_sent=False)
+        return _stopping(request)
 
     async def _asked_plainly(self, sending: Sending) -> WholeAnswer:
         """The answer to the request without our question, which its server is not asked again. Raises NotSentAgain."""
