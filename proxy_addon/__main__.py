@@ -173,6 +173,7 @@ async def _serve(
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # or each stop is told as an error that nobody looked at
         hooks.calls.in_flight.end_all()
         hooks.sockets.end_all()
         await recorder.stop()

@@ -78,7 +78,8 @@ def _input_mark(facts: RequestFacts) -> str:
     """Equal for the same input, and of no use to whoever does not know this process's salt."""
     if not facts.blocks:
         return ""
-    return hashlib.blake2b(facts.blocks[-1].prefix + facts.continues.encode(), key=_SALT, digest_size=16).hexdigest()
+    said = facts.blocks[-1].prefix + facts.continues.encode(errors="surrogatepass")  # JSON may hold half a character
+    return hashlib.blake2b(said, key=_SALT, digest_size=16).hexdigest()
 
 
 def patience_of(request: Request) -> float:

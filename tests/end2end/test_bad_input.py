@@ -121,6 +121,11 @@ def test_compressed_request_is_read_and_passed_on_as_it_came(
     assert [seen.body for seen in provider.seen] == ([body] if status == 200 else [])
 
 
+def test_half_a_character_in_an_id_is_the_providers_business(running: RunningMeter) -> None:
+    body = b'{"model": "gpt-5-mini", "input": "x", "previous_response_id": "\\ud800"}'
+    assert post(running, RESPONSES, body)[0] == 200
+
+
 def test_paths_that_cost_nothing_pass_with_the_real_key(running: RunningMeter, provider: Provider) -> None:
     provider.answer = lambda _seen: Answer([b'{"data": []}'])
     assert post(running, "/openai/v1/models?limit=5", b"", method="GET")[0] == 200

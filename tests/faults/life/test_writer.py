@@ -150,6 +150,7 @@ def test_a_call_that_is_let_go_while_the_meter_stops_is_not_sent_and_holds_nothi
     with doomed.ledger.read() as connection:
         held = connection.exec_driver_sql("SELECT count(*) FROM reservations WHERE state = 'held'").scalar()
     assert held == 0
+    assert "ERROR" not in (paths.log_folder() / "meter.log").read_text()
 
 
 def _listening_sockets() -> set[str]:
