@@ -15,6 +15,7 @@ from app.core.errors import AppError
 from app.ledger.backups import back_up_if_due
 from app.ledger.engine import Ledger
 from app.ledger.group_writer import Writing
+from app.ledger.recovery import recover_dead_instances
 from app.ledger.retention import BREATH_S, drop, droppable, limit_of
 from proxy_addon.arguments import Arguments
 from proxy_addon.recorder import Recorder
@@ -24,13 +25,14 @@ FIRST_BACKUP_AFTER_S = 60.0
 """A start is busy enough without it."""
 BACKUP_LOOK_EVERY_S = 900.0
 OLD_LOOK_EVERY_S = 3_600.0
+RECOVERY_EVERY_S = 30.0
 
 logger = logging.getLogger(__name__)
 
 
 def start_upkeep(recorder: Recorder, ledger: Ledger, arguments: Arguments) -> "asyncio.Future[Any]":
     """Begin, on the running event loop. Ends only by being cancelled."""
-    tasks = [keep_rolled_up(recorder), keep_backed_up(ledger.path, arguments.backups_kept)]
+    tasks = [keep_rolled_up(recorder), keep_recovered(ledger), keep_backed_up(ledger.path, arguments.backups_kept)]
     if arguments.retention_days:
         tasks.append(keep_within(recorder, ledger, arguments.retention_days))
     return asyncio.gather(*tasks)
@@ -48,6 +50,17 @@ async def keep_within(recorder: Recorder, ledger: Ledger, days: int) -> None:
         except AppError as error:
             logger.warning("old calls cannot be dropped: %s", error)
         await asyncio.sleep(OLD_LOOK_EVERY_S)
+
+
+async def keep_recovered(ledger: Ledger, *, every_s: float = RECOVERY_EVERY_S) -> None:
+    """End what other meters left behind. The writer of one that died lives a little longer than that, and may end
+    before the ledger lets it close the books, when another meter has begun already."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await asyncio.to_thread(recover_dead_instances, ledger, datetime.now(UTC))
+        except AppError as error:
+            logger.warning("what another meter left behind cannot be ended: %s", error)
 
 
 async def keep_backed_up(path: Path, kept: int, *, first_after_s: float = FIRST_BACKUP_AFTER_S) -> None:

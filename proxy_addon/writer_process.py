@@ -132,8 +132,10 @@ def _serve(line: socket.socket) -> None:
     line.sendall(packed(Opened(lock.instance_id, news)))
     _write_for(begin, line, ledger, lock.instance_id, orders)
     lock.release()
-    with suppress(LedgerError):
+    try:
         recover_dead_instances(ledger, datetime.now(UTC))  # this meter too, whatever it left behind
+    except LedgerError as error:
+        logger.warning("the books are not closed, the next meter sees to them: %s", error)
     ledger.close()
 
 

@@ -8,9 +8,10 @@ import pytest
 from app.ledger.backups import list_backups
 from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
+from app.ledger.meter_state import InstanceLock, register_meter
 from app.ledger.rollup import roll_up
-from proxy_addon.upkeep import keep_backed_up, keep_within
-from tests.ledger.bookkeeping import spend_money
+from proxy_addon.upkeep import keep_backed_up, keep_recovered, keep_within
+from tests.ledger.bookkeeping import make_draft, reserve, spend_money
 from tests.threaded_recorder import ThreadedRecorder
 
 PATIENCE_S = 20.0
@@ -54,3 +55,16 @@ def test_a_meter_backs_its_ledger_up_once(ledger: Ledger) -> None:
 
     asyncio.run(keep())
     assert len(list_backups(ledger.path)) == 1
+
+
+def test_a_meter_ends_what_is_left_by_one_that_died_after_it_began(ledger: Ledger) -> None:
+    async def keep() -> None:
+        dying = InstanceLock(ledger)
+        register_meter(ledger, dying.instance_id, "http://127.0.0.1:1", "http://127.0.0.1:2")
+        reserve(ledger, make_draft(7), instance=dying.instance_id)
+        keeping = asyncio.create_task(keep_recovered(ledger, every_s=0.02))
+        dying.release()
+        await until_done(ledger, 1)
+        keeping.cancel()
+
+    asyncio.run(keep())
