@@ -69,11 +69,12 @@ def book_call(
 
 def ask_person(ledger: Ledger, tags: Tags, cap: Cap) -> str:
     """Ask whether a call may go although the cap is reached. Gives the question's id."""
+    wanted = draft(tags)
     obstacle = Obstacle(
         refusal=Refusal.EXHAUSTED,
         cap_id=cap.cap_id,
         cap_name="billing-api, today",
-        window_key="2026-11-22",
+        window_key=cap.span(wanted.at, wanted.payer).key,
         asks_person=True,
         spent_nano_usd=9_870_000_000,
         held_nano_usd=0,
@@ -82,7 +83,7 @@ def ask_person(ledger: Ledger, tags: Tags, cap: Cap) -> str:
     )
     expires_at = datetime.now(UTC) + timedelta(minutes=10)
     with ledger.write() as connection:
-        return ask(connection, draft(tags), obstacle, "test", expires_at)
+        return ask(connection, wanted, obstacle, "test", expires_at)
 
 
 def book_tools_of_a_task(ledger: Ledger, tags: Tags) -> None:
