@@ -55,8 +55,8 @@ class Recorder(asyncio.Protocol):
         self._numbers += 1
         number = self._numbers
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
         self._send(operation, number)
+        self._waiting[number] = future
         return await future
 
     def post(self, operation: Operation) -> None:

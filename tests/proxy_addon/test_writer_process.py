@@ -56,8 +56,13 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story],
     return play
 
 
-def test_money_is_held_by_a_process_of_its_own(played: Callable[[Story], Ledger]) -> None:
+def test_money_is_held_by_a_process_of_its_own_which_gives_its_lock_up_at_its_end(
+    played: Callable[[Story], Ledger],
+) -> None:
+    seen = []
+
     async def story(recorder: Recorder, opened: Opened) -> None:
+        seen.append(opened.instance_id)
         passage = await Gate(recorder, opened.instance_id, Clock()).pass_through(make_draft(60), patience_s=1)
         assert passage.is_open
         assert passage.remaining_nano_usd == 1_000
@@ -65,16 +70,6 @@ def test_money_is_held_by_a_process_of_its_own(played: Callable[[Story], Ledger]
     ledger = played(story)
     (status,) = cap_statuses(ledger, datetime.now(UTC))
     assert status.held_nano_usd == 60
-    ledger.close()
-
-
-def test_it_holds_the_meters_lock_and_gives_it_up_at_its_end(played: Callable[[Story], Ledger]) -> None:
-    seen = []
-
-    async def story(_recorder: Recorder, opened: Opened) -> None:
-        seen.append(opened.instance_id)
-
-    ledger = played(story)
     assert not is_alive(ledger, seen[0])
     ledger.close()
 
