@@ -167,8 +167,8 @@ class Meter:
         """Hold the money of one call, or of a turn, which has no `body`. `said` is what the client sent, by which it is
         known when it sends it again. Raises Turned, or _Left when the client did not wait; what `check` raises."""
         route, known = request.route, self._prefixes.known_input(request.route.provider, facts)
-        draft = draft_of(request, facts, tags, known)
-        quote = quote_of(route, facts, draft.at, known)
+        quote = quote_of(route, facts, known)
+        draft = draft_of(request, facts, tags, quote)
         try:
             passage = await self._gate.pass_through(
                 draft,

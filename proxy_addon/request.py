@@ -11,7 +11,7 @@ from app.core.origin import MAIN_ORIGIN, Origin
 from app.core.reservations import Draft
 from app.core.tags import Tags
 from app.ledger.identifiers import new_id
-from app.pricing.bound import OutputQuote, output_quote, worst_case
+from app.pricing.bound import OutputQuote, output_quote
 from app.pricing.input_bound import KnownInput
 from proxy_addon.identify import Caller, billing_of
 from proxy_addon.patience import patience_s
@@ -38,12 +38,12 @@ class Request:
     origin: Origin = MAIN_ORIGIN
 
 
-def draft_of(request: Request, facts: RequestFacts, tags: Tags, known: KnownInput | None = None) -> Draft:
-    """What is asked of the caps for one call."""
-    route, now = request.route, datetime.now(UTC)
+def draft_of(request: Request, facts: RequestFacts, tags: Tags, quote: OutputQuote | None = None) -> Draft:
+    """What is asked of the caps for one call, of which there may be a quote already."""
+    route, quote = request.route, quote or quote_of(request.route, facts)
     return Draft(
         call_id=new_id(),
-        at=now,
+        at=quote.at,
         provider=route.provider,
         api_shape=route.api_shape,
         operation=route.operation,
@@ -54,15 +54,14 @@ def draft_of(request: Request, facts: RequestFacts, tags: Tags, known: KnownInpu
         origin=request.origin,
         carries_results=bool(facts.tool_results),
         input_mark=_input_mark(facts),
-        worst_nano_usd=worst_case(
-            provider=route.provider, facts=facts, started_at=now, host=route.upstream.host, known=known
-        ),
+        worst_nano_usd=quote.whole,
     )
 
 
-def quote_of(route: Route, facts: RequestFacts, now: datetime, known: KnownInput | None) -> OutputQuote:
-    """The most the call costs with a lower output limit; its own limit is never raised."""
-    return output_quote(provider=route.provider, facts=facts, started_at=now, host=route.upstream.host, known=known)
+def quote_of(route: Route, facts: RequestFacts, known: KnownInput | None = None) -> OutputQuote:
+    """The most the call costs now."""
+    now, host = datetime.now(UTC), route.upstream.host
+    return output_quote(provider=route.provider, facts=facts, started_at=now, host=host, known=known)
 
 
 def mark_of(request: Request, tags: Tags, said: bytes) -> str:

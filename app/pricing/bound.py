@@ -48,17 +48,13 @@ def worst_case(
     `known` is what is known of the input from an earlier call that this one extends. Otherwise assumes that a text has
     no more tokens than bytes, which holds for tokenizers that work on bytes.
     """
-    row = current_book().find_row(provider, facts.model)
-    given = input_bound(facts, row.context_window if row else None, known)
-    return _most_usd(
-        _Asked(provider, host, facts, started_at, given, output_bound(facts, row, facts.output_limit)), row
-    )
+    return output_quote(provider=provider, facts=facts, started_at=started_at, host=host, known=known).whole
 
 
 @dataclass(frozen=True, slots=True)
 class OutputQuote:
-    """The most a call costs with a lower output limit; its own limit is never raised. `given` is the most tokens of its
-    input, which `facts` need not hold any more."""
+    """The most a call costs, whole or with a lower output limit, in nano-dollars, rounded up; None without a price.
+    `given` is the most tokens of its input, which `facts` need not hold any more."""
 
     provider: str
     facts: RequestFacts
@@ -66,12 +62,20 @@ class OutputQuote:
     host: str
     given: int
 
+    @property
+    def whole(self) -> int | None:
+        """With the request's own limit."""
+        return self._most(self.facts.output_limit)
+
     def __call__(self, tokens: int) -> int | None:
-        """Nano-dollars, rounded up; None without a price."""
-        facts, limit = self.facts, self.facts.output_limit
-        row = current_book().find_row(self.provider, facts.model)
-        made = output_bound(facts, row, tokens if limit is None else min(tokens, limit))
-        return _most_usd(_Asked(self.provider, self.host, facts, self.at, self.given, made), row)
+        """With this limit; its own is never raised."""
+        limit = self.facts.output_limit
+        return self._most(tokens if limit is None else min(tokens, limit))
+
+    def _most(self, limit: int | None) -> int | None:
+        row = current_book().find_row(self.provider, self.facts.model)
+        made = output_bound(self.facts, row, limit)
+        return _most_usd(_Asked(self.provider, self.host, self.facts, self.at, self.given, made), row)
 
 
 def output_quote(

@@ -30,7 +30,7 @@ from tests.threaded_recorder import ThreadedRecorder, settled
 PARTS: dict[str, tuple[str, ...]] = {
     "parsing the request": ("proxy_addon.judging._read",),
     "parsing the answer": ("proxy_addon.tap.Tap.tap", "proxy_addon.tap.Tap.finish"),
-    "pricing": ("proxy_addon.request.worst_case", "proxy_addon.ending.price_call"),
+    "pricing": ("proxy_addon.request.output_quote", "app.pricing.bound._most_usd", "proxy_addon.ending.price_call"),
     "key and admission": ("proxy_addon.holders.KeyCheck.__call__", "proxy_addon.gate_operations.admit"),
     "settlement": ("proxy_addon.ending.settle",),
     "tools, re-reads, loops": (
