@@ -116,6 +116,12 @@ def abandon(connection: Connection, caps: list[Cap], instance_id: str, now: date
     return len(rows)
 
 
+def holding_meters(connection: Connection) -> set[str]:
+    """The instances of meters whose calls hold money."""
+    held = select(reservations.c.instance_id).where(reservations.c.state == ReservationState.HELD)
+    return set(connection.execute(held.distinct()).scalars())
+
+
 def _lost_call(row: Any) -> Call:
     """All that is known of a call whose meter died."""
     return Call(

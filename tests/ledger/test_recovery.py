@@ -76,6 +76,15 @@ def test_calls_of_a_killed_meter_are_charged_at_worst_and_those_of_the_living_ar
     mine.release()
 
 
+def test_calls_of_a_meter_that_died_before_it_said_that_it_was_here_are_charged_too(ledger: Ledger) -> None:
+    cap, lock = set_cap(ledger, 1_000), InstanceLock(ledger)
+    reserve(ledger, make_draft(60), instance=lock.instance_id)
+    assert recover_dead_instances(ledger, now()) == 0, "it lives"
+    lock.release()
+    assert [recover_dead_instances(ledger, now()) for _ in range(2)] == [1, 0]
+    assert money_in(ledger, cap) == (60, 0)
+
+
 def test_a_late_settle_of_a_recovered_call_changes_nothing(ledger: Ledger) -> None:
     cap = set_cap(ledger, 100)
     lock, draft = start_meter(ledger), make_draft(60)

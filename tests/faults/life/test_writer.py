@@ -143,7 +143,7 @@ def test_a_call_that_is_let_go_while_the_meter_stops_is_not_sent_and_holds_nothi
     lock.close()
     assert doomed.process.wait(20) == 0
     assert ({_status(one) for one in asked}, len(provider.seen)) == ({503}, 1)
-    assert 1 < len(recent_calls(doomed.ledger, 100)) <= 1 + CLIENTS
+    assert len(recent_calls(doomed.ledger, 100)) > 1
     assert verify_ledger(doomed.ledger).differences == ()
     with doomed.ledger.read() as connection:
         held = connection.exec_driver_sql("SELECT count(*) FROM reservations WHERE state = 'held'").scalar()
@@ -163,9 +163,9 @@ def _sockets_of(pid: int) -> set[str]:
     return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
 
 
-def _asked(running: RunningMeter) -> http.client.HTTPConnection:
+def _asked(running: RunningMeter, patience_s: float = 20.0) -> http.client.HTTPConnection:
     """A call that was sent, whose answer is still to be read."""
-    connection = http.client.HTTPConnection(urlsplit(running.gateway).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(running.gateway).netloc, timeout=patience_s)
     connection.request("POST", CHAT, BODY, {"x-api-key": running.token, "content-type": "application/json"})
     return connection
 
@@ -177,9 +177,11 @@ def _status(asked: http.client.HTTPConnection) -> int:
 
 
 def _is_closed(running: RunningMeter) -> bool:
-    """Whether a call is turned away before the ledger is asked."""
+    """Whether a call is turned away before the ledger is asked, which would not answer."""
     try:
-        return post(running, CHAT, BODY)[0] == 503
+        return _status(_asked(running, patience_s=0.5)) == 503
+    except TimeoutError:
+        return False
     except OSError:
         return True
 
