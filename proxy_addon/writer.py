@@ -21,7 +21,6 @@ from typing import Any
 from app.core.errors import AppError, DiskFull, LedgerDamaged, LedgerError
 from app.ledger import ballast
 from app.ledger.engine import Ledger
-from app.ledger.feed import ChangeWatch
 from app.ledger.group_writer import Done, GroupWriter, Operation
 from app.ledger.quarantine import set_aside_if_damaged
 from proxy_addon.packets import Unpacker, packed
@@ -31,6 +30,8 @@ LOOK_EVERY_S = 0.05
 RETRY_AFTER_S = 0.5
 DRAIN_LIMIT_S = 10.0
 GROUP_LIMIT = 200
+FOLLOWS_WITHIN_S = 0.001
+"""How long a call's ending is left without a commit, for the next call's question to come along."""
 ROOM_LOOK_EVERY_S = 2.0
 DAMAGE_LOOK_EVERY_S = 5.0
 READ_BYTES = 262_144
@@ -89,9 +90,9 @@ class OperationFailed(Exception):
 
 
 class Writer:
-    """Writes what comes over `line` until its end. After changes of the ledger, whoever made them, but at most once in
-    50 ms it calls `look` and tells the meter its news; and `on_listening` when the meter tells its place. Operations
-    find `memory` on their desk."""
+    """Writes what comes over `line` until its end. When the ledger has changed otherwise than by its calls, but at most
+    once in 50 ms, it calls `look` and tells the meter its news; and `on_listening` when the meter tells its place.
+    Operations find `memory` on their desk."""
 
     def __init__(
         self,
@@ -116,25 +117,26 @@ class Writer:
     def work(self) -> None:
         """Write until the meter says that it is the end, or is gone, and then what is left, for ten seconds at most.
         What is not written by then is counted and logged."""
-        watch = ChangeWatch(self._ledger)
         backlog: list[Asked] = []
         while self._stop_at is None or (backlog and time.monotonic() < self._stop_at):
             group = backlog + self._collect(0.0 if backlog else LOOK_EVERY_S)
             done, backlog = self._write(group)
             self._say(*(packed(result, number) for number, result in done.items()))
-            if watch.changed():
-                self._is_stale = True
-                if self._is_watched:
-                    self._say(packed(Word.CHANGED))
+            self._see_changes(looks=not group)
             if backlog:
                 time.sleep(RETRY_AFTER_S)
             self._look_if_stale()
-        watch.close()
         self._writer.close()
         if backlog:
             logger.error(
                 "%d calls could not be settled before the end; they are recovered at the next start", len(backlog)
             )
+
+    def _see_changes(self, *, looks: bool) -> None:
+        changes = self._writer.changes(looks=looks)
+        self._is_stale |= changes.may_be_rules
+        if changes.are_any and self._is_watched:
+            self._say(packed(Word.CHANGED))
 
     def _look_if_stale(self) -> None:
         if not self._is_stale or time.monotonic() - self._looked_at < LOOK_EVERY_S:
@@ -194,7 +196,7 @@ class Writer:
         if not group:
             return refused, []
         try:
-            results = self._writer.write([asked.operation for asked in group])
+            results = self._writer.write([asked.operation for asked in group], lambda: self._late(group))
         except LedgerError as error:
             logger.warning("the ledger cannot be written: %s", error)
             results = [Done(error=error)] * len(group)
@@ -204,6 +206,13 @@ class Writer:
             results = [Done(error=error)] * len(group)
         done, again = _sorted_out(zip(group, results, strict=True))
         return refused | done, again
+
+    def _late(self, group: list[Asked]) -> list[Operation]:
+        """What else has come while a group was run, and is added to it: one commit for both. Where nobody waits for an
+        answer, the next question is: an agent has it ready as soon as it has read an answer."""
+        come = self._collect(FOLLOWS_WITHIN_S if all(asked.must_be_written for asked in group) else 0.0)
+        group += come
+        return [asked.operation for asked in come]
 
     def _see_to(self, error: LedgerError) -> None:
         """What can be done about a ledger that cannot be written."""

@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +104,21 @@ class Ledger:
         self.taken_up()
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Of a ledger, by whoever. `may_be_rules`: they may be more than what a pen has itself written of calls."""
+
+    are_any: bool
+    may_be_rules: bool
+
+
 class Pen:
     """Writes one transaction after the other on a connection of its own, for one thread: to borrow one for each and to
     have SQLAlchemy begin and end it takes longer than what most calls write."""
 
     def __init__(self, ledger: Ledger, engine: Engine) -> None:
         self._ledger, self._engine = ledger, engine
+        self._has_written = False
         self._kept: tuple[Connection, KeptReads, places.Identity | None] | None = None
 
     @contextmanager
@@ -121,11 +131,29 @@ class Pen:
             try:
                 driver.execute("BEGIN IMMEDIATE")
                 kept.begin(driver)
+                before = driver.total_changes
                 yield connection
                 driver.execute("COMMIT")
+                self._has_written |= driver.total_changes != before
             except BaseException as error:
                 self._take_back(driver, error)
                 raise
+
+    def changes(self, *, looks: bool) -> Changes:
+        """What was committed since the last ask, as far as transactions since then have found; or also by a look at the
+        file. One that cannot be asked may have changed: whoever reads it learns why."""
+        try:
+            self._ledger.follow_file()
+            with explained():
+                connection, kept = self._connection()
+                if looks:
+                    driver: Any = connection.connection.dbapi_connection
+                    kept.look(driver)
+        except LedgerError:
+            return Changes(are_any=True, may_be_rules=True)
+        changes = Changes(are_any=kept.is_outdated or self._has_written, may_be_rules=kept.is_outdated)
+        kept.is_outdated = self._has_written = False
+        return changes
 
     def close(self) -> None:
         """Give the connection up, and with it what it has not committed."""

@@ -1,7 +1,7 @@
 """Many small writes, one transaction: the ledger's side of the meter's writer.
 
 Operations that come together each run in a savepoint of their own, so that one that fails takes nothing with it; all
-are committed, and so made durable, together. One that comes alone needs none.
+are committed, and so made durable, together. The first needs none: when it fails, nothing else was written yet.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from app.core.caps import Cap
 from app.core.errors import LedgerError
 from app.ledger.cap_store import read_caps
 from app.ledger.database_errors import explained
-from app.ledger.engine import Ledger
+from app.ledger.engine import Changes, Ledger
 from app.ledger.statement import savepoint
 
 
@@ -58,30 +58,45 @@ class GroupWriter:
     def __init__(self, ledger: Ledger, memory: Any = None) -> None:
         self._ledger, self._pen, self._memory = ledger, ledger.pen(), memory
 
-    def write(self, operations: list[Operation]) -> list[Done]:
-        """Run the operations in order in one IMMEDIATE transaction and commit. Raises LedgerError when nothing was
-        committed; an error of one operation is its own and is returned in its place."""
-        if len(operations) == 1:
-            return [self._run_alone(operations[0])]
-        with self._pen.write() as connection:
-            desk = self._desk(connection)
-            return [_run(desk, operation) for operation in operations]
+    def write(self, operations: list[Operation], late: Callable[[], list[Operation]] = list) -> list[Done]:
+        """Run the operations in order, and after them those that `late` gives, in one IMMEDIATE transaction and commit.
+        Raises LedgerError when nothing was committed; an error of one operation is its own and is returned in its
+        place."""
+        try:
+            with self._pen.write() as connection:
+                desk = Desk(connection, read_caps(connection), self._ledger, self._memory)
+                done = [_run_first(desk, operations[0])]
+                done += [_run(desk, operation) for operation in operations[1:]]
+                return done + [_run(desk, operation) for operation in late()]
+        except _FirstFailed as error:
+            others = operations[1:]
+            return [Done(error=error.why), *(self.write(others, late) if others else ())]
+
+    def changes(self, *, looks: bool) -> Changes:
+        """As of its `Pen`."""
+        return self._pen.changes(looks=looks)
 
     def close(self) -> None:
         """Nothing more will be written."""
         self._pen.close()
 
-    def _run_alone(self, operation: Operation) -> Done:
-        try:
-            with self._pen.write() as connection:
-                return Done(operation(self._desk(connection)))
-        except LedgerError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it is handed to whoever asked for the operation
-            return Done(error=error)
 
-    def _desk(self, connection: Connection) -> Desk:
-        return Desk(connection, read_caps(connection), self._ledger, self._memory)
+class _FirstFailed(Exception):
+    """Nothing was written yet, so nothing but it is taken back."""
+
+    def __init__(self, why: Exception) -> None:
+        self.why = why
+
+
+def _run_first(desk: Desk, operation: Operation) -> Done:
+    """The transaction is its own as yet. Raises _FirstFailed, and LedgerError."""
+    try:
+        with explained():
+            return Done(operation(desk))
+    except LedgerError:
+        raise
+    except Exception as error:
+        raise _FirstFailed(error) from error
 
 
 def _run(desk: Desk, operation: Operation) -> Done:

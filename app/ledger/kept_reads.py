@@ -26,25 +26,33 @@ _PLACE = "bursar_kept_reads"
 class KeptReads:
     """What the writer of one connection keeps. To be used by its thread alone."""
 
-    __slots__ = ("_found", "_is_current", "_version")
+    __slots__ = ("_found", "_is_current", "_version", "is_outdated")
 
     def __init__(self, connection: Connection) -> None:
         self._found: dict[Hashable, Any] = {}
         self._is_current = False
         self._version = -1
+        self.is_outdated = True
+        """Whether somebody else has committed, or rules were written here, since this was last set to False."""
         connection.info[_PLACE] = self
         event.listen(connection, "before_cursor_execute", self._see)
 
     def begin(self, driver: sqlite3.Connection) -> None:
         """To be called as the first thing within each transaction: forget what may have changed since the last."""
-        version = driver.execute("PRAGMA data_version").fetchone()[0]
-        if version != self._version or not self._is_current or len(self._found) > _MOST:
+        self.look(driver)
+        if not self._is_current or len(self._found) > _MOST:
             self._found = {}
-        self._version, self._is_current = version, True
+        self._is_current = True
+
+    def look(self, driver: sqlite3.Connection) -> None:
+        """Whether somebody else has committed since the last look. What was kept is forgotten then."""
+        version = driver.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self._found, self._version, self.is_outdated = {}, version, True
 
     def forget(self) -> None:
         """This transaction changes what is kept."""
-        self._found, self._is_current = {}, False
+        self._found, self._is_current, self.is_outdated = {}, False, True
 
     def get[T](self, name: Hashable, read: Callable[[], T]) -> T:
         """What is kept under a name, or else what `read` gives."""

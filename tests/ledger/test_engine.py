@@ -2,6 +2,7 @@ import os
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from sqlalchemy.exc import OperationalError
 from app.core.errors import LedgerError
 from app.ledger import engine as engine_module
 from app.ledger.admission import admit
+from app.ledger.call_store import recent_calls
 from app.ledger.engine import Ledger, open_ledger
-from app.ledger.group_writer import Desk, GroupWriter
+from app.ledger.feed import ChangeWatch
+from app.ledger.group_writer import Desk, GroupWriter, Operation
 from app.ledger.meter_state import is_paused, pause_everything
-from app.ledger.settlement import settle
+from app.ledger.settlement import settle, write_refused
 from app.ledger.tables import totals
 from tests.ledger.bookkeeping import end, make_call, make_draft, reserve, set_cap, spend_money, status_of
 from tests.ledger.conftest import StartProcess
@@ -193,6 +196,32 @@ def test_an_operation_that_fails_takes_no_other_with_it(ledger: Ledger) -> None:
     assert isinstance(failed.error, ValueError)
     assert held.result is True
     assert (status_of(ledger, cap).spent_nano_usd, status_of(ledger, cap).held_nano_usd) == (0, 10)
+
+
+def test_an_operation_that_comes_late_is_committed_with_those_before_it(ledger: Ledger) -> None:
+    watch, desks = ChangeWatch(ledger), list[Desk]()
+
+    def write(desk: Desk) -> None:
+        desks.append(desk)
+        write_refused(desk.connection, make_call(make_draft(1), 0))
+
+    def fail(desk: Desk) -> None:
+        raise ValueError("odd input")
+
+    def late() -> list[Operation]:
+        assert not watch.changed(), "nothing is committed yet"
+        return [write, fail, write]
+
+    with closing(GroupWriter(ledger)) as writer:
+        firsts: list[list[Operation]] = [[write], [fail, write]]
+        for first in firsts:
+            desks.clear()
+            done = writer.write(first, late)
+            assert [type(one.error) for one in done if one.error] == [ValueError] * len(first)
+            assert (len(done), len(desks), len({id(desk) for desk in desks})) == (len(first) + 3, 3, 1)
+            assert watch.changed()
+    watch.close()
+    assert len(recent_calls(ledger, 10)) == 6
 
 
 def test_a_damaged_ledger_is_told_of_and_never_replaced(ledger: Ledger) -> None:

@@ -20,7 +20,7 @@ from app.ledger.admission import admit
 from app.ledger.approval_store import approve_session, ask, granted_windows
 from app.ledger.call_input_store import write_call_input
 from app.ledger.cap_store import list_caps, read_caps, remove_cap
-from app.ledger.engine import Ledger, Pen
+from app.ledger.engine import Changes, Ledger, Pen
 from app.ledger.kept_reads import RULE_TABLES, KeptReads, kept
 from app.ledger.key_store import VirtualKey, add_key, holder_of, replace_token, revoke_key
 from app.ledger.loop_store import list_loops, note_loop
@@ -301,3 +301,26 @@ def test_standing_loops_are_told_apart(ledger: Ledger, pen: Pen) -> None:
     found: tuple[Obstacle, ...] = asked_of(pen, a_draft()).obstacles
     assert [one.window_key for one in found] == [one.loop_id for one in list_loops(ledger, now() - timedelta(days=1))]
     assert asked_of(pen, a_draft(tags=Tags(session="t", virtual_key_id="k"))).is_admitted
+
+
+def test_a_pen_tells_once_of_a_change_and_whether_it_may_be_one_of_rules(ledger: Ledger, pen: Pen) -> None:
+    nothing, calls_alone, rules = Changes(False, False), Changes(True, False), Changes(True, True)
+    set_cap(ledger, 1_000)
+    with pen.write() as connection:
+        read_caps(connection)
+    assert pen.changes(looks=False) == rules, "what was before it came was told to nobody"
+    assert asked_of(pen, a_draft()).is_admitted
+    pen.changes(looks=False)  # the cap's window was opened
+    assert asked_of(pen, a_draft()).is_admitted
+    assert [pen.changes(looks=True), pen.changes(looks=True)] == [calls_alone, nothing]
+    pause_everything(ledger, by="me")
+    assert pen.changes(looks=False) == nothing
+    assert [pen.changes(looks=True), pen.changes(looks=True)] == [rules, nothing]
+    resume(ledger, by="me")
+    assert asked_of(pen, a_draft()).is_admitted
+    assert pen.changes(looks=False) == rules, "a transaction has seen what others wrote"
+    with pen.write() as connection:
+        note_a_loop(connection)
+    assert pen.changes(looks=False) == rules
+    ledger.path.rename(ledger.path.with_suffix(".away"))
+    assert [pen.changes(looks=False), pen.changes(looks=True)] == [rules, rules]
