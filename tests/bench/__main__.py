@@ -13,7 +13,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -39,32 +39,54 @@ def main() -> None:
     """Run all tables, or see to the memory alone."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fifth of the slices: under a minute")
+    parser.add_argument("--floor", action="store_true", help="only what of it is the price of a durable hold")
     parser.add_argument("--memory", type=int, metavar="CALLS", help="only Bursar's memory, every 10,000 calls")
     given = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    with tempfile.TemporaryDirectory() as home, running_targets(Path(home)) as (targets, _ledger):
-        asyncio.run(_memory(targets[-1], given.memory) if given.memory else _measure(targets, 1 if given.quick else 5))
-    if not given.memory:
+    times = 1 if given.quick else 5
+    with tempfile.TemporaryDirectory() as home, running_targets(Path(home), is_floor=given.floor) as (targets, _ledger):
+        if given.memory:
+            asyncio.run(_memory(targets[-1], given.memory))
+        else:
+            asyncio.run(_measure_floor(targets, times) if given.floor else _measure(targets, times))
+    if not (given.memory or given.floor):
         with tempfile.TemporaryDirectory() as home:
             _shares(Path(home), 200 if given.quick else 1_000)
 
 
 async def _measure(targets: Sequence[Target], times: int) -> None:
     async with AsyncExitStack() as stack:
-        kept = {target.name: await stack.enter_async_context(Connection(target)) for target in targets}
-        for target in targets:
-            await _calls(kept[target.name], Bodies(2_000), WARM_UP_CALLS)
-        await _latencies(targets, kept, times * 3 * SLICES_A_TAIL)
-        await _streams(targets, kept, times * 4)
+        kept = await _warm(stack, targets)
+        await _latencies(targets, kept, times * 3 * SLICES_A_TAIL, SIZES)
+        await _streams(targets, kept, times * 4, STREAMS)
     await _throughputs(targets, times * 2)
     console.print("Memory: " + ", ".join(f"{target.name} {memory_mib(target.pid):.0f} MiB" for target in targets))
 
 
-async def _latencies(targets: Sequence[Target], kept: dict[str, Connection], rounds: int) -> None:
+async def _measure_floor(targets: Sequence[Target], times: int) -> None:
+    """Each rung has what those before it have."""
+    size, stream = next(iter(SIZES)), next(iter(STREAMS))
+    async with AsyncExitStack() as stack:
+        kept = await _warm(stack, targets)
+        await _latencies(targets, kept, times * 3 * SLICES_A_TAIL, {size: SIZES[size]})
+        await _streams(targets, kept, times * 4, {stream: STREAMS[stream]})
+
+
+async def _warm(stack: AsyncExitStack, targets: Sequence[Target]) -> dict[str, Connection]:
+    """A connection to each, on which calls have been made."""
+    kept = {target.name: await stack.enter_async_context(Connection(target)) for target in targets}
+    for target in targets:
+        await _calls(kept[target.name], Bodies(2_000), WARM_UP_CALLS)
+    return kept
+
+
+async def _latencies(
+    targets: Sequence[Target], kept: dict[str, Connection], rounds: int, sizes: Mapping[str, int]
+) -> None:
     table = _table(
         "One call at a time", "body", "target", "p50 ms", "added", "ratio", "p99 added", "ratio", "CPU s a 1,000"
     )
-    for name, size in SIZES.items():
+    for name, size in sizes.items():
         bodies, slices, cpu = Bodies(size), Slices([target.name for target in targets]), [0.0] * len(targets)
         for _ in range(rounds):
             taken = {}
@@ -110,11 +132,13 @@ async def _rate(kept: list[Connection], bodies: Bodies) -> float:
     return len(kept) * each / (time.perf_counter() - started)
 
 
-async def _streams(targets: Sequence[Target], kept: dict[str, Connection], rounds: int) -> None:
+async def _streams(
+    targets: Sequence[Target], kept: dict[str, Connection], rounds: int, streams: Mapping[str, tuple[int, int]]
+) -> None:
     table = _table(
         "Streams", "stream", "target", "first event ms", "added", "event lag p50", "added", "p99", "whole ms"
     )
-    for name, (events, gap_ms) in STREAMS.items():
+    for name, (events, gap_ms) in streams.items():
         timings = {target.name: Timings() for target in targets}
         bodies = Bodies(2_000, is_stream=True)
         for _ in range(rounds):

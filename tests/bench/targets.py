@@ -16,27 +16,30 @@ from app.keys.issue import issue_key
 from app.ledger.cap_store import add_cap
 from app.ledger.engine import Ledger
 from tests.bench.load import Target
+from tests.bench.rungs import RUNGS, becoming
 from tests.end2end.meter_process import meter
 
 PATH = "/v1/messages"
-LANES = {"fast": "Bursar", "hooks": "Bursar, by hooks"}
+LANES: dict[str, tuple[tuple[str, ...], str]] = {"Bursar": ((), "fast"), "Bursar, by hooks": ((), "hooks")}
+"""Its name, what is put before the meter's command, and its lane."""
+_RUNGS = {name: (becoming(rung), "fast") for rung, name in RUNGS.items()} | {"Bursar": LANES["Bursar"]}
 
 
 @contextmanager
-def running_targets(home: Path) -> Iterator[tuple[tuple[Target, ...], Ledger]]:
-    """Start them all; direct first, then bare mitmproxy, then Bursar by either lane. The ledger is the last one's; it
-    has caps that every call is held against."""
+def running_targets(home: Path, *, is_floor: bool = False) -> Iterator[tuple[tuple[Target, ...], Ledger]]:
+    """Start them all; direct first, then bare mitmproxy, then Bursar by either lane, or `is_floor`, rung by rung. The
+    ledger is the last one's; it has caps that every call is held against."""
     with ExitStack() as stack:
         provider = _started(stack, [sys.executable, "-m", "tests.bench.scripted"])
         assert provider.stdout is not None
         port = int(provider.stdout.readline())
         direct = Target("direct", port, PATH, pid=provider.pid)
         bare = stack.enter_context(_bare_mitmproxy(home, port))
-        meters = []
-        for lane, name in LANES.items():
-            (own := home / lane).mkdir(mode=0o700)
+        meters = list[Target]()
+        for name, (before, lane) in (_RUNGS if is_floor else LANES).items():
+            (own := home / str(len(meters))).mkdir(mode=0o700)
             upstreams = {"anthropic": f"http://127.0.0.1:{port}"}
-            running = stack.enter_context(meter(own, upstreams, extra=("--lane", lane)))
+            running = stack.enter_context(meter(own, upstreams, before=before, extra=("--lane", lane)))
             _set_caps(running.ledger)
             gateway = int(running.gateway.rpartition(":")[2])
             meters.append(Target(name, gateway, f"/anthropic{PATH}", running.token, running.process.pid))
