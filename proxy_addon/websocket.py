@@ -95,8 +95,8 @@ class Socket:
             return self.refusal(message, admitted.reason, admitted.message)
         if self._is_closed:
             admitted.end_broken(self._meter.recorder, error_type="client_left", was_sent=False)
-        else:
-            self._turns.append((facts, admitted))
+            return self.refusal(message, Reason.UNAVAILABLE, "This socket has closed. It was not sent.")
+        self._turns.append((facts, admitted))
         return None
 
     async def _closing(self) -> NotSent | None:
