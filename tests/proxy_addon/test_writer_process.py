@@ -56,7 +56,7 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story],
     return play
 
 
-def test_money_is_held_by_a_process_of_its_own_which_gives_its_lock_up_at_its_end(
+def test_money_is_held_by_a_process_of_its_own_which_closes_the_books_at_its_end(
     played: Callable[[Story], Ledger],
 ) -> None:
     seen = []
@@ -69,7 +69,7 @@ def test_money_is_held_by_a_process_of_its_own_which_gives_its_lock_up_at_its_en
 
     ledger = played(story)
     (status,) = cap_statuses(ledger, datetime.now(UTC))
-    assert status.held_nano_usd == 60
+    assert (status.held_nano_usd, status.spent_nano_usd) == (0, 60), "nobody told what became of the call"
     assert not is_alive(ledger, seen[0])
     ledger.close()
 
