@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from app.core.call import Basis, Call, Outcome
 from app.core.exchange import RequestFacts, ResponseFacts
@@ -70,8 +71,10 @@ class Ending:
         return price_estimate(provider=provider, facts=self.facts, response=answer, started_at=at, host=self.host)
 
     def _call(self, priced: Priced, outcome: Outcome, error_type: str) -> Call:
-        return replace(
-            _over(self.draft, outcome, error_type),
+        return _over(
+            self.draft,
+            outcome,
+            error_type,
             request_model=self.facts.model,
             usage=self.answer.usage,
             cost_nano_usd=priced.cost_nano_usd,
@@ -120,22 +123,25 @@ def dropped_call(draft: Draft, error_type: str) -> Operation:
     return Writing(void, _over(draft, Outcome.REFUSED, error_type))
 
 
-def _over(draft: Draft, outcome: Outcome, error_type: str) -> Call:
-    """A call that cost nothing."""
+def _over(draft: Draft, outcome: Outcome, error_type: str, **known: Any) -> Call:
+    """A call that has ended, with what is `known` of it beside its draft; without that it cost nothing."""
+    nothing: dict[str, Any] = {
+        "request_model": draft.request_model,
+        "usage": Usage(),
+        "cost_nano_usd": 0,
+        "cost_basis": Basis.TABLE,
+    }
     return Call(
         call_id=draft.call_id,
         started_at=draft.at,
         provider=draft.provider,
         api_shape=draft.api_shape,
         operation=draft.operation,
-        request_model=draft.request_model,
         tags=draft.tags,
         outcome=outcome,
-        usage=Usage(),
-        cost_nano_usd=0,
-        cost_basis=Basis.TABLE,
         is_stream=draft.is_stream,
         error_type=error_type,
         billing=draft.billing,
         origin=draft.origin,
+        **(nothing | known),
     )

@@ -7,9 +7,13 @@ says. A window is named by a key that sorts in time: `2026-11-22`, `week of 2026
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.core.errors import InvalidInput
+
+_REMEMBERED = 500
+"""Days, for each way of counting them. Every call asks about today, for each of its caps."""
 
 
 class Window(StrEnum):
@@ -50,7 +54,11 @@ def span_at(
         return WindowSpan("total", None, None)
     if window is Window.SESSION:
         return WindowSpan(f"session:{session}", None, None)
-    today = _local_day(instant, time_zone)
+    return _span_of_day(window, _local_day(instant, time_zone), time_zone, week_start)
+
+
+@lru_cache(_REMEMBERED)
+def _span_of_day(window: Window, today: date, time_zone: ZoneInfo, week_start: int) -> WindowSpan:
     first, following = _bounds(window, today, week_start)
     return WindowSpan(_key(window, first), _midnight(first, time_zone), _midnight(following, time_zone))
 
@@ -79,6 +87,7 @@ def _key(window: Window, first: date) -> str:
     return f"{first:%Y-%m-%d}" if window is Window.DAY else f"week of {first:%Y-%m-%d}"
 
 
+@lru_cache(_REMEMBERED)
 def _midnight(day: date, time_zone: ZoneInfo) -> datetime:
     """The first instant of a local day. Where clocks jump over midnight that is the jump itself."""
     return datetime(day.year, day.month, day.day, tzinfo=time_zone).astimezone(UTC)

@@ -80,6 +80,8 @@ def _worked_out(
 def lost_to_misses(usage: Usage, rates: InputRates, missed_tokens: int) -> int:
     """What tokens cost beyond reading them from the cache, in nano-dollars. What is missed stands first after what was
     read, and so do writes, those for an hour before the others: so they are taken as written as far as that goes."""
+    if not missed_tokens:
+        return 0
     taken = _taken(missed_tokens, ((_long(usage), rates.write_1h), (_short(usage), rates.write)))
     paid = sum((tokens * rate for tokens, rate in taken), Fraction(0))
     full = missed_tokens - sum(tokens for tokens, _ in taken)
@@ -88,6 +90,8 @@ def lost_to_misses(usage: Usage, rates: InputRates, missed_tokens: int) -> int:
 
 def cost_of_first(usage: Usage, rates: InputRates, tokens: int) -> int:
     """What the first so many tokens of the input cost, in nano-dollars: read, then written, then paid in full."""
+    if not tokens:
+        return 0
     classes = ((usage.cache_read_tokens or 0, rates.read), (_long(usage), rates.write_1h), (_short(usage), rates.write))
     taken = _taken(tokens, classes)
     full = tokens - sum(some for some, _ in taken)
