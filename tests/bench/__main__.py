@@ -13,19 +13,25 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.bench.figures import SLICES_A_TAIL, Slices, cpu_s, memory_mib
-from tests.bench.load import Bodies, Connection, Target, Timings
+from tests.bench.load import Bodies, Connection, Conversation, Target, Timings
 from tests.bench.shares import shares_of
 from tests.bench.targets import running_targets
 
-SIZES = {"2 KB": 2_000, "50 KB": 50_000, "400 KB": 400_000}
+BODIES: Mapping[str, Callable[[], Bodies]] = {
+    "2 KB": partial(Bodies, 2_000),
+    "50 KB": partial(Bodies, 50_000),
+    "400 KB": partial(Bodies, 400_000),
+    "400 KB in 400 turns": partial(Conversation, 400_000),
+}
 STREAMS = {"20 events, 5 ms apart": (20, 5), "500 events at once": (500, 0)}
 CLIENTS = (1, 16, 64)
 WARM_UP_CALLS = 100
@@ -57,7 +63,7 @@ def main() -> None:
 async def _measure(targets: Sequence[Target], times: int) -> None:
     async with AsyncExitStack() as stack:
         kept = await _warm(stack, targets)
-        await _latencies(targets, kept, times * 3 * SLICES_A_TAIL, SIZES)
+        await _latencies(targets, kept, times * 3 * SLICES_A_TAIL, BODIES)
         await _streams(targets, kept, times * 4, STREAMS)
     await _throughputs(targets, times * 2)
     console.print("Memory: " + ", ".join(f"{target.name} {memory_mib(target.pid):.0f} MiB" for target in targets))
@@ -65,10 +71,10 @@ async def _measure(targets: Sequence[Target], times: int) -> None:
 
 async def _measure_floor(targets: Sequence[Target], times: int) -> None:
     """Each rung has what those before it have."""
-    size, stream = next(iter(SIZES)), next(iter(STREAMS))
+    body, stream = next(iter(BODIES)), next(iter(STREAMS))
     async with AsyncExitStack() as stack:
         kept = await _warm(stack, targets)
-        await _latencies(targets, kept, times * 3 * SLICES_A_TAIL, {size: SIZES[size]})
+        await _latencies(targets, kept, times * 3 * SLICES_A_TAIL, {body: BODIES[body]})
         await _streams(targets, kept, times * 4, {stream: STREAMS[stream]})
 
 
@@ -81,13 +87,13 @@ async def _warm(stack: AsyncExitStack, targets: Sequence[Target]) -> dict[str, C
 
 
 async def _latencies(
-    targets: Sequence[Target], kept: dict[str, Connection], rounds: int, sizes: Mapping[str, int]
+    targets: Sequence[Target], kept: dict[str, Connection], rounds: int, kinds: Mapping[str, Callable[[], Bodies]]
 ) -> None:
     table = _table(
         "One call at a time", "body", "target", "p50 ms", "added", "ratio", "p99 added", "ratio", "CPU s a 1,000"
     )
-    for name, size in sizes.items():
-        bodies, slices, cpu = Bodies(size), Slices([target.name for target in targets]), [0.0] * len(targets)
+    for name, made in kinds.items():
+        bodies, slices, cpu = made(), Slices([target.name for target in targets]), [0.0] * len(targets)
         for _ in range(rounds):
             taken = {}
             for place, target in enumerate(targets):

@@ -5,6 +5,7 @@ Sockets and bytes only, so that the client weighs little in what is measured.
 
 import asyncio
 import itertools
+import json
 import re
 import socket
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 
 from tests.bench.scripted import EVENTS_HEADER, GAP_HEADER, STAMP
 
+CALLS_A_CONVERSATION = 100
 _STAMPS = re.compile(re.escape(STAMP) + rb"(\d+)")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -49,6 +51,35 @@ class Bodies:
     def next(self) -> bytes:
         """The next one."""
         return b"%s%012d%s" % (self._head, next(self._numbers), self._tail)
+
+
+class Conversation(Bodies):
+    """The same as an agent sends them: turns of a tool and its result, and each request goes on from the one before."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(0)
+        turns = [_turns(number) for number in range(size // len(_turns(0)))]
+        self._begin = b'{"model":"claude-haiku-4-5","max_tokens":1024,"messages":[%s' % b"".join(turns)
+        self._said = b""
+
+    def next(self) -> bytes:
+        """The next one."""
+        number = next(self._numbers)
+        if number % CALLS_A_CONVERSATION == 0:
+            self._said = b""
+        asked = b'{"role":"user","content":"Now look at part %d."}' % number
+        body = self._begin + self._said + asked + b"]}"
+        self._said += asked + b',{"role":"assistant","content":"It is well."},'
+        return body
+
+
+def _turns(number: int) -> bytes:
+    """What an agent asked for and got, some 2 KB in two turns."""
+    use = {"type": "tool_use", "id": f"toolu_{number:08d}", "name": "Read", "input": {"path": f"src/part{number}.py"}}
+    asked = {"role": "assistant", "content": [{"type": "text", "text": "I look at the next file."}, use]}
+    lines = "".join(f"    total += rates[{line}] * counts[{line}]  # {number}\n" for line in range(36))
+    result = {"type": "tool_result", "tool_use_id": use["id"], "content": lines}
+    return b"".join(json.dumps(turn).encode() + b"," for turn in (asked, {"role": "user", "content": [result]}))
 
 
 class Connection:
