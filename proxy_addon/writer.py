@@ -91,7 +91,8 @@ class OperationFailed(Exception):
 
 class Writer:
     """Writes what comes over `line` until its end. When the ledger has changed otherwise than by its calls, but at most
-    once in 50 ms, it calls `look` and tells the meter its news; and `on_listening` when the meter tells its place.
+    once in 50 ms, it calls `look` and tells the meter its news; and as long as there are any, after calls too: what is
+    to be cut may not have been on its way when that was told. It calls `on_listening` when the meter tells its place.
     Operations find `memory` on their desk."""
 
     def __init__(
@@ -108,6 +109,7 @@ class Writer:
         self._come = Unpacker()
         self._looked_at = 0.0
         self._is_stale = True
+        self._has_news = False
         self._is_watched = False
         self._stop_at: float | None = None
         self._full: DiskFull | None = None
@@ -122,7 +124,7 @@ class Writer:
             group = backlog + self._collect(0.0 if backlog else LOOK_EVERY_S)
             done, backlog = self._write(group)
             self._say(*(packed(result, number) for number, result in done.items()))
-            self._see_changes(looks=not group)
+            self._see_changes()
             if backlog:
                 time.sleep(RETRY_AFTER_S)
             self._look_if_stale()
@@ -132,9 +134,9 @@ class Writer:
                 "%d calls could not be settled before the end; they are recovered at the next start", len(backlog)
             )
 
-    def _see_changes(self, *, looks: bool) -> None:
-        changes = self._writer.changes(looks=looks)
-        self._is_stale |= changes.may_be_rules
+    def _see_changes(self) -> None:
+        changes = self._writer.changes()
+        self._is_stale |= changes.may_be_rules or (self._has_news and changes.are_any)
         if changes.are_any and self._is_watched:
             self._say(packed(Word.CHANGED))
 
@@ -143,10 +145,12 @@ class Writer:
             return
         self._looked_at = time.monotonic()
         try:
-            self._say(*(packed(news) for news in self._look()))
-            self._is_stale = False
+            news = self._look()
         except LedgerError as error:
             logger.warning("the ledger cannot be read: %s", error)
+            return
+        self._say(*(packed(one) for one in news))
+        self._is_stale, self._has_news = False, bool(news)
 
     def _collect(self, patience_s: float) -> list[Asked]:
         """What the meter asked for meanwhile, oldest first."""
@@ -209,7 +213,10 @@ class Writer:
 
     def _late(self, group: list[Asked]) -> list[Operation]:
         """What else has come while a group was run, and is added to it: one commit for both. Where nobody waits for an
-        answer, the next question is: an agent has it ready as soon as it has read an answer."""
+        answer, the next question is: an agent has it ready as soon as it has read an answer. None on a full disk: what
+        is left of the ballast is for endings."""
+        if self._full is not None:
+            return []
         come = self._collect(FOLLOWS_WITHIN_S if all(asked.must_be_written for asked in group) else 0.0)
         group += come
         return [asked.operation for asked in come]

@@ -118,7 +118,7 @@ class Pen:
 
     def __init__(self, ledger: Ledger, engine: Engine) -> None:
         self._ledger, self._engine = ledger, engine
-        self._has_written = False
+        self._has_looked = self._has_written = False
         self._kept: tuple[Connection, KeptReads, places.Identity | None] | None = None
 
     @contextmanager
@@ -131,25 +131,28 @@ class Pen:
             try:
                 driver.execute("BEGIN IMMEDIATE")
                 kept.begin(driver)
+                self._has_looked = True
                 before = driver.total_changes
                 yield connection
                 driver.execute("COMMIT")
-                self._has_written |= driver.total_changes != before
+                if driver.total_changes != before:
+                    self._has_written = True
+                    kept.end()
             except BaseException as error:
                 self._take_back(driver, error)
                 raise
 
-    def changes(self, *, looks: bool) -> Changes:
-        """What was committed since the last ask, as far as transactions since then have found; or also by a look at the
-        file. One that cannot be asked may have changed: whoever reads it learns why."""
+    def changes(self) -> Changes:
+        """What was committed since the last ask: by others, until a transaction began since then, or, where none has,
+        until now. A ledger that cannot be asked may have changed: whoever reads it learns why."""
+        has_looked, self._has_looked = self._has_looked, False
         try:
             self._ledger.follow_file()
-            with explained():
-                connection, kept = self._connection()
-                if looks:
-                    driver: Any = connection.connection.dbapi_connection
-                    kept.look(driver)
-        except LedgerError:
+            connection, kept = self._connection()
+            if not has_looked:
+                driver: Any = connection.connection.dbapi_connection
+                kept.look(driver)
+        except (LedgerError, DBAPIError, sqlite3.Error):
             return Changes(are_any=True, may_be_rules=True)
         changes = Changes(are_any=kept.is_outdated or self._has_written, may_be_rules=kept.is_outdated)
         kept.is_outdated = self._has_written = False

@@ -62,19 +62,25 @@ class GroupWriter:
         """Run the operations in order, and after them those that `late` gives, in one IMMEDIATE transaction and commit.
         Raises LedgerError when nothing was committed; an error of one operation is its own and is returned in its
         place."""
-        try:
-            with self._pen.write() as connection:
-                desk = Desk(connection, read_caps(connection), self._ledger, self._memory)
-                done = [_run_first(desk, operations[0])]
-                done += [_run(desk, operation) for operation in operations[1:]]
-                return done + [_run(desk, operation) for operation in late()]
-        except _FirstFailed as error:
-            others = operations[1:]
-            return [Done(error=error.why), *(self.write(others, late) if others else ())]
+        failed = list[Done]()
+        while len(failed) < len(operations):
+            try:
+                return failed + self._write(operations[len(failed) :], late)
+            except _FirstFailed as error:
+                failed.append(Done(error=error.why))
+        return failed
 
-    def changes(self, *, looks: bool) -> Changes:
+    def _write(self, operations: list[Operation], late: Callable[[], list[Operation]]) -> list[Done]:
+        """Raises _FirstFailed, and LedgerError."""
+        with self._pen.write() as connection:
+            desk = Desk(connection, read_caps(connection), self._ledger, self._memory)
+            done = [_run_first(desk, operations[0])]
+            done += [_run(desk, operation) for operation in operations[1:]]
+            return done + [_run(desk, operation) for operation in late()]
+
+    def changes(self) -> Changes:
         """As of its `Pen`."""
-        return self._pen.changes(looks=looks)
+        return self._pen.changes()
 
     def close(self) -> None:
         """Nothing more will be written."""

@@ -52,7 +52,11 @@ class KeptReads:
 
     def forget(self) -> None:
         """This transaction changes what is kept."""
-        self._found, self._is_current, self.is_outdated = {}, False, True
+        self._found, self._is_current = {}, False
+
+    def end(self) -> None:
+        """To be called after each transaction that has changed anything."""
+        self.is_outdated |= not self._is_current
 
     def get[T](self, name: Hashable, read: Callable[[], T]) -> T:
         """What is kept under a name, or else what `read` gives."""

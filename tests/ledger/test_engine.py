@@ -224,6 +224,16 @@ def test_an_operation_that_comes_late_is_committed_with_those_before_it(ledger: 
     assert len(recent_calls(ledger, 10)) == 6
 
 
+def test_one_that_does_not_fail_is_written_however_many_before_it_do(ledger: Ledger) -> None:
+    def fail(desk: Desk) -> None:
+        raise ValueError("odd input")
+
+    with closing(GroupWriter(ledger)) as writer:
+        done = writer.write([fail] * 2_000 + [lambda desk: write_refused(desk.connection, make_call(make_draft(1), 0))])
+    assert ({type(one.error) for one in done[:-1]}, done[-1].error) == ({ValueError}, None)
+    assert len(recent_calls(ledger, 10)) == 1
+
+
 def test_a_damaged_ledger_is_told_of_and_never_replaced(ledger: Ledger) -> None:
     for _ in range(100):
         spend_money(ledger, 1, task="t" * 1_000)

@@ -28,11 +28,13 @@ from app.ledger.meter_state import PAUSED, pause_everything, paused, resume
 from app.ledger.raise_store import raise_by
 from app.ledger.session_store import note_cut, pause_session, stop_session, was_cut
 from app.ledger.statement import Statement, insertion, savepoint
+from app.ledger.survey import worth_a_look
 from app.ledger.tables import caps, switches
 from app.ledger.waiting_line import join_line
 from tests.ledger.bookkeeping import make_call, make_draft, set_cap
 
 TAGS = Tags(session="s", virtual_key_id="k")
+NOTHING, CALLS_ALONE, RULES = Changes(False, False), Changes(True, False), Changes(True, True)
 
 
 def now() -> datetime:
@@ -304,23 +306,49 @@ def test_standing_loops_are_told_apart(ledger: Ledger, pen: Pen) -> None:
 
 
 def test_a_pen_tells_once_of_a_change_and_whether_it_may_be_one_of_rules(ledger: Ledger, pen: Pen) -> None:
-    nothing, calls_alone, rules = Changes(False, False), Changes(True, False), Changes(True, True)
     set_cap(ledger, 1_000)
     with pen.write() as connection:
         read_caps(connection)
-    assert pen.changes(looks=False) == rules, "what was before it came was told to nobody"
+    assert pen.changes() == RULES, "what was before it came was told to nobody"
     assert asked_of(pen, a_draft()).is_admitted
-    pen.changes(looks=False)  # the cap's window was opened
+    pen.changes()  # the cap's window was opened
     assert asked_of(pen, a_draft()).is_admitted
-    assert [pen.changes(looks=True), pen.changes(looks=True)] == [calls_alone, nothing]
+    assert [pen.changes(), pen.changes()] == [CALLS_ALONE, NOTHING]
     pause_everything(ledger, by="me")
-    assert pen.changes(looks=False) == nothing
-    assert [pen.changes(looks=True), pen.changes(looks=True)] == [rules, nothing]
+    assert [pen.changes(), pen.changes()] == [RULES, NOTHING]
     resume(ledger, by="me")
     assert asked_of(pen, a_draft()).is_admitted
-    assert pen.changes(looks=False) == rules, "a transaction has seen what others wrote"
+    assert pen.changes() == RULES, "a transaction has seen what others wrote"
     with pen.write() as connection:
         note_a_loop(connection)
-    assert pen.changes(looks=False) == rules
+    assert pen.changes() == RULES
     ledger.path.rename(ledger.path.with_suffix(".away"))
-    assert [pen.changes(looks=False), pen.changes(looks=True)] == [rules, rules]
+    assert [pen.changes(), pen.changes()] == [RULES, RULES]
+
+
+def test_a_look_on_behalf_of_calls_that_wait_is_no_change(pen: Pen) -> None:
+    pen.changes()
+    with pen.write() as connection:
+        worth_a_look(connection, "meter", [], now())
+    assert pen.changes() == NOTHING
+
+
+def test_what_was_taken_back_is_no_change(pen: Pen) -> None:
+    def fail(connection: Connection) -> None:
+        note_a_loop(connection)
+        raise ValueError("no")
+
+    pen.changes()
+    with pytest.raises(ValueError, match="no"), pen.write() as connection:
+        fail(connection)
+    assert pen.changes() == NOTHING
+
+
+def test_a_ledger_that_cannot_be_asked_may_have_changed(pen: Pen, monkeypatch: pytest.MonkeyPatch) -> None:
+    pen.changes()
+
+    def fail(_kept: KeptReads, _driver: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("locking protocol")
+
+    monkeypatch.setattr(KeptReads, "look", fail)
+    assert [pen.changes(), pen.changes()] == [RULES, RULES]

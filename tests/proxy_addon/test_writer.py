@@ -2,19 +2,25 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from app.core.errors import LedgerError
+from app.core.errors import DiskFull, LedgerError
+from app.ledger import ballast
 from app.ledger.engine import Ledger
 from app.ledger.group_writer import Desk
+from app.ledger.meter_state import is_paused, pause_everything
+from app.ledger.settlement import write_refused
+from proxy_addon import writer
 from proxy_addon.packets import packed, received
-from proxy_addon.writer import Raised, Writer
+from proxy_addon.writer import News, Raised, Writer
+from tests.end2end.meter_process import wait_until
+from tests.ledger.bookkeeping import make_call, make_draft
 
 PATIENCE_S = 20.0
-_begun, _goes_on = threading.Event(), threading.Event()
+_begun, _goes_on, _is_full = threading.Event(), threading.Event(), threading.Event()
 _written: list[int] = []
 _desks: list[Desk] = []
 
@@ -23,8 +29,17 @@ _desks: list[Desk] = []
 def _anew() -> None:
     _begun.clear()
     _goes_on.clear()
+    _is_full.clear()
     _written.clear()
     _desks.clear()
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that has room for what is in its ballast, and no more."""
+    monkeypatch.setattr(ballast, "give_up", lambda _path: True)
+    monkeypatch.setattr(ballast, "take_on", lambda _path: False)
+    monkeypatch.setattr(writer, "RETRY_AFTER_S", 0.01)
 
 
 def test_what_a_meter_said_before_it_died_is_written_though_its_answers_go_nowhere(ledger: Ledger) -> None:
@@ -62,6 +77,51 @@ def test_an_ending_whose_transaction_fails_with_a_question_is_written_again(ledg
     assert (len(_desks), len(set(map(id, _desks)))) == (2, 2)
 
 
+def test_on_a_full_disk_a_question_does_not_come_in_with_an_ending(full: None, ledger: Ledger) -> None:
+    with _writing(ledger) as line:
+        line.sendall(packed(_hold_up_after_full_disk))
+        assert _begun.wait(PATIENCE_S)
+        line.sendall(packed(_tell_desk, 1))
+        _goes_on.set()
+        said = received(line)
+        assert isinstance(said, Raised)
+        assert isinstance(said.error, DiskFull)
+    assert len(_desks) == 1
+
+
+def test_orders_are_heard_on_a_full_disk_however_many_ask(full: None, ledger: Ledger) -> None:
+    seen: list[bool] = []
+
+    def look() -> list[News]:
+        seen.append(is_paused(ledger))
+        return []
+
+    def is_heard() -> bool:
+        line.sendall(packed(_tell_desk, 1))
+        assert isinstance(received(line), Raised)
+        return seen[-1]
+
+    with _writing(ledger, look) as line:
+        line.sendall(packed(_fill_disk, 1))
+        assert isinstance(received(line), Raised)
+        wait_until(lambda: seen, "a look")
+        pause_everything(ledger, by="me")
+        wait_until(is_heard, "an order")
+
+
+def test_an_order_that_stands_is_told_again_with_each_change(ledger: Ledger) -> None:
+    told: list[int] = []
+
+    def look() -> list[News]:
+        told.append(len(told))
+        return [News("cut")]
+
+    with _writing(ledger, look) as line:
+        assert received(line) == News("cut")
+        line.sendall(packed(_write_call))
+        assert received(line) == News("cut")
+
+
 class _Note:
     def __init__(self, number: int) -> None:
         self.number = number
@@ -76,6 +136,21 @@ def _hold_up(desk: Desk) -> None:
     assert _goes_on.wait(PATIENCE_S)
 
 
+def _hold_up_after_full_disk(desk: Desk) -> None:
+    if not _is_full.is_set():
+        _is_full.set()
+        _fill_disk(desk)
+    _hold_up(desk)
+
+
+def _fill_disk(_desk: Desk) -> None:
+    raise DiskFull("The disk is full", "Free some space.")
+
+
+def _write_call(desk: Desk) -> None:
+    write_refused(desk.connection, make_call(make_draft(1), 0))
+
+
 def _tell_desk(desk: Desk) -> int:
     """By it the transaction is known."""
     _desks.append(desk)
@@ -87,11 +162,11 @@ def _break_ledger(_desk: Desk) -> None:
 
 
 @contextmanager
-def _writing(ledger: Ledger) -> Iterator[socket.socket]:
+def _writing(ledger: Ledger, look: Callable[[], list[News]] = list) -> Iterator[socket.socket]:
     """A line to a writer that works, and has written all when this is over."""
     ours, theirs = socket.socketpair()
     ours.settimeout(PATIENCE_S)
-    writing = threading.Thread(target=Writer(theirs, ledger).work)
+    writing = threading.Thread(target=Writer(theirs, ledger, look=look).work)
     writing.start()
     with theirs, ours:
         yield ours
