@@ -144,7 +144,8 @@ class Pen:
 
     def changes(self) -> Changes:
         """What was committed since the last ask: by others, until a transaction began since then, or, where none has,
-        until now. A ledger that cannot be asked may have changed: whoever reads it learns why."""
+        until now. Of a ledger that cannot be asked only its rules may have changed: whoever reads them learns why, and
+        no call could go on; what was written is told once it can be."""
         has_looked, self._has_looked = self._has_looked, False
         try:
             self._ledger.follow_file()
@@ -153,7 +154,7 @@ class Pen:
                 driver: Any = connection.connection.dbapi_connection
                 kept.look(driver)
         except (LedgerError, DBAPIError, sqlite3.Error):
-            return Changes(are_any=True, may_be_rules=True)
+            return Changes(are_any=False, may_be_rules=True)
         changes = Changes(are_any=kept.is_outdated or self._has_written, may_be_rules=kept.is_outdated)
         kept.is_outdated = self._has_written = False
         return changes

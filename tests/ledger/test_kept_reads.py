@@ -35,6 +35,7 @@ from tests.ledger.bookkeeping import make_call, make_draft, set_cap
 
 TAGS = Tags(session="s", virtual_key_id="k")
 NOTHING, CALLS_ALONE, RULES = Changes(False, False), Changes(True, False), Changes(True, True)
+UNREADABLE = Changes(False, True)
 
 
 def now() -> datetime:
@@ -323,7 +324,7 @@ def test_a_pen_tells_once_of_a_change_and_whether_it_may_be_one_of_rules(ledger:
         note_a_loop(connection)
     assert pen.changes() == RULES
     ledger.path.rename(ledger.path.with_suffix(".away"))
-    assert [pen.changes(), pen.changes()] == [RULES, RULES]
+    assert [pen.changes(), pen.changes()] == [UNREADABLE, UNREADABLE]
 
 
 def test_a_look_on_behalf_of_calls_that_wait_is_no_change(pen: Pen) -> None:
@@ -344,11 +345,22 @@ def test_what_was_taken_back_is_no_change(pen: Pen) -> None:
     assert pen.changes() == NOTHING
 
 
-def test_a_ledger_that_cannot_be_asked_may_have_changed(pen: Pen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_ledger_that_cannot_be_asked_nothing_is_told_but_later(
+    ledger: Ledger, pen: Pen, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pen.changes()
+    assert asked_of(pen, a_draft()).is_admitted
+    pen.changes()
+    assert asked_of(pen, a_draft()).is_admitted
 
     def fail(_kept: KeptReads, _driver: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("locking protocol")
 
-    monkeypatch.setattr(KeptReads, "look", fail)
-    assert [pen.changes(), pen.changes()] == [RULES, RULES]
+    away = ledger.path.with_suffix(".away")
+    ledger.path.rename(away)
+    assert [pen.changes(), pen.changes()] == [UNREADABLE, UNREADABLE]
+    away.rename(ledger.path)
+    with monkeypatch.context() as failing:
+        failing.setattr(KeptReads, "look", fail)
+        assert [pen.changes(), pen.changes()] == [UNREADABLE, UNREADABLE]
+    assert [pen.changes(), pen.changes()] == [CALLS_ALONE, NOTHING]
