@@ -9,6 +9,7 @@ room for another ballast. A ledger that turns out to be damaged is moved aside, 
 """
 
 import logging
+import math
 import select
 import socket
 import time
@@ -27,6 +28,7 @@ from proxy_addon.packets import Unpacker, packed
 
 LOOK_EVERY_S = 0.05
 """How often the ledger is asked whether somebody else wrote: well under the second a revoked key may still live."""
+TELL_AGAIN_EVERY_S = 0.25
 RETRY_AFTER_S = 0.5
 DRAIN_LIMIT_S = 10.0
 GROUP_LIMIT = 200
@@ -91,9 +93,9 @@ class OperationFailed(Exception):
 
 class Writer:
     """Writes what comes over `line` until its end. When the ledger has changed otherwise than by its calls, but at most
-    once in 50 ms, it calls `look` and tells the meter its news; and as long as there are any, after calls too: what is
-    to be cut may not have been on its way when that was told. It calls `on_listening` when the meter tells its place.
-    Operations find `memory` on their desk."""
+    once in 50 ms, it calls `look` and tells the meter its news; and as long as there are any, four times a second: what
+    is to be cut may not have been on its way yet when that was told. It calls `on_listening` when the meter tells its
+    place. Operations find `memory` on their desk."""
 
     def __init__(
         self,
@@ -136,18 +138,20 @@ class Writer:
 
     def _see_changes(self) -> None:
         changes = self._writer.changes()
-        self._is_stale |= changes.may_be_rules or (self._has_news and changes.are_any)
+        self._is_stale |= changes.may_be_rules
         if changes.are_any and self._is_watched:
             self._say(packed(Word.CHANGED))
 
     def _look_if_stale(self) -> None:
-        if not self._is_stale or time.monotonic() - self._looked_at < LOOK_EVERY_S:
+        since = time.monotonic() - self._looked_at
+        if since < (LOOK_EVERY_S if self._is_stale else TELL_AGAIN_EVERY_S if self._has_news else math.inf):
             return
         self._looked_at = time.monotonic()
         try:
             news = self._look()
         except LedgerError as error:
             logger.warning("the ledger cannot be read: %s", error)
+            self._looked_at += RETRY_AFTER_S
             return
         self._say(*(packed(one) for one in news))
         self._is_stale, self._has_news = False, bool(news)

@@ -12,12 +12,10 @@ from app.ledger import ballast
 from app.ledger.engine import Ledger
 from app.ledger.group_writer import Desk
 from app.ledger.meter_state import is_paused, pause_everything
-from app.ledger.settlement import write_refused
 from proxy_addon import writer
 from proxy_addon.packets import packed, received
 from proxy_addon.writer import News, Raised, Writer
 from tests.end2end.meter_process import wait_until
-from tests.ledger.bookkeeping import make_call, make_draft
 
 PATIENCE_S = 20.0
 _begun, _goes_on, _is_full = threading.Event(), threading.Event(), threading.Event()
@@ -109,17 +107,13 @@ def test_orders_are_heard_on_a_full_disk_however_many_ask(full: None, ledger: Le
         wait_until(is_heard, "an order")
 
 
-def test_an_order_that_stands_is_told_again_with_each_change(ledger: Ledger) -> None:
-    told: list[int] = []
+def test_an_order_that_stands_is_told_again_and_again_and_then_not_any_more(ledger: Ledger) -> None:
+    standing = [News("cut")] * 3
 
-    def look() -> list[News]:
-        told.append(len(told))
-        return [News("cut")]
-
-    with _writing(ledger, look) as line:
-        assert received(line) == News("cut")
-        line.sendall(packed(_write_call))
-        assert received(line) == News("cut")
+    with _writing(ledger, lambda: [standing.pop()] if standing else []) as line:
+        assert [received(line) for _ in range(3)] == [News("cut")] * 3
+        line.sendall(packed(_tell_desk, 1))
+        assert received(line) == id(_desks[0])
 
 
 class _Note:
@@ -145,10 +139,6 @@ def _hold_up_after_full_disk(desk: Desk) -> None:
 
 def _fill_disk(_desk: Desk) -> None:
     raise DiskFull("The disk is full", "Free some space.")
-
-
-def _write_call(desk: Desk) -> None:
-    write_refused(desk.connection, make_call(make_draft(1), 0))
 
 
 def _tell_desk(desk: Desk) -> int:
