@@ -5,14 +5,14 @@ never content.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.core.sent_input import InputPart
 from app.core.tool_call import ToolResult, ToolUse
 from app.core.usage import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One piece of a request's input, in the order of reading: the frame of settings and tools, then part by part.
 
     `prefix` is a hash of all input up to its end, by which a request that extends an earlier one is known; never the

@@ -65,6 +65,9 @@ def as_continued(before: SentInput, now: SentInput) -> SentInput:
 def overlap_of(before: Sequence[InputPart], now: Sequence[InputPart], *, is_chained: bool = False) -> Overlap:
     """What the parts of two requests have in common; settings are none. `is_chained`: the older lacks the answers that
     the newer may hold, so what comes between its parts is no change."""
+    if tuple(now[: len(before)]) == tuple(before):  # nearly always: an agent goes on
+        size = _size(_content(before))
+        return Overlap(size, 0, size, size + _size(_content(now[len(before) :])), None)
     old, new = _content(before), _content(now)
     same = 0
     for one, other in zip(old, new, strict=False):

@@ -5,7 +5,7 @@ added since; the bytes of the request, with a ceiling for each image; the model'
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.core.exchange import Block, RequestFacts
 from app.pricing.images import most_image_tokens
@@ -63,19 +63,17 @@ def _by_earlier(facts: RequestFacts, known: KnownInput | None) -> int | None:
     if known is None or not (facts.is_self_contained or facts.continues):
         return None
     new = facts.blocks[known.blocks :]
-    added = _most([replace(block, is_bounded=True) if block.is_answer_part else block for block in new], facts.model)
+    added = _most([block._replace(is_bounded=True) if block.is_answer_part else block for block in new], facts.model)
     answered = known.answer_tokens if any(block.is_answer_part for block in new) else 0
     return None if added is None else known.tokens + answered + added + _HIDDEN_TOKENS_ADDED
 
 
 def _most(blocks: Sequence[Block], model: str) -> int | None:
-    """Most tokens of these blocks; None where one of them is not bounded."""
+    """Most tokens of these blocks, of which a long conversation has a thousand; None where one is not bounded."""
+    size, images = sum([block.size for block in blocks]), sum([block.images for block in blocks])
+    if False in [block.is_bounded for block in blocks]:
+        return None
+    if not images:
+        return size
     ceiling = most_image_tokens(model)
-    total = 0
-    for block in blocks:
-        total += block.size
-        if not block.is_bounded or (block.images and ceiling is None):
-            return None
-        if block.images:
-            total += block.images * ((ceiling or 0) + _IMAGE_FRAME)
-    return total
+    return None if ceiling is None else size + images * (ceiling + _IMAGE_FRAME)

@@ -26,13 +26,14 @@ from proxy_addon.shapes.fields import (
 )
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
 from proxy_addon.shapes.tool_watch import ToolWatch
+from proxy_addon.shapes.turn_list import all_turns, read_turns, seen_in
 
 _BOUNDED = frozenset({"text", "tool_use", "tool_result", "thinking", "redacted_thinking", "tool_reference"})
+_READERS = {"messages": read_turns}
 _CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_")
 _PATH_MODEL = re.compile(r"/models?/([^/?]+?)(?:/invoke|:(?:streamR|r)awPredict)")
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:3[0-9]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aA])")
 """A letter, digit or underscore written as an escape, as nobody does who has nothing to hide."""
-
 _SPOKEN = ("text", "thinking", "partial_json")
 """What a delta may say."""
 _DEFAULT_WEB_SEARCHES = 20
@@ -44,18 +45,18 @@ class AnthropicMessages(Shape):
 
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
         """Facts of a Messages request. Raises UnreadableRequest."""
-        members = read_object(body)
+        members = read_object(body, readers=_READERS)
         tools = items(members.get("tools"))
         is_self_contained = _is_self_contained(members, tools)
-        messages = [mapping(message).get("content") for message in items(members.get("messages"))]
+        is_bounded = all_turns(members.get("messages"), _is_message_bounded) and _is_bounded(members.get("system"))
         pieces = input_pieces(members, ("system", "messages"), _is_bounded)
         return RequestFacts(
             model=_model(members, path),
             is_stream=optional_flag(members, "stream") or ":streamRawPredict" in path,
             body_bytes=len(body),
-            is_input_bounded=is_self_contained and _is_bounded([messages, members.get("system")]),
+            is_input_bounded=is_self_contained and is_bounded,
             output_limit=optional_limit(members, "max_tokens"),
-            cache_write=_cache_write(body),
+            cache_write=min(seen_in(body, members.get("messages"), _marks_in), default=""),  # "1h" before "5m"
             service_tier=optional_text(members, "service_tier"),
             speed=optional_text(members, "speed"),
             region=optional_text(members, "inference_geo"),
@@ -90,6 +91,10 @@ def _is_bounded(content: object) -> bool:
     return has_only_types(content, _BOUNDED)
 
 
+def _is_message_bounded(message: object) -> bool:
+    return _is_bounded(mapping(message).get("content"))
+
+
 def _runs_at_client(tool: object) -> bool:
     kind = mapping(tool).get("type")
     return kind is None or (isinstance(kind, str) and kind.startswith(_CLIENT_TOOLS))
@@ -103,13 +108,14 @@ def _max_searches(tool: object) -> int:
     return _DEFAULT_WEB_SEARCHES if limit is None else limit
 
 
-def _cache_write(body: bytes) -> str:
-    """Looks at the bytes: a marker may stand in any block. One inside a text makes the bound dearer, never wrong."""
+def _marks_in(body: bytes) -> frozenset[str]:
+    """How long a cache is asked to live. Looks at the bytes: a mark may stand in any block. One inside a text makes the
+    bound dearer, never wrong."""
     if _ESCAPED_LETTER.search(body) is not None:
-        return "1h"
+        return frozenset({"1h"})
     if b"cache_control" not in body:
-        return ""
-    return "1h" if b'"1h"' in body else "5m"
+        return frozenset()
+    return frozenset({"1h" if b'"1h"' in body else "5m"})
 
 
 def _session(members: Mapping[str, Any], headers: Mapping[str, str]) -> str:

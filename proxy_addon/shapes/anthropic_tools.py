@@ -8,6 +8,7 @@ from proxy_addon.shapes.fields import items, mapping, text
 from proxy_addon.shapes.result_marks import measured
 from proxy_addon.shapes.tool_outcomes import by_flag, outcome_of, outcome_of_object, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
+from proxy_addon.shapes.turn_list import backwards
 
 _USES = {"tool_use": False, "server_tool_use": True, "mcp_tool_use": True}
 """Kinds of blocks, and whether the provider runs the tool."""
@@ -32,7 +33,7 @@ def carried_results(members: Mapping[str, Any], headers: Mapping[str, str]) -> t
     """The results that a request carries: those after the last message of the model."""
     is_telling = headers.get("user-agent", "").lower().startswith(_CLAUDE_CODE)
     found: list[ToolResult] = []
-    for message in reversed(items(members.get("messages"))):
+    for message in backwards(members.get("messages")):
         if mapping(message).get("role") == "assistant":
             break
         blocks = map(mapping, items(mapping(message).get("content")))

@@ -19,8 +19,11 @@ from proxy_addon.shapes.fields import (
 )
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
 from proxy_addon.shapes.tool_watch import ToolWatch
+from proxy_addon.shapes.turn_list import all_turns, read_turns
 
 _BOUNDED_BLOCKS = frozenset({"text", "toolUse", "toolResult", "reasoningContent", "cachePoint", "guardContent", "json"})
+
+_READERS = {"messages": read_turns}
 
 
 class BedrockConverse(Shape):
@@ -29,7 +32,7 @@ class BedrockConverse(Shape):
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
         """Facts of a Converse request; model and stream stand in the path. Raises UnreadableRequest."""
         model, method = model_and_method(path)
-        members = read_object(body, "inferenceConfig", "additionalModelRequestFields")
+        members = read_object(body, "inferenceConfig", "additionalModelRequestFields", readers=_READERS)
         config = mapping(members.get("inferenceConfig"))
         extra = mapping(members.get("additionalModelRequestFields"))
         tier = mapping(members.get("serviceTier")) or {"type": mapping(members.get("performanceConfig")).get("latency")}
@@ -64,7 +67,11 @@ def _is_input_bounded(members: Mapping[str, Any]) -> bool:
     """Whether all is text. A prompt that is stored, pictures and documents hold more tokens than bytes tell."""
     if members.get("promptVariables"):
         return False
-    pending: list[object] = [mapping(message).get("content") for message in items(members.get("messages"))]
+    return all_turns(members.get("messages"), _is_message_bounded)
+
+
+def _is_message_bounded(message: object) -> bool:
+    pending: list[object] = [mapping(message).get("content")]
     while pending:
         for block in map(mapping, items(pending.pop())):
             if not block.keys() <= _BOUNDED_BLOCKS:

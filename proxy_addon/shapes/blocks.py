@@ -4,7 +4,6 @@ Content is hashed and forgotten. What changes from turn to turn without changing
 cache marks, limits, ids of users. The same text given as a string or as a list of one part is the same.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from app.core.exchange import Block
 from app.core.sent_input import InputPart, PartKind
 from proxy_addon.shapes.fields import mapping, text
-from proxy_addon.shapes.pieces import MARKS
+from proxy_addon.shapes.pieces import LIFE, MARKS, life_of
 from proxy_addon.shapes.tool_definitions import without_tools
 from proxy_addon.shapes.turns import Before, Member, extended, is_mark, named_part, taken_apart
 
@@ -29,9 +28,6 @@ _REWRITES_INPUT = ("context_management", "context_edits", "compaction")
 _SYSTEM = frozenset({"system", "systemInstruction", "system_instruction", "instructions"})
 _OF_A_SOCKET = frozenset({"type", "stream_id", "event_id", "generate"})
 """What a message on a socket says of itself: no setting of the input."""
-_LIFE = re.compile(r"(\d{1,3})([mh])")
-_MARKED_LIFE = "5m"
-"""What a mark asks for that says nothing else (Anthropic's and Bedrock's documentation of prompt caching)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ def input_pieces(members: Mapping[str, Any], keys: tuple[str, ...], is_bounded: 
     except RecursionError:
         return Pieces()
     is_rewritten = any(members.get(key) for key in _REWRITES_INPUT) or members.get("truncation") == "auto"
-    return Pieces(() if is_rewritten else tuple(walk.blocks), tuple(walk.parts), _asked_life(members, walk.marks))
+    return Pieces(() if is_rewritten else tuple(walk.blocks), tuple(walk.parts), _asked_life(members, walk.lives))
 
 
 class _Walk:
@@ -67,14 +63,14 @@ class _Walk:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
         self.parts: list[InputPart] = []
-        self.marks: list[Any] = []
+        self.lives: set[str] = set()
         self._prefix = b""
 
     def take_frame(self, frame: Mapping[str, Any]) -> None:
         """Tools and settings: one block, since a change of any makes all of it new; a part for each."""
         tools, rest = without_tools(frame)
         size = sum(
-            self._take_framed(PartKind.TOOL, name, tool) for name, tool in tools if not is_mark(tool, self.marks)
+            self._take_framed(PartKind.TOOL, name, tool) for name, tool in tools if not is_mark(tool, self.lives)
         )
         for name, one in sorted(rest.items()):
             size += self._take_framed(PartKind.SYSTEM if name in _SYSTEM else PartKind.SETTING, name, {name: one})
@@ -83,27 +79,26 @@ class _Walk:
 
     def take_turns(self, member: Member, turns: Any) -> None:
         """The turns of one member."""
-        for taken in taken_apart(member, Before(self._prefix), turns):
-            self.blocks += taken.blocks
-            self.parts += taken.parts
-            self.marks += taken.marks
-            self._prefix = taken.after.prefix
+        taken = taken_apart(member, Before(self._prefix), turns)
+        self.blocks += taken.blocks
+        self.parts += taken.parts
+        self.lives |= taken.lives
+        self._prefix = taken.after.prefix
 
     def _take_framed(self, kind: PartKind, name: str, value: Any) -> int:
-        part, digest = named_part(kind, name, value, self.marks)
+        part, digest = named_part(kind, name, value, self.lives)
         self._prefix = extended(self._prefix, b"frame %d:" % kind + digest)
         if kind is not PartKind.SETTING or name not in _OF_A_SOCKET:
             self.parts.append(part)
         return part.size
 
 
-def _asked_life(members: Mapping[str, Any], marks: list[Any]) -> str:
+def _asked_life(members: Mapping[str, Any], lives: set[str]) -> str:
     """How long the input is asked to be cached: by marks in it, by one for all of it, or by OpenAI's settings."""
-    marks = [*marks, *(members[key] for key in MARKS if members.get(key))]
-    lives = [text(mapping(mark).get("ttl")) or _MARKED_LIFE for mark in marks if isinstance(mark, dict)]
-    lives += [
+    asked = [*lives, *(life_of(members[key]) for key in MARKS if members.get(key))]
+    asked += [
         text(mapping(members.get("prompt_cache_options")).get("ttl")),
         text(members.get("prompt_cache_retention")),
     ]
-    known = [found for found in map(_LIFE.fullmatch, lives) if found]
-    return min(known, key=lambda one: int(one[1]) * (60 if one[2] == "h" else 1))[0] if known else ""
+    known = [found for found in map(LIFE.fullmatch, asked) if found]
+    return min(known, key=lambda one: (int(one[1]) * (60 if one[2] == "h" else 1), one[0]))[0] if known else ""

@@ -11,6 +11,7 @@ from proxy_addon.shapes.fields import items, mapping, text
 from proxy_addon.shapes.result_marks import measured
 from proxy_addon.shapes.tool_outcomes import outcome_of, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
+from proxy_addon.shapes.turn_list import backwards
 
 _LEGACY = -1
 _TOLD_IN = frozenset({"tool_calls", "function_call", "executed_tools"})
@@ -36,7 +37,7 @@ def carried_results(members: Mapping[str, Any]) -> tuple[ToolResult, ...]:
     """The results that a request carries: those after the last message of the model. The protocol has no sign of a
     failure."""
     found: list[ToolResult] = []
-    for message in map(mapping, reversed(items(members.get("messages")))):
+    for message in map(mapping, backwards(members.get("messages"))):
         if message.get("role") == "assistant":
             break
         if message.get("role") in ("tool", "function"):

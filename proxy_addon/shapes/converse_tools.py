@@ -8,6 +8,7 @@ from proxy_addon.shapes.fields import items, mapping, text
 from proxy_addon.shapes.result_marks import measured
 from proxy_addon.shapes.tool_outcomes import outcome_of
 from proxy_addon.shapes.tool_watch import ToolWatch
+from proxy_addon.shapes.turn_list import backwards
 
 _STATUSES = {"success": ToolOutcome.SUCCEEDED, "error": ToolOutcome.FAILED}
 
@@ -32,7 +33,7 @@ def watch_event(watch: ToolWatch, event: Mapping[str, Any]) -> None:
 def carried_results(members: Mapping[str, Any]) -> tuple[ToolResult, ...]:
     """The results that a request carries: those after the last message of the model."""
     found: list[ToolResult] = []
-    for message in map(mapping, reversed(items(members.get("messages")))):
+    for message in map(mapping, backwards(members.get("messages"))):
         if message.get("role") == "assistant":
             break
         results = [mapping(mapping(block).get("toolResult")) for block in items(message.get("content"))]

@@ -6,7 +6,8 @@ answer is never rejected: a field of the wrong type or beyond all sense counts a
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,18 +20,24 @@ _CONTENTS = ("content", "output", "source", "summary")
 """Where a block holds other blocks. Not arguments and schemas: their `type` is somebody else's word."""
 _MEMBER = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _DEPLOYMENT = re.compile(r"/deployments/([^/?]+)/")
+_PERHAPS_HALF = re.compile(rb"\\+u[dD](?:[89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[89a-fA-F][0-9a-fA-F]{2})")
 _KEY = msgspec.json.Decoder(str)
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+NO_READERS: Mapping[str, Callable[[bytes], Any]] = MappingProxyType({})
 
 
 class UnreadableRequest(ValueError):
     """A request body that cannot be priced as it stands. The message is for the agent and holds nothing of the body."""
 
 
-def read_object(body: bytes, *limit_keys: str) -> dict[str, Any]:
-    """The members of a request body. Raises UnreadableRequest unless it is one JSON object with each key given once,
-    and each object under one of `limit_keys` too.
+def read_object(
+    body: bytes, *limit_keys: str, readers: Mapping[str, Callable[[bytes], Any]] = NO_READERS
+) -> dict[str, Any]:
+    """The members of a request body, some by `readers` of their own. Raises UnreadableRequest unless it is one JSON
+    object with each key given once, and each object under one of `limit_keys` too.
     """
     try:
         members = _split_members(body)
@@ -40,9 +47,10 @@ def read_object(body: bytes, *limit_keys: str) -> dict[str, Any]:
     except _UNREADABLE as error:
         if isinstance(error, UnreadableRequest):
             raise
-        return _read_tolerantly(body)
+        whole = _without_half_characters(body)
+        return _read_tolerantly(body) if whole == body else read_object(whole, *limit_keys, readers=readers)
     try:
-        return {key: msgspec.json.decode(value) for key, value in members.items()}
+        return {key: readers.get(key, msgspec.json.decode)(value) for key, value in members.items()}
     except _UNREADABLE:
         raise UnreadableRequest("The request body is not valid JSON.") from None
 
@@ -51,7 +59,9 @@ def raw_member(body: bytes, key: str) -> bytes:
     """The JSON text of one member of a body; `{}` where it is absent. Raises UnreadableRequest."""
     try:
         return _split_members(body).get(key, b"{}")
-    except msgspec.MsgspecError:
+    except UnreadableRequest:
+        raise
+    except _UNREADABLE:
         raise UnreadableRequest("The request body is not valid JSON.") from None
 
 
@@ -73,8 +83,20 @@ def _split_members(body: bytes) -> dict[str, bytes]:
     return members
 
 
+def _without_half_characters(body: bytes) -> bytes:
+    """Half of a surrogate pair is not text, but agents that cut a text between the two send it and providers take it.
+    In its place is put what stands for a character that cannot be shown, as long."""
+    return _PERHAPS_HALF.sub(lambda found: found[0][:-4] + b"fffd" if _is_half(found[0]) else found[0], body)
+
+
+def _is_half(escape: bytes) -> bool:
+    """Whether an escape, with all backslashes before it, is one half; two of them are a whole character."""
+    slashes = len(escape) - len(escape.lstrip(b"\\"))
+    return slashes % 2 == 1 and len(escape) == slashes + 5
+
+
 def _read_tolerantly(body: bytes) -> dict[str, Any]:
-    """Half of a surrogate pair is not text, but agents send it and providers take it; the standard library reads it."""
+    """The standard library reads what is not quite JSON, such as a text with a mark of its byte order."""
     try:
         value = json.loads(body, object_pairs_hook=_unique, parse_constant=_reject_constant)
     except UnreadableRequest:

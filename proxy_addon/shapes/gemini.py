@@ -23,6 +23,7 @@ from proxy_addon.shapes.fields import (
 from proxy_addon.shapes.gemini_tools import GeminiTools, carried_results
 from proxy_addon.shapes.gemini_usage import gemini_tier, gemini_usage
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
+from proxy_addon.shapes.turn_list import all_turns, read_turns
 
 _PATH = re.compile(r".*/models/(?P<model>[^/:?]+):(?P<method>\w+)")
 _CODE_ASSIST = re.compile(r"/v1internal:(?P<method>\w+)")
@@ -31,6 +32,7 @@ _BOUNDED_PARTS = frozenset(
     | {"functionCall", "function_call", "functionResponse", "function_response"}
 )
 _TURNS = ("systemInstruction", "system_instruction", "contents")
+_READERS = {"contents": read_turns}
 _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
 _SEARCHES_OF_A_CALL = 10
 """Searches to hold for when a request allows them: it can set no limit."""
@@ -76,12 +78,12 @@ def _asked(path: str, body: bytes) -> tuple[str, str, Mapping[str, Any]]:
     """
     plain = unquote(path.partition("?")[0])
     if (wrapped := _CODE_ASSIST.fullmatch(plain)) is not None:
-        inner = read_object(raw_member(body, "request"), "generationConfig")
+        inner = read_object(raw_member(body, "request"), "generationConfig", readers=_READERS)
         return require_text(read_object(body), "model"), wrapped["method"], inner
     match = _PATH.match(plain)
     if match is None:
         raise UnreadableRequest("The path names no model.")
-    return match["model"], match["method"], read_object(body, "generationConfig", "generation_config")
+    return match["model"], match["method"], read_object(body, "generationConfig", "generation_config", readers=_READERS)
 
 
 def _is_self_contained(members: Mapping[str, Any], tools: set[str]) -> bool:
@@ -97,10 +99,11 @@ def _is_input_bounded(members: Mapping[str, Any], tools: set[str]) -> bool:
     if not _is_self_contained(members, tools):
         return False
     system = members.get("systemInstruction", members.get("system_instruction"))
-    contents = members.get("contents")
-    turns = [*(contents if isinstance(contents, list) else [contents]), system]
-    parts = [part for turn in turns for part in _parts(mapping(turn))]
-    return all(mapping(part).keys() <= _BOUNDED_PARTS for part in parts)
+    return _is_turn_bounded(system) and all_turns(members.get("contents"), _is_turn_bounded)
+
+
+def _is_turn_bounded(turn: object) -> bool:
+    return all(mapping(part).keys() <= _BOUNDED_PARTS for part in _parts(mapping(turn)))
 
 
 def _parts(turn: Mapping[str, Any]) -> list[Any]:

@@ -8,6 +8,7 @@ from proxy_addon.shapes.fields import items, mapping, text
 from proxy_addon.shapes.result_marks import measured
 from proxy_addon.shapes.tool_outcomes import gemini_shell_outcome, outcome_of_object, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
+from proxy_addon.shapes.turn_list import backwards
 
 _SHELL = "run_shell_command"
 _STREAMED = "functionCall"
@@ -61,7 +62,7 @@ def carried_results(members: Mapping[str, Any]) -> tuple[ToolResult, ...]:
     """The results that a request carries: those after the last turn of the model."""
     contents = members.get("contents")
     found: list[ToolResult] = []
-    for turn in map(mapping, reversed(items(contents) or [contents])):
+    for turn in map(mapping, backwards(contents)):
         if turn.get("role") == "model":
             break
         parts = turn.get("parts")

@@ -23,8 +23,10 @@ from proxy_addon.shapes.fields import (
 from proxy_addon.shapes.openai_usage import chat_usage, error_type
 from proxy_addon.shapes.reading import NO_HEADERS, Shape
 from proxy_addon.shapes.tool_watch import ToolWatch
+from proxy_addon.shapes.turn_list import all_turns, read_turns
 
 _BOUNDED = frozenset({"text", "function", "custom", "thinking", "refusal", "reasoning.text", "reasoning.encrypted"})
+_READERS = {"messages": read_turns}
 _AGENT_MODELS = ("compound",)
 """Groq's systems that search and run code by themselves, unasked."""
 _SEARCHES_OF_A_CALL = 10
@@ -36,7 +38,7 @@ class OpenAIChat(Shape):
 
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
         """Facts of a chat request. Raises UnreadableRequest."""
-        members = read_object(body)
+        members = read_object(body, readers=_READERS)
         tools = [mapping(tool).get("type", "function") for tool in items(members.get("tools"))]
         is_searching = bool(members.get("web_search_options")) or any("search" in str(kind) for kind in tools)
         model = require_model(members, path)
@@ -47,7 +49,7 @@ class OpenAIChat(Shape):
             model=model,
             is_stream=optional_flag(members, "stream"),
             body_bytes=len(body),
-            is_input_bounded=is_self_contained and _is_bounded(members.get("messages")),
+            is_input_bounded=is_self_contained and all_turns(members.get("messages"), _is_bounded),
             output_limit=optional_limit(members, "max_completion_tokens", "max_tokens"),
             choices=max(1, optional_limit(members, "n") or 1),
             service_tier=optional_text(members, "service_tier"),
@@ -67,7 +69,7 @@ class OpenAIChat(Shape):
 
 
 def _is_bounded(content: object) -> bool:
-    """Of messages or of a part of one. A message may name speech that the provider has stored."""
+    """Of a message or of a part of one. A message may name speech that the provider has stored."""
     has_media = any(mapping(message).get("audio") for message in items(content) or [content])
     return not has_media and has_only_types(content, _BOUNDED)
 

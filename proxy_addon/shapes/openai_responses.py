@@ -25,6 +25,7 @@ from proxy_addon.shapes.reading import NO_HEADERS, Shape, Turn
 from proxy_addon.shapes.reported_cost import reported_cost
 from proxy_addon.shapes.responses_tools import carried_results, watch_item
 from proxy_addon.shapes.tool_watch import ToolWatch
+from proxy_addon.shapes.turn_list import all_turns, read_turns
 
 _BOUNDED = frozenset(
     {"message", "input_text", "output_text", "text", "refusal", "reasoning", "summary_text", "reasoning_text"}
@@ -33,6 +34,7 @@ _BOUNDED = frozenset(
     | {"apply_patch_call", "apply_patch_call_output"}
 )
 _CLIENT_TOOLS = frozenset({"function", "custom", "local_shell", "shell", "apply_patch", "namespace"})
+_READERS = {"input": read_turns}
 _STORED = ("previous_response_id", "conversation", "prompt")
 _SEARCHES_OF_A_CALL = 10
 """Searches to hold for when a request allows them and sets no `max_tool_calls`."""
@@ -44,14 +46,15 @@ class OpenAIResponses(Shape):
 
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts:
         """Facts of a Responses request; `model` is empty where a stored prompt names it. Raises UnreadableRequest."""
-        members = read_object(body)
+        members = read_object(body, readers=_READERS)
         kinds = [mapping(tool).get("type") for tool in items(members.get("tools"))]
         is_stored = any(members.get(key) for key in _STORED)
         has_rounds = not _run_at_client(kinds) or _answers_several_times(members)
         is_self_contained = not is_stored and not has_rounds
         model = optional_text(members, "model") if members.get("prompt") else require_text(members, "model")
         pieces = input_pieces(members, ("input",), _is_bounded)
-        is_all_said = _is_bounded(members.get("input")) and not any(block.is_answer_part for block in pieces.blocks)
+        is_named = any(block.is_answer_part for block in pieces.blocks)
+        is_all_said = not is_named and all_turns(members.get("input"), _is_bounded)
         return RequestFacts(
             model=model,
             is_stream=optional_flag(members, "stream"),

@@ -5,17 +5,22 @@ Code writes anew for each request. Images are taken out and counted.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 
-from app.core.exchange import Block
-from proxy_addon.shapes.fields import mapping
+from proxy_addon.shapes.fields import mapping, text
 
 MARKS = frozenset({"cache_control", "cachePoint"})
+LIFE = re.compile(r"(\d{1,3})([mh])")
+_MARKED_LIFE = "5m"
+"""What a mark asks for that says nothing else (Anthropic's and Bedrock's documentation of prompt caching)."""
 IMAGE_WEIGHT = 6_000
 """Bytes that an image is taken for where input is shared out: some 1,500 tokens, a full screen at most makers'."""
+_ROLES = frozenset({"user", "assistant", "model", "tool", "system", "developer"})
 _ARGUMENTS = ("input", "arguments")
 _BILLING_LINE = "x-anthropic-billing-header:"
 """Claude Code begins its system prompt with a line that differs in each request."""
@@ -30,14 +35,37 @@ def digest_of(said: bytes) -> bytes:
     return hashlib.sha256(said).digest()[:16]
 
 
-def measured(prefix: bytes, piece: Any, size: int, is_bounded: Callable[[Any], bool]) -> Block:
+class Measure(NamedTuple):
+    """What a piece came to, wherever it stands: a hash of what it says, and what a `Block` tells of it."""
+
+    digest: bytes
+    size: int
+    images: int
+    is_bounded: bool
+    is_answer_part: bool
+
+
+def measured(piece: Any, is_bounded: Callable[[Any], bool], lives: set[str]) -> Measure:
+    """Of one piece. How long its cache marks ask for is put into `lives`."""
+    if isinstance(piece, dict) and len(piece) == 1 and isinstance(role := piece.get("role"), str) and role in _ROLES:
+        return _of_frame(role, is_bounded)
+    said = said_by(piece, lives)
+    digest = digest_of(b"" if is_billing_line(piece) else said)
     images: list[Any] = []
-    rest = piece
+    rest, size = piece, len(said)
     if mapping(piece).get("type") != "text" and _holds_image(piece):
         rest = _without_images(piece, images)
         size = len(encoded(rest))
     is_named = _is_stored_reasoning(piece)
-    return Block(prefix, size, len(images), not is_named and is_bounded(rest), is_named)
+    return Measure(digest, size, len(images), not is_named and is_bounded(rest), is_named)
+
+
+@lru_cache(100)
+def _of_frame(role: str, is_bounded: Callable[[Any], bool]) -> Measure:
+    """Every other piece of a conversation is the frame of a turn that has a role and no more."""
+    frame = {"role": role}
+    said = encoded(frame)
+    return Measure(digest_of(said), len(said), 0, is_bounded(frame), is_answer_part=False)
 
 
 def _is_stored_reasoning(piece: Any) -> bool:
@@ -47,13 +75,18 @@ def _is_stored_reasoning(piece: Any) -> bool:
 
 
 def is_billing_line(piece: Any) -> bool:
-    text = mapping(piece).get("text")
-    return isinstance(text, str) and text.startswith(_BILLING_LINE)
+    return text(mapping(piece).get("text")).startswith(_BILLING_LINE)
 
 
-def said_by(value: Any, marks: list[Any]) -> bytes:
-    """JSON text of a value without cache marks, which are put into `marks`."""
-    return encoded(_unmarked(value, marks) if _is_marked(value) else value)
+def life_of(mark: Any) -> str:
+    """How long a mark asks for; empty where that is no time."""
+    life = text(mark.get("ttl")) or _MARKED_LIFE if isinstance(mark, dict) else ""
+    return life if LIFE.fullmatch(life) else ""
+
+
+def said_by(value: Any, lives: set[str]) -> bytes:
+    """JSON text of a value without cache marks; how long they ask for is put into `lives`."""
+    return encoded(_unmarked(value, lives) if _is_marked(value) else value)
 
 
 def _is_marked(value: Any) -> bool:
@@ -68,16 +101,16 @@ def _is_marked(value: Any) -> bool:
     return any(map(_is_marked, inner))
 
 
-def _unmarked(value: Any, marks: list[Any]) -> Any:
-    """The value without cache marks, which agents move on with each turn and which are put into `marks`. Inputs of
+def _unmarked(value: Any, lives: set[str]) -> Any:
+    """The value without cache marks, which agents move on with each turn. Inputs of
     tools are left as they are."""
     if isinstance(value, dict):
-        marks.extend(value[key] for key in MARKS & value.keys())
+        lives.update(life_of(value[key]) for key in MARKS & value.keys())
         return {
-            key: one if key in _ARGUMENTS else _unmarked(one, marks) for key, one in value.items() if key not in MARKS
+            key: one if key in _ARGUMENTS else _unmarked(one, lives) for key, one in value.items() if key not in MARKS
         }
     if isinstance(value, list):
-        left = [_unmarked(one, marks) for one in value]
+        left = [_unmarked(one, lives) for one in value]
         return [one for one, was in zip(left, value, strict=True) if one != {} or was == {}]
     return value
 

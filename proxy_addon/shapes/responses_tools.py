@@ -1,6 +1,7 @@
 """Tools in OpenAI Responses and Realtime: items that end in `_call`, and those that end in `_call_output`."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from app.core.tool_call import ToolOutcome, ToolResult
@@ -9,6 +10,7 @@ from proxy_addon.shapes.result_marks import measured
 from proxy_addon.shapes.tool_definitions import full_name
 from proxy_addon.shapes.tool_outcomes import outcome_of, size_of
 from proxy_addon.shapes.tool_watch import ToolWatch
+from proxy_addon.shapes.turn_list import backwards
 
 _CALL, _OUTPUT = "_call", "_output"
 _NAMED = frozenset({"function_call", "custom_tool_call", "mcp_call"})
@@ -47,7 +49,7 @@ def carried_results(given: object) -> tuple[ToolResult, ...]:
     """The results among the last items of a request's input, up to the last message of the model. A conversation that
     goes on from a stored answer brings the new ones only."""
     found: list[ToolResult] = []
-    for item in map(mapping, _last_items(given)):
+    for item in map(mapping, islice(backwards(given), _LOOKED_AT)):
         kind = text(item.get("type"))
         if kind in ("message", "") and item.get("role") == "assistant":
             break
@@ -60,10 +62,6 @@ def result_of_item(item: Mapping[str, Any]) -> ToolResult:
     """The result that an item carries."""
     output = item.get("output")
     return ToolResult(text(item.get("call_id")), "", _outcome(item, output), *measured(output))
-
-
-def _last_items(given: object) -> Sequence[Any]:
-    return items(given)[: -_LOOKED_AT - 1 : -1]
 
 
 def _outcome(item: Mapping[str, Any], output: object) -> ToolOutcome:

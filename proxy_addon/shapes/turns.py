@@ -1,24 +1,18 @@
-"""The turns of a request's input, each in its pieces; and those of earlier requests, remembered.
-
-An agent sends its whole conversation with every call, hundreds of turns of which two are new. Taking one apart costs
-some twenty microseconds, knowing it again four (measured), so what a turn came to is kept by a hash of the turn and of
-all before it: numbers and hashes, nothing of its content.
-"""
+"""The turns of a request's input, each in its pieces."""
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from app.core.exchange import Block
 from app.core.sent_input import DIGEST_BYTES, InputPart, PartKind
 from app.core.tool_call import clean_tool_name
+from proxy_addon.shapes.beginnings import memory
 from proxy_addon.shapes.fields import items, mapping, text
-from proxy_addon.shapes.pieces import IMAGE_WEIGHT, MARKS, digest_of, encoded, is_billing_line, measured, said_by
+from proxy_addon.shapes.pieces import IMAGE_WEIGHT, MARKS, digest_of, life_of, measured, said_by
 from proxy_addon.shapes.tool_definitions import given_tools
+from proxy_addon.shapes.turn_list import TurnList
 
-TURNS_KEPT = 5_000
-"""Some 5 MB (measured): a dozen long conversations."""
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _BARE = frozenset({"role", "type", "id", "status"})
 """A turn's frame with no more than these says nothing by itself."""
@@ -34,13 +28,13 @@ class Before(NamedTuple):
     leads: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class TurnPieces:
-    """What a turn came to: `blocks` and `parts` of it, the cache `marks` in it, and what the next one finds."""
+class TurnPieces(NamedTuple):
+    """What turns came to: `blocks` and `parts` of them, how long their cache marks ask for, and what the next one
+    finds."""
 
     blocks: tuple[Block, ...]
     parts: tuple[InputPart, ...]
-    marks: tuple[Any, ...]
+    lives: frozenset[str]
     after: Before
 
 
@@ -53,25 +47,47 @@ class Member(NamedTuple):
     is_bounded: Callable[[Any], bool]
 
 
-_kept: dict[Hashable, TurnPieces] = {}
-"""The one used last stands last."""
+def taken_apart(member: Member, before: Before, turns: Any) -> TurnPieces:
+    """What all turns of a member come to. Those of an earlier request are recalled if the same stood before them then.
+    Raises RecursionError."""
+    found = _Found(before)
+    if isinstance(turns, TurnList):
+        question = member, before
+        known = turns.recalled(question)
+        if known is not None:
+            found.add(known)
+        for turn, beginning in turns.since(is_recalled=known is not None):
+            found.add(_taken_apart(member, found.after, turn))
+            if beginning is not None:
+                memory.tell(beginning, question, found.pieces(), found.size)
+        return found.pieces()
+    for turn in turns if isinstance(turns, list) else [] if turns is None else [turns]:
+        found.add(_taken_apart(member, found.after, turn))
+    return found.pieces()
 
 
-def taken_apart(member: Member, before: Before, turns: Any) -> Iterator[TurnPieces]:
-    """Each turn. The last is not looked for among those that are known: it is what is new. Raises RecursionError."""
-    listed = turns if isinstance(turns, list) else [] if turns is None else [turns]
-    for turn in listed[:-1]:
-        key = member, before, digest_of(encoded(turn))
-        found = _kept.pop(key, None)
-        if found is None:
-            found = _taken_apart(member, before, turn)
-            if len(_kept) >= TURNS_KEPT:
-                _kept.pop(next(iter(_kept)), None)
-        _kept[key] = found
-        before = found.after
-        yield found
-    for turn in listed[-1:]:
-        yield _taken_apart(member, before, turn)
+class _Found:
+    """What a walk through turns has come to so far."""
+
+    def __init__(self, before: Before) -> None:
+        self.blocks, self.parts, self.lives = list[Block](), list[InputPart](), set[str]()
+        self.after = before
+
+    def add(self, more: TurnPieces) -> None:
+        """And the next ones."""
+        self.blocks += more.blocks
+        self.parts += more.parts
+        self.lives |= more.lives
+        self.after = more.after
+
+    @property
+    def size(self) -> int:
+        """How many pieces that are."""
+        return len(self.blocks) + len(self.parts)
+
+    def pieces(self) -> TurnPieces:
+        """As it stands."""
+        return TurnPieces(tuple(self.blocks), tuple(self.parts), frozenset(self.lives), self.after)
 
 
 def extended(prefix: bytes, said: bytes) -> bytes:
@@ -79,17 +95,17 @@ def extended(prefix: bytes, said: bytes) -> bytes:
     return hashlib.blake2b(prefix + said, digest_size=16).digest()
 
 
-def is_mark(piece: Any, marks: list[Any]) -> bool:
-    """Whether a piece is a cache mark alone, as Converse's are, and so no input. It is put into `marks`."""
+def is_mark(piece: Any, lives: set[str]) -> bool:
+    """Whether a piece is a cache mark alone, as Converse's are, and so no input. Its time is put into `lives`."""
     if not isinstance(piece, dict) or not piece or not piece.keys() <= MARKS:
         return False
-    marks.extend(piece.values())
+    lives.update(map(life_of, piece.values()))
     return True
 
 
-def named_part(kind: PartKind, name: str, value: Any, marks: list[Any], turn: int = 0) -> tuple[InputPart, bytes]:
+def named_part(kind: PartKind, name: str, value: Any, lives: set[str], turn: int = 0) -> tuple[InputPart, bytes]:
     """A part with a name, and the whole of its hash."""
-    said = said_by(value, marks)
+    said = said_by(value, lives)
     digest = digest_of(said)
     return InputPart(kind, digest[:DIGEST_BYTES], len(said), turn, clean_tool_name(name)), digest
 
@@ -98,16 +114,15 @@ def _taken_apart(member: Member, before: Before, turn: Any) -> TurnPieces:
     """The frame of a turn counts with the first of its parts, unless it says something."""
     prefix, number, carried, leads = before.prefix, before.number, before.carried, before.leads
     kind = PartKind.SYSTEM
-    blocks, parts, marks = list[Block](), list[InputPart](), list[Any]()
+    blocks, parts, lives = list[Block](), list[InputPart](), set[str]()
     for piece, is_start in _pieces(turn):
-        if is_mark(piece, marks):
+        if is_mark(piece, lives):
             continue
-        said = said_by(piece, marks)
-        digest = digest_of(b"" if is_billing_line(piece) else said)
+        found = measured(piece, member.is_bounded, lives)
+        digest, size, images = found[:3]
         prefix = extended(prefix, b"%d %d:" % (member.place, is_start) + digest)
-        block = measured(prefix, piece, len(said), member.is_bounded)
-        blocks.append(block)
-        weight, carried = carried + block.size + block.images * IMAGE_WEIGHT, 0
+        blocks.append(Block(prefix, *found[1:]))
+        weight, carried = carried + size + images * IMAGE_WEIGHT, 0
         if is_start:
             number += 1
             leads = leads and (member.is_system or text(mapping(piece).get("role")) in _SYSTEM_ROLES)
@@ -115,10 +130,10 @@ def _taken_apart(member: Member, before: Before, turn: Any) -> TurnPieces:
         if is_start and isinstance(piece, dict) and piece.keys() <= _BARE:
             carried = weight
         elif is_start and (given := given_tools(piece)):
-            parts += [named_part(PartKind.TOOL, name, tool, marks, number)[0] for name, tool in given]
+            parts += [named_part(PartKind.TOOL, name, tool, lives, number)[0] for name, tool in given]
         else:
             parts.append(InputPart(kind, digest[:DIGEST_BYTES], weight, number))
-    return TurnPieces(tuple(blocks), tuple(parts), tuple(marks), Before(prefix, number, carried, leads))
+    return TurnPieces(tuple(blocks), tuple(parts), frozenset(lives), Before(prefix, number, carried, leads))
 
 
 def _pieces(turn: Any) -> Iterator[tuple[Any, bool]]:

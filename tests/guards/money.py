@@ -67,6 +67,13 @@ GUARDS = (
         ("ledger/test_kept_reads.py::test_nothing_is_kept_of_what_was_taken_back",),
     ),
     Guard(
+        "turns that are known are so only behind the same tools, settings and instructions",
+        "proxy_addon/shapes/turns.py",
+        "        question = member, before\n",
+        "        question = member, None\n",
+        ("proxy_addon/shapes/test_turn_list.py::test_the_same_turns_after_another_system_prompt_are_others",),
+    ),
+    Guard(
         "no small call overtakes a large one for ever",
         "app/ledger/admission.py",
         "    if obstacles or not draft.hold:\n",
