@@ -1,5 +1,6 @@
 """A real ledger file, a meter that is said to run, and calls written as the meter writes them."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -62,6 +63,15 @@ class PatientBot(QtBot):
 
     def waitSignal(self, signal: Any, *, timeout: int = PATIENCE_MS, **options: Any) -> Any:
         return super().waitSignal(signal, timeout=timeout, **options)
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_collected_where_qt_is(qapp: QApplication) -> Iterator[None]:
+    """As in the tray: a thread that reads the ledger would take widgets apart, and the process would be gone."""
+    gc.disable()
+    yield
+    gc.collect(1)
+    gc.enable()
 
 
 @pytest.fixture
